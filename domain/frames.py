@@ -1,0 +1,89 @@
+"""A frame: about one second of one sensor's samples as int16 with a scale."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from domain.errors import InvalidFrame
+from domain.identifiers import SessionId, StreamId
+from domain.sensors import SENSORS
+
+FRAME_SAMPLES_MAX = 4096  # values of all axes together
+RATE_HZ_MAX = 1000.0
+EPOCH_MS_MAX = 4_102_444_800_000  # 2100-01-01: a device's clock beyond it is broken
+
+
+class SensorFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Samples of one stream, `samples` being little-endian int16, interleaved by axis.
+
+    The physical value, in the sensor's unit, is `int16 * scale`. `start_ms` is the time of the first
+    sample in milliseconds since 1970-01-01 UTC by the device's clock.
+    """
+
+    session: SessionId
+    stream: StreamId
+    sequence_nr: int
+    sensor: str
+    start_ms: int
+    rate_hz: float
+    scale: float
+    samples: bytes
+
+    @property
+    def axis_count(self) -> int:
+        return len(SENSORS[self.sensor].axes)
+
+    @property
+    def sample_count(self) -> int:
+        """Samples per axis."""
+        return len(self.samples) // (2 * self.axis_count)
+
+    @property
+    def end_ms(self) -> float:
+        """The time one sample after the last, where the next frame of a gapless stream starts."""
+        return self.start_ms + self.sample_count * 1000.0 / self.rate_hz
+
+    def values(self) -> npt.NDArray[np.float32]:
+        """Samples in the sensor's unit, [sample_count, axis_count]."""
+        raw = np.frombuffer(self.samples, dtype="<i2").astype(np.float32)
+        return (raw * np.float32(self.scale)).reshape(-1, self.axis_count)
+
+
+def check_frame(frame: SensorFrame) -> SensorFrame:
+    """Return `frame` if it keeps every limit, else raise InvalidFrame naming the first one it breaks."""
+    for holds, wrong, expected in (
+        (frame.sensor in SENSORS, f"unknown sensor {frame.sensor[:16]!r}", f"one of {', '.join(SENSORS)}"),
+        (0 <= frame.sequence_nr < 2**31, f"sequence number {frame.sequence_nr}", "0 to 2147483647"),
+        (0 <= frame.start_ms <= EPOCH_MS_MAX, f"start {frame.start_ms} ms", "milliseconds since 1970, before 2100"),
+        (_within(frame.rate_hz, RATE_HZ_MAX), f"rate {frame.rate_hz} Hz", f"above 0, at most {RATE_HZ_MAX:g}"),
+        (_within(frame.scale, 1e6), f"scale {frame.scale}", "a finite number above 0"),
+        (0 < len(frame.samples) <= 2 * FRAME_SAMPLES_MAX, f"{len(frame.samples)} bytes of samples",
+         f"1 to {FRAME_SAMPLES_MAX} int16 values"),
+    ):  # fmt: skip
+        if not holds:
+            raise InvalidFrame(wrong, expected=expected, remedy="drop the frame and correct the device")
+    if len(frame.samples) % (2 * frame.axis_count):
+        raise InvalidFrame(
+            f"{len(frame.samples)} bytes of samples for {frame.axis_count} axes",
+            expected=f"a multiple of {2 * frame.axis_count} bytes",
+            remedy="send whole samples",
+        )
+    return frame
+
+
+def pack_samples(values: npt.NDArray[np.floating], scale: float) -> bytes:
+    """Physical values [samples, axes] to the bytes of a frame; values beyond int16 saturate."""
+    return np.clip(np.rint(values / scale), -32768, 32767).astype("<i2").tobytes()
+
+
+def scale_for(sensor: str) -> float:
+    """The scale that lets int16 hold the sensor's full scale."""
+    return SENSORS[sensor].full_scale / 32767
+
+
+def _within(value: float, limit: float) -> bool:
+    return math.isfinite(value) and 0 < value <= limit

@@ -1,0 +1,70 @@
+"""Sensors, where they are worn, and the sets of sensors that a model looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.errors import InvalidInput
+
+WINDOW_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sensor:
+    """A kind of sensor. `full_scale` is the largest magnitude, in `unit`, that its int16 samples must hold."""
+
+    letter: str
+    name: str
+    axes: tuple[str, ...]
+    unit: str
+    full_scale: float
+
+
+SENSORS = {
+    sensor.letter: sensor
+    for sensor in (
+        Sensor(letter="a", name="accelerometer", axes=("x", "y", "z"), unit="g", full_scale=16.0),
+        Sensor(letter="g", name="gyroscope", axes=("x", "y", "z"), unit="rad/s", full_scale=35.0),
+        Sensor(letter="h", name="heart rate", axes=("rate",), unit="beats/min", full_scale=300.0),
+        Sensor(letter="u", name="strain gauge, upper body", axes=("strain",), unit="1", full_scale=1.0),
+        Sensor(letter="l", name="strain gauge, lower body", axes=("strain",), unit="1", full_scale=1.0),
+    )
+}
+
+LOCATIONS = ("wrist", "arm", "chest", "thigh", "foot", "clothes")
+
+
+@dataclass(frozen=True)
+class SensorSet:
+    """The sensors that a model looks at, in channel order, and the rate they are resampled to.
+
+    Written as letters and a rate: `a@50`, `a,g@50`, `u,l@10`.
+    """
+
+    letters: tuple[str, ...]
+    rate_hz: int
+
+    @classmethod
+    def parse(cls, text: str) -> SensorSet:
+        """Parse `a,g@50`; raises InvalidInput."""
+        letters_text, at, rate_text = text.partition("@")
+        letters = tuple(letters_text.split(","))
+        valid_rate = at and rate_text.isascii() and rate_text.isdigit() and 1 <= int(rate_text) <= 1000
+        if not valid_rate or len(set(letters)) != len(letters) or not set(letters) <= set(SENSORS):
+            raise InvalidInput(
+                f"{text[:80]!r} is not a sensor set",
+                expected=f"different letters of {','.join(SENSORS)} and a rate of 1 to 1000 Hz, as in 'a,g@50'",
+                remedy="correct the sensor set",
+            )
+        return cls(letters, int(rate_text))
+
+    def __str__(self) -> str:
+        return f"{','.join(self.letters)}@{self.rate_hz}"
+
+    @property
+    def channel_count(self) -> int:
+        return sum(len(SENSORS[letter].axes) for letter in self.letters)
+
+    @property
+    def window_samples(self) -> int:
+        return round(WINDOW_SECONDS * self.rate_hz)
