@@ -58,8 +58,8 @@ def check_frame(frame: SensorFrame) -> SensorFrame:
     for holds, wrong, expected in (
         (frame.sensor in SENSORS, f"unknown sensor {frame.sensor[:16]!r}", f"one of {', '.join(SENSORS)}"),
         (0 <= frame.sequence_nr < 2**31, f"sequence number {frame.sequence_nr}", "0 to 2147483647"),
-        (0 <= frame.start_ms <= EPOCH_MS_MAX, f"start {frame.start_ms} ms", "milliseconds since 1970, before 2100"),
-        (_within(frame.rate_hz, RATE_HZ_MAX), f"rate {frame.rate_hz} Hz", f"above 0, at most {RATE_HZ_MAX:g}"),
+        (0 <= frame.start_ms <= EPOCH_MS_MAX, f"start {frame.start_ms}", "ms since 1970, before 2100"),
+        (_within(frame.rate_hz, RATE_HZ_MAX), f"rate {frame.rate_hz} Hz", f"0 to {RATE_HZ_MAX:g}, 0 excluded"),
         (_within(frame.scale, 1e6), f"scale {frame.scale}", "a finite number above 0"),
         (0 < len(frame.samples) <= 2 * FRAME_SAMPLES_MAX, f"{len(frame.samples)} bytes of samples",
          f"1 to {FRAME_SAMPLES_MAX} int16 values"),
@@ -77,7 +77,8 @@ def check_frame(frame: SensorFrame) -> SensorFrame:
 
 def pack_samples(values: npt.NDArray[np.floating], scale: float) -> bytes:
     """Physical values [samples, axes] to the bytes of a frame; values beyond int16 saturate."""
-    return np.clip(np.rint(values / scale), -32768, 32767).astype("<i2").tobytes()
+    rounded: npt.NDArray[np.int16] = np.clip(np.rint(values / scale), -32768, 32767).astype("<i2")
+    return rounded.tobytes()
 
 
 def scale_for(sensor: str) -> float:

@@ -21,7 +21,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}\Z")
 
 
 def check_identifier(kind: str, value: str) -> str:
-    """Return `value` if it may name a `kind` (1 to 64 of letters, digits and `_.:@-`), else raise InvalidInput."""
+    """Return `value` if it may name a `kind`, else raise InvalidInput."""
     if not _IDENTIFIER.match(value):
         raise InvalidInput(
             f"{kind} {value[:80]!r} is not a valid identifier",

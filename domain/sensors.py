@@ -11,7 +11,7 @@ WINDOW_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Sensor:
-    """A kind of sensor. `full_scale` is the largest magnitude, in `unit`, that its int16 samples must hold."""
+    """A kind of sensor; its int16 samples must hold magnitudes up to `full_scale`, in `unit`."""
 
     letter: str
     name: str
@@ -53,7 +53,7 @@ class SensorSet:
         if not valid_rate or len(set(letters)) != len(letters) or not set(letters) <= set(SENSORS):
             raise InvalidInput(
                 f"{text[:80]!r} is not a sensor set",
-                expected=f"different letters of {','.join(SENSORS)} and a rate of 1 to 1000 Hz, as in 'a,g@50'",
+                expected=f"some of the letters {','.join(SENSORS)} and 1 to 1000 Hz, as in 'a,g@50'",
                 remedy="correct the sensor set",
             )
         return cls(letters, int(rate_text))

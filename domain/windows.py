@@ -175,3 +175,18 @@ def windows_of(frames: list[SensorFrame], sensor_set: SensorSet, stride_seconds:
     slicer = WindowSlicer(sensor_set, stride_seconds)
     ordered = sorted(frames, key=lambda frame: frame.start_ms)
     return [window for frame in ordered for window in slicer.push(frame)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledWindow:
+    """A window that a user confirmed: what the nightly batch writes and training reads.
+
+    `subject` is a pseudonym, `samples` is [window_samples, channels] of `sensor_set`, in the sensors' units.
+    """
+
+    sensor_set: SensorSet
+    subject: str
+    session: str
+    start_ms: int
+    label: str
+    samples: FloatArray
