@@ -1,0 +1,5 @@
+"""Where muvr keeps things: ports, the declared tables, and stores written once over every backend.
+
+`ports.Store` is the small port that a backend implements; `sqlite` is the embedded backend. Journal,
+snapshots, sensor rows, labels, models and the rest are written over the port and know no backend.
+"""

@@ -1,0 +1,76 @@
+"""How a wide-column table is declared: a row class, its partition key and its clustering order.
+
+The CQL, the SQLite DDL, the statements and the documented schema all come from these declarations.
+"""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, NewType, TypeVar
+
+Timestamp = NewType("Timestamp", int)  # milliseconds since 1970 UTC
+Samples = NewType("Samples", bytes)  # little-endian int16 values; `list<smallint>` in CQL
+
+RowT = TypeVar("RowT", bound=NamedTuple)
+Value = str | int | float | bytes | bool | None
+Key = tuple[Value, ...]
+
+_CQL_TYPES: dict[Any, str] = {
+    str: "text",
+    int: "bigint",
+    float: "double",
+    bytes: "blob",
+    bool: "boolean",
+    Timestamp: "timestamp",
+    Samples: "frozen<list<smallint>>",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Table(Generic[RowT]):
+    """A table of `row`s, one partition per value of the `partition` columns, sorted by `clustering`.
+
+    `descending` clusters newest first. Columns outside the key may be None. `comment` documents the table.
+    """
+
+    name: str
+    keyspace: str
+    row: type[RowT]
+    partition: tuple[str, ...]
+    clustering: tuple[str, ...] = ()
+    descending: bool = False
+    comment: str = ""
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        return self.row._fields
+
+    @cached_property
+    def types(self) -> dict[str, Any]:
+        """Column name to its Python type, Optional removed."""
+        hints = typing.get_type_hints(self.row)
+        return {name: _without_none(hints[name]) for name in self.columns}
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.partition + self.clustering
+
+    def cql(self) -> str:
+        """The CREATE TABLE statement for Cassandra."""
+        columns = ",\n  ".join(f"{name} {_CQL_TYPES[kind]}" for name, kind in self.types.items())
+        key = ", ".join([f"({', '.join(self.partition)})", *self.clustering])
+        order = ", ".join(f"{name} {'DESC' if self.descending else 'ASC'}" for name in self.clustering)
+        options = [f"CLUSTERING ORDER BY ({order})"] if order else []
+        options.append("comment = '{}'".format(self.comment.replace("'", "''")))
+        with_options = "\n  AND ".join(options)
+        return (
+            f"CREATE TABLE IF NOT EXISTS {self.keyspace}.{self.name} (\n  {columns},\n"
+            f"  PRIMARY KEY ({key})\n) WITH {with_options};"
+        )
+
+
+def _without_none(hint: Any) -> Any:
+    members = [member for member in typing.get_args(hint) if member is not type(None)]
+    return members[0] if members else hint

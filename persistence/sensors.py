@@ -1,0 +1,66 @@
+"""Sensor store: one readable row per frame, written idempotently by (user, session, stream, number)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from domain.frames import SensorFrame
+from domain.identifiers import SessionId, StreamId, UserId
+from persistence.ports import Insert, Store
+from persistence.schema import Samples, Timestamp
+from persistence.tables import SENSOR, SensorRow
+
+
+class SensorStore:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @staticmethod
+    def entry(user: UserId, frame: SensorFrame) -> Insert:
+        """The mutation that stores `frame`."""
+        return Insert(
+            SENSOR,
+            SensorRow(
+                user,
+                frame.session,
+                frame.stream,
+                frame.sequence_nr,
+                frame.sensor,
+                Timestamp(frame.start_ms),
+                frame.rate_hz,
+                frame.scale,
+                Samples(frame.samples),
+            ),
+        )
+
+    def frames(
+        self, user: UserId, session: SessionId, stream: StreamId, *, from_nr: int = 0
+    ) -> Iterator[SensorFrame]:
+        """Stored frames of a stream in order of their numbers, from `from_nr` on."""
+        for row in self._store.read(SENSOR, (user, session, stream), lower=(from_nr,)):
+            yield frame_of(row)
+
+    def next_nr(self, user: UserId, session: SessionId, stream: StreamId, from_nr: int) -> int:
+        """The first number from `from_nr` on that is not stored.
+
+        A crash may leave a later frame stored and an earlier one not, so the highest number would not do.
+        """
+        expected = from_nr
+        for row in self._store.read(SENSOR, (user, session, stream), lower=(from_nr,)):
+            if row.sequence_nr != expected:
+                break
+            expected += 1
+        return expected
+
+
+def frame_of(row: SensorRow) -> SensorFrame:
+    return SensorFrame(
+        session=SessionId(row.session_id),
+        stream=StreamId(row.stream),
+        sequence_nr=row.sequence_nr,
+        sensor=row.sensor,
+        start_ms=row.start_at,
+        rate_hz=row.rate_hz,
+        scale=row.scale,
+        samples=row.samples,
+    )

@@ -1,0 +1,73 @@
+"""Window store: the labelled windows that the nightly batch cuts and training reads."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.frames import scale_for
+from domain.sensors import SENSORS, SensorSet
+from domain.windows import LabelledWindow
+from persistence.ports import Insert, Store
+from persistence.schema import Samples, Timestamp
+from persistence.tables import WINDOW, WindowRow
+
+BUCKET_COUNT = 16  # partitions per sensor set: training streams them one by one
+WINDOWS_PER_WRITE = 256
+
+
+class WindowStore:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def write(self, windows: Iterable[LabelledWindow]) -> int:
+        """Store `windows`, replacing those of the same session and time; return how many there were."""
+        written, pending = 0, []
+        for window in windows:
+            pending.append(Insert(WINDOW, row_of(window)))
+            if len(pending) == WINDOWS_PER_WRITE:
+                self._store.write(pending)
+                written += len(pending)
+                pending = []
+        self._store.write(pending)
+        return written + len(pending)
+
+    def read(self, sensor_set: SensorSet) -> Iterator[LabelledWindow]:
+        """All windows of a sensor set, bucket by bucket, so that memory stays bounded."""
+        for bucket_nr in range(BUCKET_COUNT):
+            for row in self._store.read(WINDOW, (str(sensor_set), bucket_nr)):
+                yield window_of(row)
+
+
+def row_of(window: LabelledWindow) -> WindowRow:
+    scaled = np.rint(window.samples / _scales(window.sensor_set))
+    return WindowRow(
+        str(window.sensor_set),
+        zlib.crc32(window.session.encode()) % BUCKET_COUNT,
+        window.subject,
+        window.session,
+        Timestamp(window.start_ms),
+        window.label,
+        Samples(np.clip(scaled, -32768, 32767).astype("<i2").tobytes()),
+    )
+
+
+def window_of(row: WindowRow) -> LabelledWindow:
+    sensor_set = SensorSet.parse(row.sensor_set)
+    raw = np.frombuffer(row.samples, "<i2").reshape(-1, sensor_set.channel_count)
+    return LabelledWindow(
+        sensor_set=sensor_set,
+        subject=row.subject,
+        session=row.session,
+        start_ms=row.start_at,
+        label=row.label,
+        samples=raw.astype(np.float32) * _scales(sensor_set),
+    )
+
+
+def _scales(sensor_set: SensorSet) -> npt.NDArray[np.float32]:
+    scales = [scale_for(letter) for letter in sensor_set.letters for _ in SENSORS[letter].axes]
+    return np.asarray(scales, np.float32)
