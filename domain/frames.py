@@ -59,7 +59,7 @@ def check_frame(frame: SensorFrame) -> SensorFrame:
         (frame.sensor in SENSORS, f"unknown sensor {frame.sensor[:16]!r}", f"one of {', '.join(SENSORS)}"),
         (0 <= frame.sequence_nr < 2**31, f"sequence number {frame.sequence_nr}", "0 to 2147483647"),
         (0 <= frame.start_ms <= EPOCH_MS_MAX, f"start {frame.start_ms}", "ms since 1970, before 2100"),
-        (_within(frame.rate_hz, RATE_HZ_MAX), f"rate {frame.rate_hz} Hz", f"0 to {RATE_HZ_MAX:g}, 0 excluded"),
+        (_within(frame.rate_hz, RATE_HZ_MAX), f"rate {frame.rate_hz} Hz", f"above 0, to {RATE_HZ_MAX:g}"),
         (_within(frame.scale, 1e6), f"scale {frame.scale}", "a finite number above 0"),
         (0 < len(frame.samples) <= 2 * FRAME_SAMPLES_MAX, f"{len(frame.samples)} bytes of samples",
          f"1 to {FRAME_SAMPLES_MAX} int16 values"),

@@ -1,0 +1,150 @@
+"""What a device asks of a user's session actor.
+
+The commands of one exercise session are numbered 0, 1, 2, ... by the device in the stream `COMMANDS`;
+frames are numbered by their own streams. Each stream is taken in order, so that sending everything again
+after a break is always right and stores nothing twice.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import msgspec
+
+from domain.errors import InvalidInput
+from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
+from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
+
+COMMANDS = StreamId("")  # the stream in which commands are numbered
+SET_MS_MAX = 4 * 3_600_000
+REPETITIONS_MAX = 10_000
+WEIGHT_KG_MAX = 1_000.0
+
+RecogniserSite = Literal["server", "device"]
+
+
+class OpenSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="open"):
+    """Begin an exercise session; always command 0. `recogniser` says who names the exercises."""
+
+    session: SessionId
+    command_nr: int
+    at_ms: int
+    device: DeviceId
+    recogniser: RecogniserSite
+
+
+class AcceptFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="frame"):
+    frame: SensorFrame
+
+
+class ConfirmLabel(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label"):
+    """The user says what was done from `start_ms` to `end_ms`; `weight_kg` and `repetitions` if known."""
+
+    session: SessionId
+    command_nr: int
+    start_ms: int
+    end_ms: int
+    exercise: str
+    repetitions: int | None
+    weight_kg: float | None
+
+
+class RecordSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set"):
+    """The device's own recogniser found a set."""
+
+    session: SessionId
+    command_nr: int
+    start_ms: int
+    end_ms: int
+    exercise: str
+    confidence: float
+    repetitions: int
+    model_id: str
+
+
+class CloseSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="close"):
+    session: SessionId
+    command_nr: int
+    at_ms: int
+
+
+NumberedCommand = OpenSession | ConfirmLabel | RecordSet | CloseSession
+Command = NumberedCommand | AcceptFrame
+
+
+class FoundSet(msgspec.Struct, frozen=True, kw_only=True):
+    """The server's recogniser found a set; given by the session actor to itself."""
+
+    session: SessionId
+    start_ms: int
+    end_ms: int
+    exercise: str
+    confidence: float
+    repetitions: int
+    model_id: str
+
+
+class Suggest(msgspec.Struct, frozen=True, kw_only=True):
+    """The coach advises the next exercise; given by the session actor to itself."""
+
+    session: SessionId
+    at_ms: int
+    exercise: str
+    weight_kg: float | None
+    repetitions: int
+    reason: str
+
+
+InnerCommand = FoundSet | Suggest
+
+
+def session_of(command: Command) -> SessionId:
+    return command.frame.session if isinstance(command, AcceptFrame) else command.session
+
+
+def check_command(command: Command) -> Command:
+    """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
+    check_identifier("session", session_of(command))
+    if isinstance(command, AcceptFrame):
+        check_identifier("stream", command.frame.stream)
+        check_frame(command.frame)
+        return command
+    _check(0 <= command.command_nr < 2**31, f"command number {command.command_nr}", "0 to 2147483647")
+    if isinstance(command, OpenSession | CloseSession):
+        _check_time("at_ms", command.at_ms)
+        if isinstance(command, OpenSession):
+            _check(command.command_nr == 0, f"open is command {command.command_nr}", "command 0")
+    else:
+        _check_set(command)
+    return command
+
+
+def _check_set(command: ConfirmLabel | RecordSet) -> None:
+    check_identifier("exercise", command.exercise)
+    _check_time("start_ms", command.start_ms)
+    _check_time("end_ms", command.end_ms)
+    length_ms = command.end_ms - command.start_ms
+    _check(0 < length_ms <= SET_MS_MAX, f"a set of {length_ms} ms", f"1 to {SET_MS_MAX} ms")
+    repetitions = command.repetitions
+    _check(
+        repetitions is None or 0 <= repetitions <= REPETITIONS_MAX,
+        f"{repetitions} repetitions",
+        f"0 to {REPETITIONS_MAX}",
+    )
+    if isinstance(command, ConfirmLabel):
+        weight = command.weight_kg
+        right = weight is None or (math.isfinite(weight) and 0 <= weight <= WEIGHT_KG_MAX)
+        _check(right, f"weight {weight} kg", f"0 to {WEIGHT_KG_MAX:g} kg")
+    else:
+        _check(0 <= command.confidence <= 1, f"confidence {command.confidence}", "0 to 1")
+        check_identifier("model", command.model_id)
+
+
+def _check_time(name: str, value_ms: int) -> None:
+    _check(0 <= value_ms <= EPOCH_MS_MAX, f"{name} {value_ms}", "ms since 1970, before 2100")
+
+
+def _check(holds: bool, wrong: str, expected: str) -> None:
+    if not holds:
+        raise InvalidInput(wrong, expected=expected, remedy="correct the message")

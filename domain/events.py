@@ -1,0 +1,79 @@
+"""What happened to a user. Past tense, frozen, kept for ever.
+
+All but FrameReceived are journalled as encrypted blobs; FrameReceived is kept as a readable sensor row.
+`number` is the device's command number where the event answers one; it moves the session's command stream on.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from domain.commands import RecogniserSite
+from domain.frames import SensorFrame
+from domain.identifiers import DeviceId, SessionId
+
+
+class SessionOpened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="session_opened"):
+    session: SessionId
+    command_nr: int
+    at_ms: int
+    device: DeviceId
+    recogniser: RecogniserSite
+
+
+class LabelConfirmed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label_confirmed"):
+    session: SessionId
+    command_nr: int
+    start_ms: int
+    end_ms: int
+    exercise: str
+    repetitions: int | None
+    weight_kg: float | None
+
+
+class SetRecognised(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_recognised"):
+    """`command_nr` is None when the server's recogniser found the set."""
+
+    session: SessionId
+    command_nr: int | None
+    start_ms: int
+    end_ms: int
+    exercise: str
+    confidence: float
+    repetitions: int
+    model_id: str
+
+
+class ExerciseSuggested(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="suggested"):
+    session: SessionId
+    at_ms: int
+    exercise: str
+    weight_kg: float | None
+    repetitions: int
+    reason: str
+
+
+class SuggestionAnswered(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="answered"):
+    """The user's next confirmed set was, or was not, of the suggested exercise."""
+
+    session: SessionId
+    suggested_ms: int
+    taken: bool
+
+
+class SessionClosed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="session_closed"):
+    session: SessionId
+    command_nr: int
+    at_ms: int
+
+
+JournalEvent = (
+    SessionOpened | LabelConfirmed | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed
+)
+
+
+class FrameReceived(msgspec.Struct, frozen=True, kw_only=True):
+    frame: SensorFrame
+
+
+Event = JournalEvent | FrameReceived

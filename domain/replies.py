@@ -1,0 +1,79 @@
+"""What a session actor tells a user's devices, and the live view, once everything behind it is durable."""
+
+from __future__ import annotations
+
+import msgspec
+
+from domain.identifiers import SessionId, StreamId, UserId
+
+
+class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ack"):
+    """Everything of the stream below `next_nr` is durable."""
+
+    session: SessionId
+    stream: StreamId
+    next_nr: int
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="refused"):
+    """A command was not taken. `expected_nr` is set when the device must send again from there."""
+
+    session: SessionId
+    stream: StreamId
+    sequence_nr: int
+    code: str
+    wrong: str
+    expected: str
+    remedy: str
+    retry: bool
+    expected_nr: int | None
+
+
+class ExerciseRecognised(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="recognised"):
+    """What the user is doing now, as far as the server's recogniser can tell; not durable."""
+
+    session: SessionId
+    at_ms: int
+    exercise: str
+    confidence: float
+    repetitions: int
+
+
+class SetFound(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set"):
+    session: SessionId
+    start_ms: int
+    end_ms: int
+    exercise: str
+    confidence: float
+    repetitions: int
+    model_id: str
+
+
+class RestBegan(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="rest"):
+    session: SessionId
+    since_ms: int
+
+
+class ExerciseAdvised(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="suggestion"):
+    session: SessionId
+    at_ms: int
+    exercise: str
+    weight_kg: float | None
+    repetitions: int
+    reason: str
+
+
+class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):
+    session: SessionId
+    at_ms: int
+
+
+LiveReply = ExerciseRecognised | SetFound | RestBegan | ExerciseAdvised | SessionEnded
+Reply = Acknowledged | Refused | LiveReply
+
+
+class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A live reply with its user, for those who watch."""
+
+    user: UserId
+    reply: LiveReply

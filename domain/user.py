@@ -1,0 +1,274 @@
+"""The pure rules of a user: `decide(state, command) -> events` and `evolve(state, event) -> state`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from domain.commands import (
+    COMMANDS,
+    AcceptFrame,
+    CloseSession,
+    Command,
+    ConfirmLabel,
+    FoundSet,
+    InnerCommand,
+    OpenSession,
+    RecogniserSite,
+    RecordSet,
+    Suggest,
+)
+from domain.errors import OutOfOrder, Rejected
+from domain.events import (
+    Event,
+    ExerciseSuggested,
+    FrameReceived,
+    LabelConfirmed,
+    SessionClosed,
+    SessionOpened,
+    SetRecognised,
+    SuggestionAnswered,
+)
+from domain.identifiers import DeviceId, SessionId, StreamId
+
+SESSIONS_KEPT_MAX = 16  # sessions whose positions are remembered; older ones take nothing any more
+STREAMS_MAX = 16  # streams of one session
+HISTORY_MAX = 256  # confirmed sets that the coach looks back on
+
+
+class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A set that the user confirmed."""
+
+    session: SessionId
+    start_ms: int
+    end_ms: int
+    exercise: str
+    repetitions: int | None
+    weight_kg: float | None
+
+
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    at_ms: int
+    exercise: str
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """`next_nrs` holds, per stream and for COMMANDS, the number that is expected next."""
+
+    device: DeviceId
+    opened_ms: int
+    recogniser: RecogniserSite
+    next_nrs: Mapping[StreamId, int]
+    closed: bool = False
+    suggestion: Suggestion | None = None
+    last_set_end_ms: int = 0
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """State of a user. `sessions` in the order in which they were opened, `history` oldest first."""
+
+    sessions: Mapping[SessionId, Session] = {}
+    history: tuple[PastSet, ...] = ()
+
+
+def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
+    """The events that `command` leads to; none if it was taken before. Raises Rejected and OutOfOrder.
+
+    `command` has passed `domain.commands.check_command`.
+    """
+    match command:
+        case AcceptFrame():
+            return _accept_frame(user, command)
+        case FoundSet() | Suggest():
+            return _note(user, command)
+        case OpenSession():
+            return _open(user, command)
+    session = _session(user, command.session)
+    if not _is_next(session, COMMANDS, command.command_nr):
+        return ()
+    if session.closed:
+        raise Rejected(
+            f"session {command.session!r} is closed", expected="an open session", remedy="open a new session"
+        )
+    return _numbered(session, command)
+
+
+def evolve(user: User, event: Event) -> User:
+    """The state after `event`. Never fails: what was decided has happened."""
+    if isinstance(event, SessionOpened):
+        return _opened(user, event)
+    if isinstance(event, FrameReceived):
+        frame = event.frame
+        return _moved(user, frame.session, frame.stream, frame.sequence_nr + 1)
+    session = user.sessions.get(event.session)
+    if session is None:
+        return user  # so many sessions followed that this one is remembered no more
+    if isinstance(event, LabelConfirmed):
+        past = PastSet(
+            session=event.session,
+            start_ms=event.start_ms,
+            end_ms=event.end_ms,
+            exercise=event.exercise,
+            repetitions=event.repetitions,
+            weight_kg=event.weight_kg,
+        )
+        user = msgspec.structs.replace(user, history=(*user.history, past)[-HISTORY_MAX:])
+    changed = _changed(session, event)
+    return msgspec.structs.replace(user, sessions={**user.sessions, event.session: changed})
+
+
+def next_nr(user: User, session: SessionId, stream: StreamId) -> int:
+    """What the server expects next of a stream: the cumulative acknowledgement."""
+    known = user.sessions.get(session)
+    return known.next_nrs.get(stream, 0) if known else 0
+
+
+def _open(user: User, command: OpenSession) -> tuple[Event, ...]:
+    if command.session in user.sessions:
+        return ()
+    return (
+        SessionOpened(
+            session=command.session,
+            command_nr=command.command_nr,
+            at_ms=command.at_ms,
+            device=command.device,
+            recogniser=command.recogniser,
+        ),
+    )
+
+
+def _accept_frame(user: User, command: AcceptFrame) -> tuple[Event, ...]:
+    frame = command.frame
+    session = _session(user, frame.session)
+    if not _is_next(session, frame.stream, frame.sequence_nr):
+        return ()
+    if frame.stream not in session.next_nrs and len(session.next_nrs) > STREAMS_MAX:
+        raise Rejected(
+            f"stream {frame.stream!r} is one too many for session {frame.session!r}",
+            expected=f"at most {STREAMS_MAX} streams",
+            remedy="open another session",
+        )
+    return (FrameReceived(frame=frame),)
+
+
+def _numbered(session: Session, command: ConfirmLabel | RecordSet | CloseSession) -> tuple[Event, ...]:
+    match command:
+        case CloseSession():
+            return (
+                SessionClosed(session=command.session, command_nr=command.command_nr, at_ms=command.at_ms),
+            )
+        case RecordSet():
+            return (
+                SetRecognised(
+                    session=command.session,
+                    command_nr=command.command_nr,
+                    start_ms=command.start_ms,
+                    end_ms=command.end_ms,
+                    exercise=command.exercise,
+                    confidence=command.confidence,
+                    repetitions=command.repetitions,
+                    model_id=command.model_id,
+                ),
+            )
+    confirmed = LabelConfirmed(
+        session=command.session,
+        command_nr=command.command_nr,
+        start_ms=command.start_ms,
+        end_ms=command.end_ms,
+        exercise=command.exercise,
+        repetitions=command.repetitions,
+        weight_kg=command.weight_kg,
+    )
+    suggestion = session.suggestion
+    if suggestion is None or command.start_ms < suggestion.at_ms:
+        return (confirmed,)
+    taken = suggestion.exercise == command.exercise
+    answered = SuggestionAnswered(session=command.session, suggested_ms=suggestion.at_ms, taken=taken)
+    return (confirmed, answered)
+
+
+def _note(user: User, command: FoundSet | Suggest) -> tuple[Event, ...]:
+    session = _session(user, command.session)
+    if isinstance(command, Suggest):
+        return (
+            ExerciseSuggested(
+                session=command.session,
+                at_ms=command.at_ms,
+                exercise=command.exercise,
+                weight_kg=command.weight_kg,
+                repetitions=command.repetitions,
+                reason=command.reason,
+            ),
+        )
+    if command.start_ms < session.last_set_end_ms:
+        return ()  # found again after a recovery
+    return (
+        SetRecognised(
+            session=command.session,
+            command_nr=None,
+            start_ms=command.start_ms,
+            end_ms=command.end_ms,
+            exercise=command.exercise,
+            confidence=command.confidence,
+            repetitions=command.repetitions,
+            model_id=command.model_id,
+        ),
+    )
+
+
+def _session(user: User, session: SessionId) -> Session:
+    known = user.sessions.get(session)
+    if known is None:
+        raise Rejected(
+            f"session {session!r} is not known",
+            expected=f"a session that was opened before, one of the user's last {SESSIONS_KEPT_MAX}",
+            remedy="open it first",
+        )
+    return known
+
+
+def _is_next(session: Session, stream: StreamId, number: int) -> bool:
+    """True if `number` is next, False if it was taken before; raises OutOfOrder if it comes too early."""
+    expected = session.next_nrs.get(stream, 0)
+    if number > expected:
+        raise OutOfOrder(stream, number, expected)
+    return number == expected
+
+
+def _opened(user: User, event: SessionOpened) -> User:
+    session = Session(
+        device=event.device,
+        opened_ms=event.at_ms,
+        recogniser=event.recogniser,
+        next_nrs={COMMANDS: event.command_nr + 1},
+    )
+    kept = list(user.sessions.items())[-(SESSIONS_KEPT_MAX - 1) :]
+    return msgspec.structs.replace(user, sessions={**dict(kept), event.session: session})
+
+
+def _moved(user: User, name: SessionId, stream: StreamId, next_: int) -> User:
+    session = user.sessions.get(name)
+    if session is None:
+        return user
+    moved = msgspec.structs.replace(session, next_nrs={**session.next_nrs, stream: next_})
+    return msgspec.structs.replace(user, sessions={**user.sessions, name: moved})
+
+
+def _changed(
+    session: Session,
+    event: LabelConfirmed | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed,
+) -> Session:
+    if isinstance(event, ExerciseSuggested):
+        suggestion = Suggestion(at_ms=event.at_ms, exercise=event.exercise)
+        return msgspec.structs.replace(session, suggestion=suggestion)
+    if isinstance(event, SuggestionAnswered):
+        return msgspec.structs.replace(session, suggestion=None)
+    if event.command_nr is not None:
+        next_nrs = {**session.next_nrs, COMMANDS: event.command_nr + 1}
+        session = msgspec.structs.replace(session, next_nrs=next_nrs)
+    if isinstance(event, SetRecognised):
+        return msgspec.structs.replace(session, last_set_end_ms=max(session.last_set_end_ms, event.end_ms))
+    if isinstance(event, SessionClosed):
+        return msgspec.structs.replace(session, closed=True, suggestion=None)
+    return session
