@@ -48,11 +48,6 @@ class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     weight_kg: float | None
 
 
-class Suggestion(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    at_ms: int
-    exercise: str
-
-
 class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """`next_nrs` holds, per stream and for COMMANDS, the number that is expected next."""
 
@@ -61,7 +56,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     recogniser: RecogniserSite
     next_nrs: Mapping[StreamId, int]
     closed: bool = False
-    suggestion: Suggestion | None = None
+    suggestion: ExerciseSuggested | None = None
     last_set_end_ms: int = 0
 
 
@@ -260,8 +255,7 @@ def _changed(
     event: LabelConfirmed | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed,
 ) -> Session:
     if isinstance(event, ExerciseSuggested):
-        suggestion = Suggestion(at_ms=event.at_ms, exercise=event.exercise)
-        return msgspec.structs.replace(session, suggestion=suggestion)
+        return msgspec.structs.replace(session, suggestion=event)
     if isinstance(event, SuggestionAnswered):
         return msgspec.structs.replace(session, suggestion=None)
     if event.command_nr is not None:

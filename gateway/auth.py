@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import jwt
 
-from domain.errors import ConfigurationError, NotAuthorised
+from domain.errors import NotAuthorised
 from domain.identifiers import UserId, check_identifier
 
 Scope = Literal["device", "user", "coach", "operator"]
@@ -19,7 +16,6 @@ SCOPES: tuple[Scope, ...] = ("device", "user", "coach", "operator")
 ANY_USER = UserId("*")  # the subject of a gateway's token, which carries many users
 
 _ALGORITHM = "HS256"
-_KEY_BYTES = 32
 _REMEDY = "get a new token with `muvr token`"
 
 
@@ -68,28 +64,3 @@ class Tokens:
                 f"the token's scope is {scope!r}", expected=f"one of {', '.join(allowed)}", remedy=_REMEDY
             )
         return Claims(UserId(claims["sub"]), scope)
-
-
-def load_or_make_key(path: Path) -> bytes:
-    """The secret of `path`, made with mode 0600 if there is none."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with path.open("xb", opener=_private) as file:
-                file.write(secrets.token_bytes(_KEY_BYTES))
-        except FileExistsError:
-            pass  # made by an earlier start
-        key = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the secret {path} cannot be read or made: {error.strerror}", remedy="check its permissions"
-        ) from error
-    if len(key) != _KEY_BYTES:
-        raise ConfigurationError(
-            f"{path} holds {len(key)} bytes", expected=f"{_KEY_BYTES}", remedy="restore it from a backup"
-        )
-    return key
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

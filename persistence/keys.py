@@ -1,0 +1,60 @@
+"""Data keys: one AES-256 key per user, wrapped by the master key. Erasing it erases what it protects."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from domain.errors import StoredValueCorrupt
+from domain.identifiers import UserId
+from persistence.ports import Delete, Store
+from persistence.tables import DATA_KEY, DataKeyRow
+
+NONCE_BYTES = 12
+_KEY_BYTES = 32
+
+
+class Cipher:
+    """AES-256-GCM under one user's data key. `context` binds a blob to its row: moved, it no longer opens."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+
+    def seal(self, plain: bytes, context: bytes) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, plain, context)
+
+    def open(self, blob: bytes, context: bytes) -> bytes:
+        """Raises InvalidTag if the blob was altered, moved or sealed under another key."""
+        if len(blob) < NONCE_BYTES:
+            raise InvalidTag
+        return self._aead.decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], context)
+
+
+class DataKeyStore:
+    def __init__(self, store: Store, master_key: bytes) -> None:
+        self._store = store
+        self._master = Cipher(master_key)
+
+    def cipher_of(self, user: UserId) -> Cipher:
+        """The user's cipher; its key is made when the user is new."""
+        row = next(self._store.read(DATA_KEY, (user,)), None)
+        if row is None:
+            wrapped = self._master.seal(secrets.token_bytes(_KEY_BYTES), user.encode())
+            row = DataKeyRow(user, wrapped)
+            if not self._store.insert_if_absent(DATA_KEY, row):
+                row = next(self._store.read(DATA_KEY, (user,)))
+        try:
+            return Cipher(self._master.open(row.wrapped_key, user.encode()))
+        except InvalidTag:
+            raise StoredValueCorrupt(
+                f"the data key of user {user!r} does not open with this node's master key",
+                remedy="start the node with the master key that its store was made with",
+            ) from None
+
+    def destroy(self, user: UserId) -> None:
+        """Erase the key: the user's journal and snapshots can never be read again."""
+        self._store.write([Delete(DATA_KEY, (user,))])

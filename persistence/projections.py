@@ -1,0 +1,105 @@
+"""Read models: what the API shows, a pure function of events, written in the same commit as they are."""
+
+from __future__ import annotations
+
+from domain.events import (
+    Event,
+    ExerciseSuggested,
+    FrameReceived,
+    LabelConfirmed,
+    SessionClosed,
+    SessionOpened,
+    SetRecognised,
+    SuggestionAnswered,
+)
+from domain.identifiers import UserId, shard_of
+from domain.user import User
+from persistence.ports import Insert
+from persistence.schema import Timestamp
+from persistence.sensors import SensorStore
+from persistence.tables import (
+    LABEL,
+    SESSION_BY_USER,
+    SET_BY_SESSION,
+    SUGGESTION_BY_SESSION,
+    USER_BY_SHARD,
+    LabelRow,
+    SessionRow,
+    SetRow,
+    SuggestionRow,
+    UserRow,
+)
+
+
+def project(user: UserId, before: User, event: Event) -> list[Insert]:
+    """The rows that `event`, which follows state `before`, writes."""
+    match event:
+        case FrameReceived():
+            return [SensorStore.entry(user, event.frame)]
+        case SessionOpened():
+            opened = Timestamp(event.at_ms)
+            return [
+                Insert(SESSION_BY_USER, SessionRow(user, opened, event.session, event.device, None)),
+                Insert(USER_BY_SHARD, UserRow(shard_of(user), user, opened)),
+            ]
+        case SessionClosed():
+            session = before.sessions[event.session]
+            row = SessionRow(
+                user, Timestamp(session.opened_ms), event.session, session.device, Timestamp(event.at_ms)
+            )
+            return [Insert(SESSION_BY_USER, row)]
+        case LabelConfirmed():
+            return [Insert(LABEL, _label_row(user, event))]
+        case SetRecognised():
+            return [Insert(SET_BY_SESSION, _set_row(user, event))]
+        case ExerciseSuggested():
+            return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, event))]
+        case SuggestionAnswered():
+            return _answered(user, before, event)
+
+
+def _label_row(user: UserId, event: LabelConfirmed) -> LabelRow:
+    return LabelRow(
+        user,
+        event.session,
+        Timestamp(event.start_ms),
+        Timestamp(event.end_ms),
+        event.exercise,
+        event.repetitions,
+        event.weight_kg,
+    )
+
+
+def _set_row(user: UserId, event: SetRecognised) -> SetRow:
+    source = "server" if event.command_nr is None else "device"
+    return SetRow(
+        user,
+        event.session,
+        Timestamp(event.start_ms),
+        Timestamp(event.end_ms),
+        event.exercise,
+        event.confidence,
+        event.repetitions,
+        source,
+        event.model_id,
+    )
+
+
+def _suggestion_row(user: UserId, event: ExerciseSuggested, taken: bool | None = None) -> SuggestionRow:
+    return SuggestionRow(
+        user,
+        event.session,
+        Timestamp(event.at_ms),
+        event.exercise,
+        event.weight_kg,
+        event.repetitions,
+        event.reason,
+        taken,
+    )
+
+
+def _answered(user: UserId, before: User, event: SuggestionAnswered) -> list[Insert]:
+    suggested = before.sessions[event.session].suggestion
+    if suggested is None:
+        return []
+    return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, suggested, event.taken))]

@@ -1,0 +1,42 @@
+"""Secrets kept in files beside the store, never in it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from domain.errors import ConfigurationError
+
+KEY_BYTES = 32
+
+
+def load_or_make_key(path: Path) -> bytes:
+    """The 32-byte secret of `path`, made with mode 0600 if there is none. Processes may race for it."""
+    try:
+        if not path.exists():
+            _make(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the secret {path} cannot be read or made: {error.strerror}", remedy="check its permissions"
+        ) from error
+    if len(key) != KEY_BYTES:
+        raise ConfigurationError(
+            f"{path} holds {len(key)} bytes", expected=f"{KEY_BYTES}", remedy="restore it from a backup"
+        )
+    return key
+
+
+def _make(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    whole = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):  # another process was first: its key counts
+        os.link(whole, path)
+    whole.unlink()
