@@ -32,6 +32,7 @@ FILE_BYTES_MAX = (
 REPETITIONS_MAX = 10_000
 WEIGHT_KG_MAX = 2_000.0
 
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _WEIGHT_UNKNOWN = -1.0
 _REST_LABELS = {"idle", REST}
 _PLACES = {"upper_arm": "arm", "ankle": "foot"}
@@ -192,7 +193,7 @@ def _parse_plain(body: bytes, column_count: int) -> DoubleArray | None:
             numbers = np.fromstring(body[:-1].replace(b"\n", b",").decode("ascii"), sep=",")
         except (DeprecationWarning, ValueError):
             return None
-    if len(numbers) != len(separators) or not (np.abs(numbers) <= np.finfo(np.float32).max).all():
+    if len(numbers) != len(separators) or not (np.abs(numbers) <= _FLOAT32_MAX).all():
         return None
     return numbers.reshape(-1, column_count)
 
@@ -207,7 +208,7 @@ def _parse_rows(file: str, body: bytes, columns: list[str]) -> DoubleArray:
             raise _invalid(file, line_nr, column, f"{len(fields)} columns", f"{len(columns)}")
         numbers = [_float(field) for field in fields]
         for column, field, number in zip(columns, fields, numbers, strict=True):
-            if not abs(number) <= np.finfo(np.float32).max:
+            if not abs(number) <= _FLOAT32_MAX:
                 raise _invalid(file, line_nr, column, repr(field[:40].decode(errors="replace")), "a number")
         table.append(numbers)
     return np.array(table)
