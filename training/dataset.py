@@ -1,0 +1,223 @@
+"""Labelled windows as arrays: checking, splitting by session, class weights, augmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.errors import InvalidInput
+from domain.sensors import SENSORS, WINDOW_SECONDS, SensorSet
+from domain.windows import LabelledWindow
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+TextArray = npt.NDArray[np.str_]
+
+HELD_OUT_FRACTION = 0.25  # of the windows, about
+CLASS_WEIGHT_POWER = 0.5  # between 0, every window counts the same, and 1, every class counts the same
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """n windows: samples [n, window_samples, channels] in the sensors' units; the others [n].
+
+    `labels` are indices into `classes`, which are sorted. Pseudonymous `subjects`, `sessions`, `start_ms`.
+    """
+
+    sensor_set: SensorSet
+    classes: tuple[str, ...]
+    samples: FloatArray
+    labels: IntArray
+    subjects: TextArray
+    sessions: TextArray
+    start_ms: IntArray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, chosen: npt.NDArray[np.bool_]) -> Dataset:
+        """The windows where `chosen` [n] is true; the classes stay."""
+        return replace(
+            self,
+            samples=self.samples[chosen],
+            labels=self.labels[chosen],
+            subjects=self.subjects[chosen],
+            sessions=self.sessions[chosen],
+            start_ms=self.start_ms[chosen],
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """`held_out_by` is "session", or "time" where one session is all there is."""
+
+    training: Dataset
+    validation: Dataset
+    held_out_by: str
+
+
+def collect(windows: Iterable[LabelledWindow], sensor_set: SensorSet) -> Dataset:
+    """Read `windows` once. Raises InvalidInput: none, a single class, another sensor set, NaN or infinity."""
+    kept = list(windows)
+    if not kept:
+        raise InvalidInput(
+            "no labelled windows", expected="windows of at least two classes", remedy="confirm some exercises"
+        )
+    shape = (sensor_set.window_samples, sensor_set.channel_count)
+    for window in kept:
+        if window.sensor_set != sensor_set or window.samples.shape != shape:
+            raise _unfit(window, f"a window of {window.sensor_set}, {window.samples.shape}", f"{shape}")
+    classes = tuple(sorted({window.label for window in kept}))
+    if len(classes) < 2:
+        raise InvalidInput(
+            f"all windows are labelled {classes[0]!r}",
+            expected="at least two classes",
+            remedy="record rest or another exercise too",
+        )
+    samples = np.stack([window.samples for window in kept]).astype(np.float32)
+    broken = np.flatnonzero(~np.isfinite(samples).all(axis=(1, 2)))
+    if len(broken):
+        raise _unfit(kept[broken[0]], f"NaN or infinity in {len(broken)} windows", "finite numbers")
+    index = {name: number for number, name in enumerate(classes)}
+    return Dataset(
+        sensor_set=sensor_set,
+        classes=classes,
+        samples=samples,
+        labels=np.array([index[window.label] for window in kept], np.int64),
+        subjects=np.array([window.subject for window in kept]),
+        sessions=np.array([f"{window.subject}/{window.session}" for window in kept]),
+        start_ms=np.array([window.start_ms for window in kept], np.int64),
+    )
+
+
+def split(dataset: Dataset, seed: int) -> Split:
+    """Hold out whole sessions, about a quarter of the windows; see `_sessions_held_out`.
+
+    Windows overlap, so a split by window would show the validation's samples in training. With one session,
+    or where every session alone holds some class, the last part of each class's time is held out instead.
+    """
+    names = _sessions_held_out(dataset, seed)
+    by = "session" if names else "time"
+    held_out = np.isin(dataset.sessions, names) if names else _ends_of_classes(dataset)
+    overlapping = np.zeros(len(dataset), bool) if names else _overlapping(dataset, held_out)
+    return Split(
+        training=dataset.take(~held_out & ~overlapping),
+        validation=dataset.take(held_out),
+        held_out_by=by,
+    )
+
+
+def class_weights(labels: IntArray, class_count: int) -> FloatArray:
+    """[classes], float32, mean 1 over the windows; a class without windows weighs nothing."""
+    counts = np.bincount(labels, minlength=class_count)
+    weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -CLASS_WEIGHT_POWER, 0.0)
+    return np.asarray(weights * len(labels) / (weights * counts).sum(), np.float32)
+
+
+def augment(samples: FloatArray, sensor_set: SensorSet, random: np.random.Generator) -> FloatArray:
+    """Another plausible performance of each window [n, window_samples, channels]; same shape.
+
+    The band sits a little turned around the arm (the sensors' x axis), the movement is a little faster or
+    larger, the sensor noisier.
+    """
+    warped = _warp(samples, random)
+    turned = _turn(warped, sensor_set, random)
+    turned *= np.exp(random.normal(0, 0.05, (len(samples), 1, samples.shape[2]))).astype(np.float32)
+    noise = random.standard_normal(samples.shape, np.float32)
+    noise *= 0.05 * samples.std(axis=(0, 1))
+    turned += noise
+    return turned
+
+
+def _unfit(window: LabelledWindow, wrong: str, expected: str) -> InvalidInput:
+    return InvalidInput(
+        f"{wrong}: session {window.session!r} at {window.start_ms}",
+        expected=expected,
+        remedy="slice the sensor data again",
+    )
+
+
+def _sessions_held_out(dataset: Dataset, seed: int) -> list[str]:
+    """Sessions to validate on, chosen greedily: none that training needs for a class, most new classes first.
+
+    Stops at about HELD_OUT_FRACTION of the windows; ties are broken by `seed`. Empty if no session can go.
+    """
+    names = np.unique(dataset.sessions)
+    has = np.stack([np.bincount(dataset.labels[dataset.sessions == name], minlength=len(dataset.classes)) > 0
+                    for name in names])  # fmt: skip
+    sizes = np.array([(dataset.sessions == name).sum() for name in names])
+    order = np.random.default_rng(seed).permutation(len(names))
+    held_out: list[int] = []
+    while sizes[held_out].sum() < 0.6 * HELD_OUT_FRACTION * len(dataset):
+        rest = [i for i in order if i not in held_out and _can_go(has, [*held_out, i])]
+        if not rest:
+            break
+        seen = has[held_out].any(axis=0)
+        held_out.append(max(rest, key=lambda i: int((has[i] & ~seen).sum())))
+    return [str(names[i]) for i in held_out]
+
+
+def _can_go(has: npt.NDArray[np.bool_], held_out: list[int]) -> bool:
+    """Whether the sessions left still show every class; has [sessions, classes]."""
+    return bool(np.delete(has, held_out, axis=0).any(axis=0).all())
+
+
+def _ends_of_classes(dataset: Dataset) -> npt.NDArray[np.bool_]:
+    """The last quarter of each class's windows in time, but never all of them."""
+    held_out = np.zeros(len(dataset), bool)
+    for label in np.unique(dataset.labels):
+        members = np.flatnonzero(dataset.labels == label)
+        members = members[np.argsort(dataset.start_ms[members], kind="stable")]
+        held_out[members[len(members) - int(len(members) * HELD_OUT_FRACTION) :]] = True
+    if not held_out.any():
+        raise InvalidInput(
+            f"{len(dataset)} windows", expected="at least four of some class", remedy="record more sets"
+        )
+    return held_out
+
+
+def _overlapping(dataset: Dataset, held_out: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Windows that share samples with a window held out."""
+    times = np.sort(dataset.start_ms[held_out])
+    after = np.minimum(np.searchsorted(times, dataset.start_ms), len(times) - 1)
+    before = np.maximum(after - 1, 0)
+    distance = np.minimum(abs(times[after] - dataset.start_ms), abs(times[before] - dataset.start_ms))
+    return np.asarray(distance < WINDOW_SECONDS * 1000)
+
+
+def _warp(samples: FloatArray, random: np.random.Generator) -> FloatArray:
+    """Each window faster or slower by about a tenth around its middle; edges repeat."""
+    n, length, _ = samples.shape
+    middle = (length - 1) / 2
+    speed = np.exp(random.normal(0, 0.1, (n, 1)))
+    at = np.clip((np.arange(length) - middle) * speed + middle, 0, length - 1.001)
+    index = at.astype(np.int64)
+    into = (at - index)[:, :, None].astype(np.float32)
+    rows = np.arange(n)[:, None]
+    left, right = samples[rows, index], samples[rows, index + 1]
+    return np.asarray(left + (right - left) * into, np.float32)
+
+
+def _turn(samples: FloatArray, sensor_set: SensorSet, random: np.random.Generator) -> FloatArray:
+    """Three-axis sensors turned together around x by about 9 degrees."""
+    angle = random.normal(0, 0.15, (len(samples), 1)).astype(np.float32)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turned = samples.copy()
+    for x in _three_axis_channels(sensor_set):
+        y, z = samples[:, :, x + 1], samples[:, :, x + 2]
+        turned[:, :, x + 1] = cos * y - sin * z
+        turned[:, :, x + 2] = sin * y + cos * z
+    return turned
+
+
+def _three_axis_channels(sensor_set: SensorSet) -> Iterator[int]:
+    """The channel of x of every sensor with x, y and z."""
+    channel = 0
+    for letter in sensor_set.letters:
+        axes = SENSORS[letter].axes
+        if axes == ("x", "y", "z"):
+            yield channel
+        channel += len(axes)
