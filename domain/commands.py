@@ -15,13 +15,23 @@ import msgspec
 from domain.errors import InvalidInput
 from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
 from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
+from domain.sensors import SENSORS
 
 COMMANDS = StreamId("")  # the stream in which commands are numbered
 SET_MS_MAX = 4 * 3_600_000
 REPETITIONS_MAX = 10_000
 WEIGHT_KG_MAX = 1_000.0
+STREAMS_MAX = 16  # of one session
 
 RecogniserSite = Literal["server", "device"]
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A stream of frames that a session will have: its name, the sensor's letter and where it is worn."""
+
+    stream: StreamId
+    sensor: str
+    location: str
 
 
 class OpenSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="open"):
@@ -32,6 +42,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     at_ms: int
     device: DeviceId
     recogniser: RecogniserSite
+    streams: tuple[Stream, ...]
 
 
 class AcceptFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="frame"):
@@ -115,9 +126,21 @@ def check_command(command: Command) -> Command:
         _check_time("at_ms", command.at_ms)
         if isinstance(command, OpenSession):
             _check(command.command_nr == 0, f"open is command {command.command_nr}", "command 0")
+            _check_streams(command.streams)
     else:
         _check_set(command)
     return command
+
+
+def _check_streams(streams: tuple[Stream, ...]) -> None:
+    _check(len(streams) <= STREAMS_MAX, f"{len(streams)} streams", f"at most {STREAMS_MAX}")
+    _check(len({s.stream for s in streams}) == len(streams), "two streams of one name", "different names")
+    for stream in streams:
+        check_identifier("stream", stream.stream)
+        check_identifier("location", stream.location)
+        _check(
+            stream.sensor in SENSORS, f"unknown sensor {stream.sensor[:16]!r}", f"one of {', '.join(SENSORS)}"
+        )
 
 
 def _check_set(command: ConfirmLabel | RecordSet) -> None:

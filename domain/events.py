@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from domain.commands import RecogniserSite
+from domain.commands import RecogniserSite, Stream
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
 
@@ -19,6 +19,7 @@ class SessionOpened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     at_ms: int
     device: DeviceId
     recogniser: RecogniserSite
+    streams: tuple[Stream, ...]
 
 
 class LabelConfirmed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label_confirmed"):

@@ -17,6 +17,7 @@ from domain.commands import (
     OpenSession,
     RecogniserSite,
     RecordSet,
+    Stream,
     Suggest,
 )
 from domain.errors import OutOfOrder, Rejected
@@ -33,7 +34,6 @@ from domain.events import (
 from domain.identifiers import DeviceId, SessionId, StreamId
 
 SESSIONS_KEPT_MAX = 16  # sessions whose positions are remembered; older ones take nothing any more
-STREAMS_MAX = 16  # streams of one session
 HISTORY_MAX = 256  # confirmed sets that the coach looks back on
 
 
@@ -54,6 +54,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     device: DeviceId
     opened_ms: int
     recogniser: RecogniserSite
+    streams: tuple[Stream, ...]
     next_nrs: Mapping[StreamId, int]
     closed: bool = False
     suggestion: ExerciseSuggested | None = None
@@ -95,7 +96,7 @@ def evolve(user: User, event: Event) -> User:
         return _opened(user, event)
     if isinstance(event, FrameReceived):
         frame = event.frame
-        return _moved(user, frame.session, frame.stream, frame.sequence_nr + 1)
+        return positioned(user, frame.session, frame.stream, frame.sequence_nr + 1)
     session = user.sessions.get(event.session)
     if session is None:
         return user  # so many sessions followed that this one is remembered no more
@@ -129,6 +130,7 @@ def _open(user: User, command: OpenSession) -> tuple[Event, ...]:
             at_ms=command.at_ms,
             device=command.device,
             recogniser=command.recogniser,
+            streams=command.streams,
         ),
     )
 
@@ -138,11 +140,11 @@ def _accept_frame(user: User, command: AcceptFrame) -> tuple[Event, ...]:
     session = _session(user, frame.session)
     if not _is_next(session, frame.stream, frame.sequence_nr):
         return ()
-    if frame.stream not in session.next_nrs and len(session.next_nrs) > STREAMS_MAX:
+    if all((s.stream, s.sensor) != (frame.stream, frame.sensor) for s in session.streams):
         raise Rejected(
-            f"stream {frame.stream!r} is one too many for session {frame.session!r}",
-            expected=f"at most {STREAMS_MAX} streams",
-            remedy="open another session",
+            f"session {frame.session!r} has no stream {frame.stream!r} of sensor {frame.sensor!r}",
+            expected="a stream that `open` declared",
+            remedy="declare every stream when the session is opened",
         )
     return (FrameReceived(frame=frame),)
 
@@ -236,13 +238,15 @@ def _opened(user: User, event: SessionOpened) -> User:
         device=event.device,
         opened_ms=event.at_ms,
         recogniser=event.recogniser,
+        streams=event.streams,
         next_nrs={COMMANDS: event.command_nr + 1},
     )
     kept = list(user.sessions.items())[-(SESSIONS_KEPT_MAX - 1) :]
     return msgspec.structs.replace(user, sessions={**dict(kept), event.session: session})
 
 
-def _moved(user: User, name: SessionId, stream: StreamId, next_: int) -> User:
+def positioned(user: User, name: SessionId, stream: StreamId, next_: int) -> User:
+    """The state in which all frames of a stream below `next_` are stored."""
     session = user.sessions.get(name)
     if session is None:
         return user

@@ -40,18 +40,6 @@ class SensorStore:
         for row in self._store.read(SENSOR, (user, session, stream), lower=(from_nr,)):
             yield frame_of(row)
 
-    def next_nr(self, user: UserId, session: SessionId, stream: StreamId, from_nr: int) -> int:
-        """The first number from `from_nr` on that is not stored.
-
-        A crash may leave a later frame stored and an earlier one not, so the highest number would not do.
-        """
-        expected = from_nr
-        for row in self._store.read(SENSOR, (user, session, stream), lower=(from_nr,)):
-            if row.sequence_nr != expected:
-                break
-            expected += 1
-        return expected
-
 
 def frame_of(row: SensorRow) -> SensorFrame:
     return SensorFrame(

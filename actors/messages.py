@@ -1,0 +1,99 @@
+"""What a node's processes say to each other. Each request stands beside its answer.
+
+Batches travel as MessagePack bytes: Thespian pickles messages, which costs more than the content does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from domain.commands import Command
+from domain.identifiers import UserId
+from domain.replies import LiveReply, LiveUpdate, Reply
+from persistence.ports import Store
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True):
+    """A checked command of a user's device, from the gateway's connection of that number."""
+
+    connection: int
+    user: UserId
+    command: Command
+
+
+class Addressed(msgspec.Struct, frozen=True, array_like=True):
+    """A reply for a connection, or for all of the user's connections where that is None."""
+
+    connection: int | None
+    user: UserId
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class StartShardHost:
+    """Node to shard host: open the store and be ready. Answered with ShardHostStarted or StartFailed."""
+
+    open_store: Callable[[], Store]
+    master_key: bytes
+    sessions_max: int
+    passivate_after_s: float
+    watchers: tuple[object, ...]  # actors that are sent LiveUpdates
+
+
+@dataclass(frozen=True)
+class ShardHostStarted:
+    pass
+
+
+@dataclass(frozen=True)
+class StartFailed:
+    """Any process to its starter: what went wrong, in words for an operator."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class ShardBatch:
+    """Gateway to shard host: list[Envelope]. Answered with ShardAnswer of the same number."""
+
+    number: int
+    envelopes: bytes
+
+
+@dataclass(frozen=True)
+class ShardAnswer:
+    """Shard host to gateway: list[Addressed]; everything acknowledged in it is durable."""
+
+    number: int
+    replies: bytes
+
+
+@dataclass(frozen=True)
+class LiveUpdates:
+    """Shard host to those who watch: list[LiveUpdate]. Best effort."""
+
+    encoded: bytes
+
+
+@dataclass(frozen=True)
+class ModelsChanged:
+    """Scheduler to gateway and shard hosts: read again which models are served. No answer."""
+
+
+encode_envelopes = msgspec.msgpack.Encoder().encode
+decode_envelopes = msgspec.msgpack.Decoder(list[Envelope]).decode
+encode_addressed = msgspec.msgpack.Encoder().encode
+decode_addressed = msgspec.msgpack.Decoder(list[Addressed]).decode
+
+
+def live_updates(replies: list[Addressed]) -> LiveUpdates | None:
+    """What of `replies` those who watch shall see, or None."""
+    updates = [
+        LiveUpdate(user=addressed.user, reply=addressed.reply)
+        for addressed in replies
+        if isinstance(addressed.reply, LiveReply)
+    ]
+    return LiveUpdates(msgspec.msgpack.encode(updates)) if updates else None

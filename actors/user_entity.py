@@ -1,0 +1,300 @@
+"""A user's live state and recognisers around the pure rules: commands in, effects out.
+
+The Thespian actor around it is `session_actor`. Nothing here is durable until the shard host has written the
+effects; if that fails the entity is thrown away and recovered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from actors.effects import Classified, ClassifyRequest, Effects
+from actors.recognition import Model, ModelShelf
+from coach.suggestion import advise, next_exercises
+from domain.commands import (
+    COMMANDS,
+    AcceptFrame,
+    CloseSession,
+    Command,
+    FoundSet,
+    InnerCommand,
+    OpenSession,
+    Suggest,
+    session_of,
+)
+from domain.errors import MuvrError, OutOfOrder, Rejected
+from domain.events import Event, ExerciseSuggested, FrameReceived, SessionClosed, SetRecognised
+from domain.frames import SensorFrame
+from domain.identifiers import SessionId, StreamId, UserId
+from domain.replies import (
+    Acknowledged,
+    ExerciseAdvised,
+    ExerciseRecognised,
+    Refused,
+    Reply,
+    RestBegan,
+    SessionEnded,
+    SetFound,
+)
+from domain.user import Session, User, decide, evolve, next_nr, positioned
+from edge.recogniser import Exercising, Observation, Recogniser, Resting, SetEnded
+from persistence.journal import Journal, SnapshotStore
+from persistence.keys import Cipher, DataKeyStore
+from persistence.projections import project
+from persistence.sensors import SensorStore
+
+EVENTS_PER_SNAPSHOT = 200
+REFEED_FRAMES_MAX = 120  # of an interrupted session, what its recogniser hears again per stream
+
+
+@dataclass(frozen=True)
+class UserStores:
+    journal: Journal
+    snapshots: SnapshotStore
+    sensors: SensorStore
+    keys: DataKeyStore
+
+
+@dataclass
+class _Live:
+    model: Model
+    recogniser: Recogniser
+
+
+class UserEntity:
+    """One user. `writer_epoch` marks what this owner writes; times are ms since 1970."""
+
+    def __init__(self, user: UserId, stores: UserStores, shelf: ModelShelf, *, writer_epoch: int = 0) -> None:
+        self.user = user
+        self._stores = stores
+        self._shelf = shelf
+        self._writer_epoch = writer_epoch
+        self._cipher: Cipher = stores.keys.cipher_of(user)
+        self._state = User()
+        self._sequence_nr = 0
+        self._snapshot_nr = 0
+        self._live: dict[SessionId, _Live] = {}
+        self._requested: list[ClassifyRequest] = []
+        self._closing: list[SessionId] = []
+        self._now_ms = 0
+        self._recover()
+
+    @property
+    def state(self) -> User:
+        return self._state
+
+    def take(self, commands: Sequence[tuple[int, Command]], now_ms: int) -> Effects:
+        """Decide and apply `commands` in order; acknowledgements are cumulative, one per stream."""
+        self._now_ms = now_ms
+        effects = Effects()
+        touched: dict[tuple[int, SessionId, StreamId], None] = {}
+        for connection, command in commands:
+            try:
+                self._apply(command, effects)
+            except Rejected as error:
+                effects.replies.append((connection, refusal(command, error)))
+            else:
+                touched[connection, session_of(command), stream_of(command)] = None
+        for connection, session, stream in touched:
+            reply = Acknowledged(
+                session=session, stream=stream, next_nr=next_nr(self._state, session, stream)
+            )
+            effects.replies.append((connection, reply))
+        effects.requests = self._requested
+        effects.more = bool(self._requested or self._closing)
+        effects.snapshot_due = self._sequence_nr - self._snapshot_nr >= EVENTS_PER_SNAPSHOT
+        return effects
+
+    def classified(self, answers: Classified) -> Effects:
+        """Apply what the recognisers make of the classified windows."""
+        effects = Effects()
+        requests, self._requested = self._requested, []
+        for request, probabilities in zip(requests, answers.probabilities, strict=True):
+            live = self._live[request.session]
+            for observation in live.recogniser.classified(request.windows, probabilities):
+                self._observe(request.session, observation, effects)
+        closing, self._closing = self._closing, []
+        for session in closing:
+            if (closed := self._live.pop(session, None)) is not None:
+                for observation in closed.recogniser.finish():
+                    self._observe(session, observation, effects, closed.model)
+        return effects
+
+    def save_snapshot(self) -> None:
+        """Save the state, all of whose events are durable, unless the last snapshot holds it."""
+        if self._sequence_nr > self._snapshot_nr:
+            self._stores.snapshots.save(self.user, self._cipher, self._sequence_nr, self._state, self._now_ms)
+            self._snapshot_nr = self._sequence_nr
+
+    def _recover(self) -> None:
+        snapshot = self._stores.snapshots.newest(self.user, self._cipher)
+        if snapshot is not None:
+            self._sequence_nr, self._state = snapshot
+            self._snapshot_nr = self._sequence_nr
+        for number, event in self._stores.journal.replay(
+            self.user, self._cipher, lower=self._sequence_nr + 1
+        ):
+            self._state = evolve(self._state, event)
+            self._sequence_nr = number
+        for name, session in self._state.sessions.items():
+            if not session.closed:
+                self._resume(name, session)
+
+    def _resume(self, name: SessionId, session: Session) -> None:
+        """Find how far an open session's frames are stored, and let its recogniser hear the last of them."""
+        recent: list[SensorFrame] = []
+        for stream in session.streams:
+            first = max(0, session.next_nrs.get(stream.stream, 0) - REFEED_FRAMES_MAX)
+            frames = self._stores.sensors.frames(self.user, name, stream.stream, from_nr=first)
+            # A crash may leave a later frame stored and an earlier one not: what follows a gap comes again.
+            stored = [frame for number, frame in enumerate(frames, first) if frame.sequence_nr == number]
+            recent += stored[-REFEED_FRAMES_MAX:]
+            self._state = positioned(self._state, name, stream.stream, first + len(stored))
+        self._listen(name, self._state.sessions[name])
+        for frame in sorted(recent, key=lambda frame: frame.start_ms):
+            if frame.start_ms >= session.last_set_end_ms:
+                self._hear(frame)
+
+    def _apply(self, command: Command | InnerCommand, effects: Effects) -> None:
+        for event in decide(self._state, command):
+            self._happened(event, effects)
+        if isinstance(command, OpenSession) and command.session not in self._live:
+            self._listen(command.session, self._state.sessions[command.session])
+        elif isinstance(command, CloseSession) and command.session in self._live:
+            self._closing.append(command.session)
+
+    def _happened(self, event: Event, effects: Effects) -> None:
+        effects.writes += project(self.user, self._state, event)
+        self._state = evolve(self._state, event)
+        if isinstance(event, FrameReceived):
+            self._hear(event.frame)
+            return
+        self._sequence_nr += 1
+        effects.writes += Journal.entries(
+            self.user,
+            self._cipher,
+            [event],
+            first_nr=self._sequence_nr,
+            writer_epoch=self._writer_epoch,
+            now_ms=self._now_ms,
+        )
+        if (reply := live_reply(event)) is not None:
+            effects.replies.append((None, reply))
+        if isinstance(event, SetRecognised):
+            self._suggest(event, effects)
+
+    def _listen(self, name: SessionId, session: Session) -> None:
+        """Give a session whose exercises the server names a recogniser, if a model fits its sensors."""
+        if session.closed or session.recogniser != "server":
+            return
+        model = self._shelf.best_for({stream.sensor for stream in session.streams})
+        if model is None:
+            return
+        live = _Live(model, Recogniser(model.sensor_set, model.classes))
+        live.recogniser.expect(next_exercises(self._state.history, None))
+        self._live[name] = live
+
+    def _hear(self, frame: SensorFrame) -> None:
+        live = self._live.get(frame.session)
+        if live is None:
+            return
+        windows = live.recogniser.push(frame)
+        if windows:
+            self._requested.append(ClassifyRequest(frame.session, live.model, windows))
+
+    def _observe(
+        self, session: SessionId, observation: Observation, effects: Effects, model: Model | None = None
+    ) -> None:
+        match observation:
+            case Exercising():
+                reply: Reply = ExerciseRecognised(
+                    session=session,
+                    at_ms=observation.at_ms,
+                    exercise=observation.exercise,
+                    confidence=observation.confidence,
+                    repetitions=observation.repetitions_so_far,
+                )
+                effects.replies.append((None, reply))
+            case Resting():
+                effects.replies.append((None, RestBegan(session=session, since_ms=observation.since_ms)))
+            case SetEnded():
+                found = FoundSet(
+                    session=session,
+                    start_ms=observation.start_ms,
+                    end_ms=observation.end_ms,
+                    exercise=observation.exercise,
+                    confidence=observation.confidence,
+                    repetitions=observation.repetitions,
+                    model_id=(model or self._live[session].model).model_id,
+                )
+                self._apply(found, effects)
+
+    def _suggest(self, event: SetRecognised, effects: Effects) -> None:
+        """Advise the next exercise, and let it advise the recogniser."""
+        session = self._state.sessions[event.session]
+        if session.closed:
+            return
+        if (live := self._live.get(event.session)) is not None:
+            live.recogniser.expect(next_exercises(self._state.history, event.exercise))
+        advice = advise(self._state.history, event.exercise)
+        if advice is not None:
+            suggest = Suggest(
+                session=event.session,
+                at_ms=event.end_ms,
+                exercise=advice.exercise,
+                weight_kg=advice.weight_kg,
+                repetitions=advice.repetitions,
+                reason=advice.reason,
+            )
+            self._apply(suggest, effects)
+
+
+def stream_of(command: Command) -> StreamId:
+    return command.frame.stream if isinstance(command, AcceptFrame) else COMMANDS
+
+
+def number_of(command: Command) -> int:
+    return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr
+
+
+def refusal(command: Command, error: MuvrError) -> Refused:
+    """The reply that tells a device why `command` was not taken."""
+    return Refused(
+        session=session_of(command),
+        stream=stream_of(command),
+        sequence_nr=number_of(command),
+        code=error.code,
+        wrong=error.wrong,
+        expected=error.expected,
+        remedy=error.remedy,
+        retry=error.retry,
+        expected_nr=error.expected_sequence_nr if isinstance(error, OutOfOrder) else None,
+    )
+
+
+def live_reply(event: Event) -> Reply | None:
+    """What those who watch the user are told of a journalled event."""
+    match event:
+        case SetRecognised():
+            return SetFound(
+                session=event.session,
+                start_ms=event.start_ms,
+                end_ms=event.end_ms,
+                exercise=event.exercise,
+                confidence=event.confidence,
+                repetitions=event.repetitions,
+                model_id=event.model_id,
+            )
+        case ExerciseSuggested():
+            return ExerciseAdvised(
+                session=event.session,
+                at_ms=event.at_ms,
+                exercise=event.exercise,
+                weight_kg=event.weight_kg,
+                repetitions=event.repetitions,
+                reason=event.reason,
+            )
+        case SessionClosed():
+            return SessionEnded(session=event.session, at_ms=event.at_ms)
+    return None
