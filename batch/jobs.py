@@ -34,7 +34,6 @@ from persistence.windows import WindowStore
 SQLITE = "sqlite:"
 RANGES_PER_CORE = 4  # so that a core which is done early finds more to do
 PROGRESS_SECONDS = 0.5
-_RANGE_SCHEMA = "lower bigint, upper bigint"
 _COUNT_SCHEMA = "counted string, count bigint"
 _SESSIONS = "sessions"
 
@@ -99,20 +98,14 @@ def run_slices(
 
 def sensor_rows(session: SparkSession, location: str, range_count: int, day: date | None = None) -> DataFrame:
     """The sensor rows (SENSOR_SCHEMA) of sessions that have labels, those of `day` if given."""
-    return map_rows(
-        _token_ranges(session, location, SENSOR, range_count),
-        partial(_read_sensor_rows, location=location, bounds_ms=_bounds_ms(day)),
-        SENSOR_SCHEMA,
-    )
+    read = partial(_read_sensor_rows, location=location, bounds_ms=_bounds_ms(day))
+    return _scanned(session, location, SENSOR, range_count, read, SENSOR_SCHEMA)
 
 
 def label_rows(session: SparkSession, location: str, range_count: int) -> DataFrame:
     """All confirmed labels (LABEL_SCHEMA)."""
-    return map_rows(
-        _token_ranges(session, location, LABEL, range_count),
-        partial(_read_label_rows, location=location),
-        LABEL_SCHEMA,
-    )
+    read = partial(_read_label_rows, location=location)
+    return _scanned(session, location, LABEL, range_count, read, LABEL_SCHEMA)
 
 
 def check_location(location: str) -> None:
@@ -140,10 +133,19 @@ def open_store(location: str) -> Store:
     return SqliteStore(Path(location.removeprefix(SQLITE)))
 
 
-def _token_ranges(session: SparkSession, location: str, table: Table[Any], count: int) -> DataFrame:
-    ranges = open_store(location).token_ranges(table, count)
-    rows = session.sparkContext.parallelize([(r.lower, r.upper) for r in ranges], len(ranges))
-    return session.createDataFrame(rows, _RANGE_SCHEMA)
+def _scanned(
+    session: SparkSession,
+    location: str,
+    table: Table[Any],
+    range_count: int,
+    read: Callable[[Iterable[TokenRange]], Iterator[Row]],
+    schema: str,
+) -> DataFrame:
+    """One task per token range of `table`, each of which reads its range itself."""
+    ranges = open_store(location).token_ranges(table, range_count)
+    # Numbers come from Java; a DataFrame of ranges would need a Python worker more for each task.
+    numbers = session.range(0, len(ranges), 1, len(ranges))
+    return map_rows(numbers, lambda rows: read(ranges[number] for (number,) in rows), schema)
 
 
 def _bounds_ms(day: date | None) -> tuple[int, int] | None:
@@ -155,22 +157,22 @@ def _bounds_ms(day: date | None) -> tuple[int, int] | None:
 
 
 def _read_sensor_rows(
-    ranges: Iterable[Row], *, location: str, bounds_ms: tuple[int, int] | None
+    ranges: Iterable[TokenRange], *, location: str, bounds_ms: tuple[int, int] | None
 ) -> Iterator[Row]:
     store = open_store(location)
     lower, upper = ((), ()) if bounds_ms is None else ((bounds_ms[0],), (bounds_ms[1],))
     for tokens in ranges:
-        rows = store.scan(SENSOR, TokenRange(*tokens))
+        rows = store.scan(SENSOR, tokens)
         for session, group in groupby(rows, key=itemgetter(0, 1)):
             # A look at the labels, once per stream, spares the rows of unlabelled sessions the shuffle.
             if any(store.read(LABEL, session, lower=lower, upper=upper, limit=1)):
                 yield from (_typed(SENSOR, row) for row in group)
 
 
-def _read_label_rows(ranges: Iterable[Row], *, location: str) -> Iterator[Row]:
+def _read_label_rows(ranges: Iterable[TokenRange], *, location: str) -> Iterator[Row]:
     store = open_store(location)
     for tokens in ranges:
-        for row in store.scan(LABEL, TokenRange(*tokens)):
+        for row in store.scan(LABEL, tokens):
             yield _typed(LABEL, row)[: len(LABEL_SCHEMA.split(","))]
 
 

@@ -1,8 +1,8 @@
 """Slices: sensor rows and confirmed labels to labelled 2 s windows, DataFrame to DataFrame.
 
 Rows of a session come together by one shuffle and are sorted by time (Spark spills to disk what does not
-fit), then each session streams through the slicers once: memory does not grow with a session's length, and how
-its streams are named plays no part.
+fit), then each session streams through the slicers once: memory does not grow with a session's length, and
+how its streams are named plays no part.
 """
 
 from __future__ import annotations
