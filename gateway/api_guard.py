@@ -1,0 +1,94 @@
+"""What every answer carries, and which requests are not answered at all; plain ASGI, so that streams flow."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api_problems import WrongHost, failure, problem_of
+
+_log = logging.getLogger(__name__)
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Shell:
+    """The outermost layer: adds SECURITY_HEADERS to every answer and answers for what failed inside.
+
+    What the API answers is never cached; the page is asked for again each time.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        cache = "no-store" if scope["path"].startswith("/v1/") else "no-cache"
+
+        started = False
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal started
+            started = True
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(SECURITY_HEADERS)
+                headers["Cache-Control"] = cache
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_guarded)
+        except Exception:
+            if started:
+                raise  # too late for another answer: the server breaks the connection off
+            _log.exception("the API failed at %s %s", scope["method"], scope["path"])
+            await failure()(scope, receive, send_guarded)
+
+
+class LoopbackOnly:
+    """Refuses requests that were not sent to a loopback name.
+
+    Where no token is asked for, a foreign web page could otherwise point its own name at 127.0.0.1 and read
+    everything through the visitor's browser (DNS rebinding).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not is_loopback(Headers(scope=scope).get("host", "")):
+            error = WrongHost(
+                "without tokens only this machine is served",
+                expected="localhost, 127.0.0.1 or [::1] as the host",
+                remedy="open it by that name, or start muvr with tokens",
+            )
+            await problem_of(error)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def is_loopback(host: str) -> bool:
+    """True if an address, or a Host header with or without a port, names this machine."""
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

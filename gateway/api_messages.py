@@ -1,0 +1,46 @@
+"""What the API's actor is told and what it answers.
+
+The node asks `StartApi` once and gets `ApiStarted` or `ApiFailed`. Afterwards shard hosts, or the node for
+them, tell it `LiveUpdates`, which are not answered; they may come before StartApi.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.auth import Tokens
+from persistence.ports import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartApi:
+    """Serve at `host` and `port`, 0 being any free one.
+
+    The two callables are pickled (`functools.partial` of an importable name) and called in the actor's
+    process. Without `open_tokens` everyone who reaches the port may read everything: for loopback only.
+    """
+
+    host: str
+    port: int
+    open_store: Callable[[], Store]
+    open_tokens: Callable[[], Tokens] | None = None
+
+
+@dataclass(frozen=True)
+class ApiStarted:
+    port: int
+
+
+@dataclass(frozen=True)
+class ApiFailed:
+    """Nothing was started; `message` says why and what to do."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class LiveUpdates:
+    """`encoded` is `msgspec.msgpack.encode(list[domain.replies.LiveUpdate])`."""
+
+    encoded: bytes
