@@ -36,14 +36,21 @@ def build(window_samples: int, channels: int, class_count: int) -> Any:
 
     inputs = keras.Input((1, window_samples, channels))
     x = _convolution(inputs, 16, taps=9, stride=2)
-    x = keras.layers.MaxPooling2D((1, 2))(x)
+    x = _halved(x)
     x = _convolution(x, 32, taps=5)
-    x = keras.layers.MaxPooling2D((1, 2))(x)
+    x = _halved(x)
     x = _convolution(x, 48, taps=3)
     x = _convolution(x, 48, taps=3)
     x = keras.layers.Dropout(0.3)(x)
     x = keras.layers.AveragePooling2D((1, x.shape[2]))(x)
     return keras.Model(inputs, keras.layers.Conv2D(class_count, 1)(x))
+
+
+def _halved(x: Any) -> Any:
+    """The larger of each two samples; of a heart rate, too slow to halve that often, what is left."""
+    import keras
+
+    return keras.layers.MaxPooling2D((1, 2))(x) if x.shape[2] >= 2 else x
 
 
 def _convolution(x: Any, filters: int, *, taps: int, stride: int = 1) -> Any:

@@ -58,12 +58,12 @@ def run(
 ) -> TrainedModel:
     """Train, quantise, calibrate and evaluate; ends at the target, the budget or the last epoch.
 
-    Raises InvalidInput (no windows, one class, NaN or infinity) before TensorFlow is imported; ProcessFailed
-    if the exported model is not what TensorFlow Lite runs.
+    Raises InvalidInput (no windows, one class, NaN or infinity, no time) before TensorFlow is imported;
+    ProcessFailed if the exported model is not what TensorFlow Lite runs.
     """
     started = time.monotonic()
-    parts = split(collect(windows, sensor_set), seed)
     limits = Limits(epochs_max=epochs_max, seconds_max=60 * budget_minutes, target_f1=target_f1)
+    parts = split(collect(windows, sensor_set), seed)
     fitted = fit(parts.training, parts.validation, limits, seed, progress)
     artefact = _calibrated(_exported(fitted, parts, model_id, seed), parts.validation)
     data = encode(artefact, signing_key)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from domain.errors import InvalidInput
 from edge.preprocessing import normalise
 from training.dataset import Dataset, augment, class_weights
 from training.evaluate import f1_macro
@@ -36,11 +37,19 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Training ends when any is reached."""
+    """Training ends when any is reached. Raises InvalidInput if not even one epoch is allowed."""
 
     epochs_max: int
     seconds_max: float
     target_f1: float
+
+    def __post_init__(self) -> None:
+        if not (self.epochs_max >= 1 and self.seconds_max > 0):
+            raise InvalidInput(
+                f"{self.epochs_max} epochs in {self.seconds_max} s",
+                expected="time for at least one epoch",
+                remedy="raise the budget",
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
