@@ -5,8 +5,9 @@ Batches travel as MessagePack bytes: Thespian pickles messages, which costs more
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -34,25 +35,50 @@ class Addressed(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class StartShardHost:
-    """Node to shard host: open the store and be ready. Answered with ShardHostStarted or StartFailed."""
+    """Node to shard host: open the store and be ready. Answered with Started or StartFailed."""
 
     open_store: Callable[[], Store]
     master_key: bytes
     sessions_max: int
     passivate_after_s: float
-    watchers: tuple[object, ...]  # actors that are sent LiveUpdates
 
 
 @dataclass(frozen=True)
-class ShardHostStarted:
-    pass
+class Started:
+    """Any process to its supervisor: ready. `port` is what it listens on, if it does."""
+
+    port: int | None = None
 
 
 @dataclass(frozen=True)
 class StartFailed:
-    """Any process to its starter: what went wrong, in words for an operator."""
+    """Any process to its supervisor: what went wrong, in words for an operator."""
 
     message: str
+
+
+@dataclass(frozen=True)
+class Supervise:
+    """Node to supervisor: run an actor of this class under this name, with this start message.
+
+    Answered with the child's Started or StartFailed. A child that dies is made again.
+    """
+
+    name: str
+    actor_class: type
+    start: object
+
+
+@dataclass(frozen=True)
+class GetDirectory:
+    """Node to supervisor: answered with Directory."""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Supervisor to every child, whenever it changes: the address of each that is ready, by name."""
+
+    addresses: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

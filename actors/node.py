@@ -1,0 +1,69 @@
+"""A node: an actor system of processes on loopback under one supervisor."""
+
+from __future__ import annotations
+
+import os
+import socket
+from types import TracebackType
+from typing import Any
+
+from thespian.actors import ActorAddress, ActorSystem
+
+from actors.messages import GetDirectory, Started, StartFailed, Supervise
+from actors.supervisor import Own, Supervisor
+from domain.errors import ConfigurationError, ProcessFailed
+
+START_SECONDS = 30.0
+ASK_SECONDS = 10.0
+LOOPBACK = "127.0.0.1"
+
+
+class Node:
+    """Use as a context manager; leaving it stops every process that it started."""
+
+    def __init__(self, log_definitions: dict[str, Any] | None = None) -> None:
+        # Thespian pickles messages: its sockets must never be reached from elsewhere.
+        os.environ["THESPIAN_BASE_IPADDR"] = LOOPBACK
+        capabilities = {"Admin Port": _free_port(), "Convention Address.IPv4": None}
+        self._system = ActorSystem(
+            "multiprocTCPBase", capabilities, logDefs=log_definitions, transientUnique=True
+        )
+        self._supervisor = self._system.createActor(Supervisor)
+        self._system.tell(self._supervisor, Own(os.getpid()))
+
+    def __enter__(self) -> Node:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self, name: str, actor_class: type, message: object) -> int | None:
+        """Run an actor under supervision; return the port it listens on. Raises ConfigurationError."""
+        answer = self._system.ask(self._supervisor, Supervise(name, actor_class, message), START_SECONDS)
+        if isinstance(answer, Started):
+            return answer.port
+        if isinstance(answer, StartFailed):
+            raise ConfigurationError(answer.message)
+        raise ProcessFailed(f"{name} did not start within {START_SECONDS:g} s", remedy="see the node's log")
+
+    def ask(self, name: str, message: object) -> Any:
+        """The answer of a running part; raises ProcessFailed if there is none."""
+        directory = self._system.ask(self._supervisor, GetDirectory(), ASK_SECONDS)
+        address: ActorAddress | None = directory.addresses.get(name) if directory else None
+        answer = self._system.ask(address, message, ASK_SECONDS) if address is not None else None
+        if answer is None:
+            raise ProcessFailed(f"{name} does not answer", remedy="see the node's log; restart the node")
+        return answer
+
+    def stop(self) -> None:
+        """Stop every process of the node."""
+        self._system.shutdown()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port

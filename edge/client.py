@@ -1,0 +1,214 @@
+"""A device's end of a connection, without I/O: records sessions, keeps what is unacknowledged, takes models.
+
+client.hello()            first message of every connection
+client.receive(data)      takes a message of the server, returns what the application should know
+client.to_send()          messages to send now, within the server's credit
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain.errors import InvalidArtefact, NotAuthorised
+from domain.frames import SensorFrame
+from edge import protocol
+from edge.artefact import Artefact, decode, digest
+from edge.outbox import Outbox
+from edge.protocol import Message
+
+COMMANDS = ""  # the stream in which a session's open, label, set and close are numbered
+MODEL_BYTES_MAX = 4 << 20
+_FATAL_CODES = ("not_authorised",)
+
+
+class DeviceClient:
+    """One user's device. `verify_key` is the Ed25519 key of the models; without one, none is taken."""
+
+    def __init__(self, token: str, device: str, *, verify_key: bytes | None = None) -> None:
+        self._token = token
+        self._device = device
+        self._verify_key = verify_key
+        self._credit = 0
+        self._requests: list[bytes] = []
+        self._offer: Message | None = None
+        self._part = b""
+        self.outbox = Outbox()
+        self.model: Artefact | None = None
+        self.refusals: list[Message] = []
+
+    @property
+    def is_welcome(self) -> bool:
+        """The server has answered this connection's hello."""
+        return self._credit > 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Everything recorded is acknowledged, and no model is on its way."""
+        return not self.outbox and self._offer is None
+
+    def hello(self) -> bytes:
+        """A new connection: nothing sent on an older one can be relied on."""
+        self._credit = 0
+        self._offer, self._requests = None, []
+        self.outbox.rewind()
+        return protocol.encode(
+            {"type": "hello", "version": protocol.VERSION, "token": self._token, "device": self._device}
+        )
+
+    def to_send(self) -> list[bytes]:
+        """Messages to send now; empty until the server has welcomed the device."""
+        requests, self._requests = self._requests, []
+        return requests + self.outbox.take(self._credit)
+
+    def retry(self) -> None:
+        """Send everything unacknowledged again, after a refusal that said so."""
+        self.outbox.rewind()
+
+    def receive(self, data: bytes) -> Message | None:
+        """Take a message; return it if it is for the application.
+
+        Raises NotAuthorised if the server turned the device away, InvalidInput for what is no message and
+        InvalidArtefact for a model that is not what was offered.
+        """
+        message = protocol.decode(data)
+        if message is None:
+            return None
+        match message["type"]:
+            case "welcome":
+                self._credit = max(1, message["credit"])
+                for offer in message["models"]:
+                    self._consider(offer)
+            case "ack":
+                self.outbox.acknowledge(message["session"], message["stream"], message["next"])
+            case "model":
+                self._consider(message)
+            case "model_part":
+                return self._take_part(message)
+            case "error":
+                return self._refused(message)
+            case _:
+                return message
+        return None
+
+    def open_session(self, session: str, at_ms: int, recogniser: str, streams: Sequence[Any]) -> None:
+        """`streams` are (name, sensor letter, location)."""
+        self._command(session, {"type": "open", "at_ms": at_ms, "recogniser": recogniser, "streams": streams})
+
+    def frame(self, frame: SensorFrame) -> None:
+        """Record a frame; its sequence number is the outbox's."""
+        message = {
+            "type": "frame",
+            "session": frame.session,
+            "stream": frame.stream,
+            "nr": self.outbox.next_number(frame.session, frame.stream),
+            "sensor": frame.sensor,
+            "start_ms": frame.start_ms,
+            "rate_hz": frame.rate_hz,
+            "scale": frame.scale,
+            "samples": frame.samples,
+        }
+        self.outbox.add(frame.session, frame.stream, protocol.encode(message))
+
+    def label(
+        self,
+        session: str,
+        start_ms: int,
+        end_ms: int,
+        exercise: str,
+        repetitions: int | None,
+        weight_kg: float | None,
+    ) -> None:
+        """The user confirms what was done."""
+        self._command(
+            session,
+            {
+                "type": "label",
+                "start_ms": start_ms,
+                "end_ms": end_ms,
+                "exercise": exercise,
+                "repetitions": repetitions,
+                "weight_kg": weight_kg,
+            },
+        )
+
+    def record_set(
+        self,
+        session: str,
+        start_ms: int,
+        end_ms: int,
+        exercise: str,
+        confidence: float,
+        repetitions: int,
+        model: str,
+    ) -> None:
+        """The device's own recogniser found a set."""
+        self._command(
+            session,
+            {
+                "type": "set",
+                "start_ms": start_ms,
+                "end_ms": end_ms,
+                "exercise": exercise,
+                "confidence": confidence,
+                "repetitions": repetitions,
+                "model": model,
+            },
+        )
+
+    def close_session(self, session: str, at_ms: int) -> None:
+        self._command(session, {"type": "close", "at_ms": at_ms})
+
+    def _command(self, session: str, message: Message) -> None:
+        number = self.outbox.next_number(session, COMMANDS)
+        self.outbox.add(session, COMMANDS, protocol.encode({**message, "session": session, "nr": number}))
+
+    def _refused(self, message: Message) -> Message | None:
+        if message["code"] in _FATAL_CODES:
+            raise NotAuthorised(
+                message["wrong"], expected=message.get("expected", ""), remedy=message.get("remedy", "")
+            )
+        session, expected_nr = message.get("session"), message.get("expected_nr")
+        if session is not None and expected_nr is not None:
+            self.outbox.rewind_to(session, message.get("stream", ""), expected_nr)
+            return None
+        if not message["retry"]:
+            self.refusals.append(message)
+            if session is not None:
+                self.outbox.drop_session(session)
+        return message
+
+    def _consider(self, offer: Message) -> None:
+        """Fetch an offered model unless it is the one in use; a newer offer replaces one on its way."""
+        if self._verify_key is None or (self.model is not None and self.model.model_id == offer["model"]):
+            return
+        if 0 < offer["bytes"] <= MODEL_BYTES_MAX:
+            self._offer, self._part = offer, b""
+            self._request()
+
+    def _request(self) -> None:
+        assert self._offer is not None
+        self._requests.append(
+            protocol.encode({"type": "get_model", "digest": self._offer["digest"], "offset": len(self._part)})
+        )
+
+    def _take_part(self, message: Message) -> Message | None:
+        offer = self._offer
+        if offer is None or message["digest"] != offer["digest"] or message["offset"] != len(self._part):
+            return None
+        self._part += message["data"]
+        if message["data"] and len(self._part) < offer["bytes"]:
+            self._request()
+            return None
+        self._offer = None
+        if digest(self._part) != offer["digest"]:
+            raise InvalidArtefact(
+                f"model {offer['model']!r} is not what was offered", remedy="the model in use is kept"
+            )
+        self.model = decode(self._part, self._verify_key)
+        return {"type": "model_taken", "model": self.model.model_id}
+
+
+def is_retry(message: Message) -> bool:
+    """True for a refusal after which the device waits a little and calls `retry`."""
+    return message["type"] == "error" and bool(message["retry"])

@@ -1,0 +1,101 @@
+"""What a device has recorded and the server has not acknowledged yet.
+
+Messages of a (session, stream) are numbered from 0 and taken in order; acknowledgements are cumulative.
+After a break, or when the server asks for an earlier number, everything unacknowledged is sent again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from domain.errors import InvalidInput
+
+Key = tuple[str, str]  # session, stream
+
+
+@dataclass(frozen=True)
+class _Entry:
+    key: Key
+    number: int
+    data: bytes
+
+
+class Outbox:
+    """Unacknowledged messages in the order in which they were recorded, at most `entries_max`."""
+
+    def __init__(self, entries_max: int = 100_000) -> None:
+        self._entries_max = entries_max
+        self._in_flight: list[_Entry] = []  # sent on this connection, at most the server's credit
+        self._waiting: deque[_Entry] = deque()
+        self._next: dict[Key, int] = {}
+        self._acknowledged: dict[Key, int] = {}
+        self._rewound: dict[Key, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._in_flight) + len(self._waiting)
+
+    @property
+    def acknowledged_count(self) -> int:
+        """Messages acknowledged so far, over all streams."""
+        return sum(self._acknowledged.values())
+
+    def next_number(self, session: str, stream: str) -> int:
+        """The number of the next message of a stream."""
+        return self._next.get((session, stream), 0)
+
+    def acknowledged(self, session: str, stream: str) -> int:
+        """The number below which the server has acknowledged everything."""
+        return self._acknowledged.get((session, stream), 0)
+
+    def add(self, session: str, stream: str, data: bytes) -> None:
+        """Append the message with the stream's next number; raises InvalidInput when the outbox is full."""
+        if len(self) >= self._entries_max:
+            raise InvalidInput(
+                f"{len(self)} messages wait for the server",
+                expected=f"at most {self._entries_max}",
+                remedy="connect, or record less",
+            )
+        key = (session, stream)
+        number = self._next.get(key, 0)
+        self._next[key] = number + 1
+        self._waiting.append(_Entry(key, number, data))
+
+    def take(self, credit: int) -> list[bytes]:
+        """Messages to send now so that at most `credit` are unanswered."""
+        batch = []
+        while self._waiting and len(self._in_flight) < credit:
+            entry = self._waiting.popleft()
+            if not self._is_acknowledged(entry):
+                self._in_flight.append(entry)
+                batch.append(entry.data)
+        return batch
+
+    def acknowledge(self, session: str, stream: str, next_number: int) -> None:
+        """The server has everything of the stream below `next_number`."""
+        key = (session, stream)
+        if next_number > self._acknowledged.get(key, 0):
+            self._acknowledged[key] = min(next_number, self._next.get(key, 0))
+            self._rewound.pop(key, None)
+            self._in_flight = [entry for entry in self._in_flight if not self._is_acknowledged(entry)]
+
+    def rewind(self) -> None:
+        """Send everything unacknowledged again: after a reconnection, or when a write failed."""
+        self._waiting.extendleft(reversed(self._in_flight))
+        self._in_flight = []
+        self._rewound.clear()
+
+    def rewind_to(self, session: str, stream: str, number: int) -> None:
+        """The server expects `number` next. Said once per message on the way, obeyed once."""
+        key = (session, stream)
+        if self._rewound.get(key) != number:
+            self.rewind()
+            self._rewound[key] = number
+
+    def drop_session(self, session: str) -> None:
+        """Forget a session that the server will never take."""
+        self._in_flight = [entry for entry in self._in_flight if entry.key[0] != session]
+        self._waiting = deque(entry for entry in self._waiting if entry.key[0] != session)
+
+    def _is_acknowledged(self, entry: _Entry) -> bool:
+        return entry.number < self._acknowledged.get(entry.key, 0)

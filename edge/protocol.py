@@ -1,0 +1,69 @@
+"""The device's side of the protocol of `docs/protocol.md`, written with msgpack alone.
+
+It shares no code with the server's side, so that each checks the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+
+from domain.errors import InvalidInput
+
+VERSION = 1
+MESSAGE_BYTES_MAX = 1 << 20
+
+Message = dict[str, Any]
+
+# What a message of each type must hold, by field; the device relies on these.
+_FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "welcome": {"version": int, "credit": int, "models": (list, tuple)},
+    "model": {"model": str, "sensor_set": str, "digest": str, "bytes": int},
+    "model_part": {"digest": str, "offset": int, "total": int, "data": bytes},
+    "ack": {"session": str, "stream": str, "next": int},
+    "recognised": {"session": str, "at_ms": int, "exercise": str, "confidence": float, "repetitions": int},
+    "set": {"session": str, "start_ms": int, "end_ms": int, "exercise": str, "repetitions": int},
+    "rest": {"session": str, "since_ms": int},
+    "suggestion": {"session": str, "exercise": str, "repetitions": int, "reason": str},
+    "ended": {"session": str, "at_ms": int},
+    "error": {"code": str, "wrong": str, "retry": bool},
+}
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    data: bytes = msgpack.packb(message)
+    return data
+
+
+def decode(data: bytes) -> Message | None:
+    """A message of the server, or None for a type of a newer server; raises InvalidInput."""
+    try:
+        message = msgpack.unpackb(data, max_buffer_size=MESSAGE_BYTES_MAX)
+    except Exception as error:  # msgpack raises many kinds, ValueError and its own among them
+        raise _invalid(f"a message that is not MessagePack ({error})") from error
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        raise _invalid("a message without a type")
+    fields = _FIELDS.get(message["type"])
+    if fields is None:
+        return None
+    check_fields(message, fields)
+    for offer in message.get("models", ()) if message["type"] == "welcome" else ():
+        check_fields(offer, _FIELDS["model"])
+    return message
+
+
+def check_fields(message: object, fields: Mapping[str, type | tuple[type, ...]]) -> None:
+    """Raise InvalidInput unless `message` is a map whose `fields` have their types."""
+    if not isinstance(message, dict):
+        raise _invalid("a value that is not a map")
+    for name, kind in fields.items():
+        if not isinstance(message.get(name), kind):
+            raise _invalid(f"a {message.get('type', 'nested')} message whose {name!r} is wrong or missing")
+
+
+def _invalid(wrong: str) -> InvalidInput:
+    return InvalidInput(
+        f"the server sent {wrong}", expected="a message of docs/protocol.md", remedy="update device or server"
+    )

@@ -1,0 +1,208 @@
+"""One device connection, without I/O: bytes in; messages to send, commands to forward and a close out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from domain.commands import (
+    AcceptFrame,
+    CloseSession,
+    Command,
+    ConfirmLabel,
+    OpenSession,
+    RecogniserSite,
+    RecordSet,
+    check_command,
+)
+from domain.errors import InvalidInput, MuvrError, NotAuthorised
+from domain.frames import SensorFrame
+from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId, check_identifier
+from gateway import protocol
+from gateway.auth import ANY_USER, Claims, Tokens
+from gateway.offers import Offers
+
+CREDIT = 32  # messages that a connection may have unacknowledged
+CREDIT_SLACK = 2  # a device that sends so many times its credit is cut off
+INVALID_MAX = 8  # messages that cannot be read before a connection is cut off
+CLOSE_POLICY = 1008  # RFC 6455: policy violation
+
+
+@dataclass
+class Output:
+    """What to do after some bytes came: send, forward, then close if `close_code` is set."""
+
+    send: list[protocol.ServerMessage] = field(default_factory=list)
+    forward: list[tuple[UserId, Command]] = field(default_factory=list)
+    close_code: int | None = None
+
+
+class Connection:
+    """The server's side of one connection. `users` are those whose live view it gets."""
+
+    def __init__(self, tokens: Tokens, offers: Offers) -> None:
+        self._tokens = tokens
+        self._offers = offers
+        self._claims: Claims | None = None
+        self._device = DeviceId("")
+        self._unanswered = 0
+        self._invalid = 0
+        self.users: set[UserId] = set()
+
+    @property
+    def is_authenticated(self) -> bool:
+        return self._claims is not None
+
+    def receive(self, data: bytes) -> Output:
+        """Take one binary message."""
+        output = Output()
+        try:
+            self._take(protocol.decode(data), output)
+        except NotAuthorised as error:
+            output.send.append(protocol.error_message(error))
+            output.close_code = CLOSE_POLICY
+        except MuvrError as error:
+            output.send.append(protocol.error_message(error))
+            self._invalid += 1
+            if self._invalid >= INVALID_MAX:
+                output.close_code = CLOSE_POLICY
+        return output
+
+    def answered(self, count: int) -> None:
+        """The session actors have answered `count` forwarded commands."""
+        self._unanswered -= count
+
+    def _take(self, message: protocol.DeviceMessage, output: Output) -> None:
+        match message:
+            case protocol.Hello():
+                self._hello(message, output)
+            case protocol.GetModel():
+                self._authenticated()
+                output.send.append(self._offers.part(message.digest, message.offset))
+            case _:
+                self._forward(message, output)
+
+    def _hello(self, message: protocol.Hello, output: Output) -> None:
+        if message.version != protocol.VERSION:
+            raise NotAuthorised(
+                f"protocol version {message.version}",
+                expected=f"version {protocol.VERSION}",
+                remedy="update the device or the server",
+            )
+        claims = self._tokens.verify(message.token, ("device", "user"))
+        self._device = DeviceId(check_identifier("device", message.device))
+        self._claims = claims
+        if claims.user != ANY_USER:
+            self.users.add(claims.user)
+        output.send.append(
+            protocol.Welcome(
+                version=protocol.VERSION,
+                credit=CREDIT,
+                message_bytes_max=protocol.MESSAGE_BYTES_MAX,
+                models=self._offers.all(),
+            )
+        )
+
+    def _forward(self, message: protocol.SessionMessage, output: Output) -> None:
+        user = self._user(message.user)
+        try:
+            command = check_command(_command_of(message, self._device))
+        except InvalidInput as error:
+            output.send.append(_refused(user, message, error))
+            return
+        self._unanswered += 1
+        if self._unanswered > CREDIT * CREDIT_SLACK:
+            output.close_code = CLOSE_POLICY
+            raise InvalidInput(
+                f"{self._unanswered} messages without an answer",
+                expected=f"at most {CREDIT}",
+                remedy="wait for acknowledgements",
+            )
+        self.users.add(user)
+        output.forward.append((user, command))
+
+    def _user(self, named: str | None) -> UserId:
+        claims = self._authenticated()
+        if named is None:
+            if claims.user == ANY_USER:
+                raise InvalidInput("no user", expected="`user` in every message of a gateway")
+            return claims.user
+        user = UserId(check_identifier("user", named))
+        if not claims.allows(user):
+            raise NotAuthorised(f"the token is not of user {user!r}", remedy="get a token of that user")
+        return user
+
+    def _authenticated(self) -> Claims:
+        if self._claims is None:
+            raise NotAuthorised("no hello yet", expected="`hello` with a token first")
+        return self._claims
+
+
+def _command_of(message: protocol.SessionMessage, device: DeviceId) -> Command:
+    match message:
+        case protocol.Frame():
+            frame = SensorFrame(
+                session=SessionId(message.session),
+                stream=StreamId(message.stream),
+                sequence_nr=message.nr,
+                sensor=message.sensor,
+                start_ms=message.start_ms,
+                rate_hz=message.rate_hz,
+                scale=message.scale,
+                samples=message.samples,
+            )
+            return AcceptFrame(frame=frame)
+        case protocol.Open():
+            return _open_of(message, device)
+        case protocol.Label():
+            return ConfirmLabel(
+                session=SessionId(message.session),
+                command_nr=message.nr,
+                start_ms=message.start_ms,
+                end_ms=message.end_ms,
+                exercise=message.exercise,
+                repetitions=message.repetitions,
+                weight_kg=message.weight_kg,
+            )
+        case protocol.RecognisedSet():
+            return RecordSet(
+                session=SessionId(message.session),
+                command_nr=message.nr,
+                start_ms=message.start_ms,
+                end_ms=message.end_ms,
+                exercise=message.exercise,
+                confidence=message.confidence,
+                repetitions=message.repetitions,
+                model_id=ModelId(message.model),
+            )
+        case protocol.Close():
+            return CloseSession(
+                session=SessionId(message.session), command_nr=message.nr, at_ms=message.at_ms
+            )
+
+
+def _open_of(message: protocol.Open, device: DeviceId) -> OpenSession:
+    if message.recogniser not in ("server", "device"):
+        raise InvalidInput(f"recogniser {message.recogniser[:16]!r}", expected="'server' or 'device'")
+    return OpenSession(
+        session=SessionId(message.session),
+        command_nr=message.nr,
+        at_ms=message.at_ms,
+        device=device,
+        recogniser=cast(RecogniserSite, message.recogniser),
+        streams=message.streams,
+    )
+
+
+def _refused(user: UserId, message: protocol.SessionMessage, error: InvalidInput) -> protocol.Error:
+    return protocol.Error(
+        code=error.code,
+        wrong=error.wrong,
+        expected=error.expected,
+        remedy=error.remedy,
+        retry=error.retry,
+        user=user,
+        session=message.session[:64],
+        stream=message.stream[:64] if isinstance(message, protocol.Frame) else "",
+        nr=message.nr,
+    )
