@@ -30,7 +30,7 @@ Int64Array = npt.NDArray[np.int64]
 # Integers kept in float32 or float64; which one depends on the layer's bound.
 Exact = npt.NDArray[np.floating]
 
-CHUNK_BYTES = 1 << 20  # of the widest layer's input columns: what stays in a core's cache
+CHUNK_BYTES = 4 << 20  # of the widest layer: enough that NumPy's calls cost little, few enough for a cache
 
 
 def multiply_by_quantized_multiplier(

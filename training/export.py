@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -76,17 +77,21 @@ def convert(model: Any, representative: FloatArray) -> bytes:
     converter.representative_dataset = lambda: _rows(representative)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that inputs have no statistics: they come from the windows
+        return bytes(converter.convert())
 
 
 def run_reference(flatbuffer: bytes, windows: Int8Array) -> Int8Array:
     """TensorFlow Lite's reference kernels on [n, window_samples, channels]; int8 [n, classes]."""
     tf = import_tensorflow()
-    interpreter = tf.lite.Interpreter(
-        model_content=flatbuffer,
-        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_REF,
-        num_threads=1,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the interpreter will move to another package
+        interpreter = tf.lite.Interpreter(
+            model_content=flatbuffer,
+            experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_REF,
+            num_threads=1,
+        )
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
     target = interpreter.get_output_details()[0]["index"]

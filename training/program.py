@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -14,18 +15,24 @@ from domain.windows import LabelledWindow
 from edge.artefact import Artefact, encode
 from edge.int8 import Int8Network
 from edge.preprocessing import to_int8
-from training.dataset import Dataset, Split, collect, split
+from training.dataset import Dataset, collect, split
 from training.evaluate import Metrics, evaluate
 from training.export import export
-from training.train import Fitted, Limits, Progress, fit, temperature
+from training.train import Limits, Progress, Trainer, temperature
+
+FIT_SHARE = 0.65  # of the budget; the rest is for refitting
+REFIT_SHARE = 0.5  # epochs of refitting for each epoch up to the best
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedModel:
-    """`validation` is the int8 model's on windows it was not trained on, held out by "session" or by "time".
+    """A model file, what it is, and how it came about.
 
-    `learning_curve` holds the float network's figures per epoch; `epoch_best` is the one that was exported.
-    `subjects` and `sessions` are what the model has learned from, for erasure and for lineage.
+    `validation` holds the int8 model's figures on windows that it had not learned from, held out by "session"
+    or by "time". After that measurement the model went on to learn from those windows too, so on new sessions
+    it should do no worse, while on `held_out_sessions` the file's figures would now flatter. `learning_curve`
+    holds the float network's figures before; `epoch_best` is the epoch that was measured. `subjects` and
+    `sessions` are all that the file has learned from, for erasure and for lineage.
     """
 
     artefact: bytes
@@ -62,10 +69,21 @@ def run(
     ProcessFailed if the exported model is not what TensorFlow Lite runs.
     """
     started = time.monotonic()
-    limits = Limits(epochs_max=epochs_max, seconds_max=60 * budget_minutes, target_f1=target_f1)
-    parts = split(collect(windows, sensor_set), seed)
-    fitted = fit(parts.training, parts.validation, limits, seed, progress)
-    artefact = _calibrated(_exported(fitted, parts, model_id, seed), parts.validation)
+    limits = Limits(epochs_max=epochs_max, seconds_max=FIT_SHARE * 60 * budget_minutes, target_f1=target_f1)
+    everything = collect(windows, sensor_set)
+    parts = split(everything, seed)
+    trainer = Trainer(parts.training, parts.validation, seed)
+    curve = trainer.fit(limits, progress)
+    measured = _calibrated(_exported(trainer, parts.training, model_id, {}), parts.validation)
+    epoch_best = _epoch_best(curve)
+    trainer.refit(everything, _refit_limits(epoch_best, budget_minutes), progress)
+    metadata: dict[str, str | int | float] = {
+        "windows": len(everything),
+        "epochs": len(curve),
+        "seed": seed,
+        "held_out_by": parts.held_out_by,
+    }
+    artefact = replace(_exported(trainer, everything, model_id, metadata), temperature=measured.temperature)
     data = encode(artefact, signing_key)
     return TrainedModel(
         artefact=data,
@@ -74,14 +92,14 @@ def run(
         parameters=artefact.parameter_count,
         bytes_int8=len(data),
         train_seconds=time.monotonic() - started,
-        epochs=len(fitted.curve),
-        epoch_best=fitted.best_epoch,
-        validation=evaluate_artefact(artefact, parts.validation),
+        epochs=len(curve),
+        epoch_best=epoch_best,
+        validation=evaluate_artefact(measured, parts.validation),
         held_out_by=parts.held_out_by,
         held_out_sessions=_distinct(parts.validation.sessions),
-        subjects=_distinct(parts.training.subjects),
-        sessions=_distinct(parts.training.sessions),
-        learning_curve=fitted.curve,
+        subjects=_distinct(everything.subjects),
+        sessions=_distinct(everything.sessions),
+        learning_curve=curve,
     )
 
 
@@ -91,21 +109,29 @@ def evaluate_artefact(artefact: Artefact, dataset: Dataset) -> Metrics:
     return evaluate(probabilities, dataset.labels, list(dataset.subjects), artefact.classes)
 
 
-def _exported(fitted: Fitted, parts: Split, model_id: ModelId, seed: int) -> Artefact:
+def _epoch_best(curve: tuple[Progress, ...]) -> int:
+    return max(curve, key=lambda step: (step.f1_validation or 0.0, -step.epoch)).epoch
+
+
+def _refit_limits(epoch_best: int, budget_minutes: float) -> Limits:
+    return Limits(
+        epochs_max=math.ceil(REFIT_SHARE * epoch_best),
+        seconds_max=(1 - FIT_SHARE) * 60 * budget_minutes,
+        target_f1=math.inf,
+    )
+
+
+def _exported(
+    trainer: Trainer, dataset: Dataset, model_id: ModelId, metadata: dict[str, str | int | float]
+) -> Artefact:
     return export(
-        fitted.model,
-        normalisation=fitted.normalisation,
-        samples=parts.training.samples,
+        trainer.model,
+        normalisation=trainer.normalisation,
+        samples=dataset.samples,
         model_id=model_id,
-        sensor_set=parts.training.sensor_set,
-        classes=parts.training.classes,
-        metadata={
-            "windows_trained": len(parts.training),
-            "windows_held_out": len(parts.validation),
-            "held_out_by": parts.held_out_by,
-            "epochs": len(fitted.curve),
-            "seed": seed,
-        },
+        sensor_set=dataset.sensor_set,
+        classes=dataset.classes,
+        metadata=metadata,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,23 @@ from training.network import build, import_tensorflow
 
 FloatArray = npt.NDArray[np.float32]
 
-BATCH_SIZE = 64
-LEARNING_RATE = 4e-3
+BATCH_SIZE = 128
+LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 5e-3
 LABEL_SMOOTHING = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """After an epoch, counted from 1: the mean training loss and the float network's validation macro F1."""
+    """After an epoch, counted from 1: the mean training loss and the float network's validation macro F1.
+
+    `f1_validation` is None while refitting, when nothing is held out any more.
+    """
 
     epoch: int
     epochs_max: int
     loss: float
-    f1_validation: float
+    f1_validation: float | None
     seconds: float
 
 
@@ -71,58 +74,95 @@ class Normalisation:
         return normalise(samples, self.mean, self.scale)[:, None]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Fitted:
-    """A Keras model with the weights of its best epoch, and how it came to them."""
+class Trainer:
+    """A network in training; first `fit`, which says how good it is, then `refit`, which makes it better.
 
-    model: Any
-    normalisation: Normalisation
-    best_epoch: int
-    curve: tuple[Progress, ...]
-
-
-def fit(
-    training: Dataset,
-    validation: Dataset,
-    limits: Limits,
-    seed: int,
-    progress: Callable[[Progress], None],
-    clock: Callable[[], float] = time.monotonic,
-) -> Fitted:
-    """Train on `training` until a limit is reached; keep the epoch with the best macro F1 on `validation`.
-
-    The same seed, data and machine give the same weights, unless the time limit cuts in.
+    The same seed, data and machine give the same weights, unless a limit of time cuts in.
     """
-    tf = import_tensorflow()
-    tf.keras.utils.set_random_seed(seed)
-    random = np.random.default_rng(seed)
-    normalisation = Normalisation.of(training.samples)
-    window_samples, channels = training.samples.shape[1:]
-    model = build(window_samples, channels, len(training.classes))
-    epoch_of = _Epoch(tf, model, training, normalisation)
-    validation_input = tf.constant(normalisation.apply(validation.samples))
-    started = clock()
-    curve: list[Progress] = []
-    best_f1, best_weights = -1.0, model.get_weights()
-    while not _ended(curve, limits, clock() - started):
-        done = max(len(curve) / limits.epochs_max, (clock() - started) / limits.seconds_max)
-        loss = epoch_of.run(random, done, 1 / limits.epochs_max)
-        predicted = epoch_of.logits(validation_input).numpy().argmax(axis=-1).reshape(-1)
-        f1 = f1_macro(validation.labels, predicted, len(training.classes))
-        step = Progress(
-            epoch=len(curve) + 1,
-            epochs_max=limits.epochs_max,
-            loss=loss,
-            f1_validation=f1,
-            seconds=clock() - started,
-        )
-        curve.append(step)
-        progress(step)
-        if f1 > best_f1:
-            best_f1, best_weights = f1, model.get_weights()
-    model.set_weights(best_weights)
-    best_epoch = 1 + int(np.argmax([step.f1_validation for step in curve]))
-    return Fitted(model=model, normalisation=normalisation, best_epoch=best_epoch, curve=tuple(curve))
+
+    def __init__(
+        self, training: Dataset, validation: Dataset, seed: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        tf = import_tensorflow()
+        tf.keras.utils.set_random_seed(seed)
+        self._training, self._validation, self._clock = training, validation, clock
+        self._random = np.random.default_rng(seed)
+        self.normalisation = Normalisation.of(training.samples)
+        window_samples, channels = training.samples.shape[1:]
+        self.model = build(window_samples, channels, len(training.classes))
+        self._optimizer = tf.keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        self._optimizer.build(self.model.trainable_variables)
+        self._step = _step_function(tf, self.model, self._optimizer)
+        self._logits = tf.function(lambda inputs: self.model(inputs, training=False), reduce_retracing=True)
+
+    def fit(self, limits: Limits, progress: Callable[[Progress], None]) -> tuple[Progress, ...]:
+        """Train until a limit is reached; go back to the weights with the best macro F1 on the validation.
+
+        Returns the learning curve; its best epoch is the first with the highest `f1_validation`.
+        """
+        inputs = self.normalisation.apply(self._validation.samples)
+        curve: list[Progress] = []
+        best_f1, best_weights = -1.0, self.model.get_weights()
+
+        def after_epoch(step: Progress) -> bool:
+            nonlocal best_f1, best_weights
+            predicted = self._logits(inputs).numpy().argmax(axis=-1).reshape(-1)
+            f1 = f1_macro(self._validation.labels, predicted, len(self._training.classes))
+            curve.append(replace(step, f1_validation=f1))
+            progress(curve[-1])
+            if f1 > best_f1:
+                best_f1, best_weights = f1, self.model.get_weights()
+            return f1 >= limits.target_f1
+
+        self._epochs(self._training, limits, after_epoch)
+        self.model.set_weights(best_weights)
+        return tuple(curve)
+
+    def refit(self, everything: Dataset, limits: Limits, progress: Callable[[Progress], None]) -> None:
+        """Go on from the best weights with all windows, held-out ones too, to the last epoch or second."""
+
+        def after_epoch(step: Progress) -> bool:
+            progress(step)
+            return False
+
+        self._epochs(everything, limits, after_epoch)
+
+    def _epochs(self, dataset: Dataset, limits: Limits, after_epoch: Callable[[Progress], bool]) -> None:
+        """At least one epoch, whatever the limits; one that would end after the last second is not begun."""
+        started = self._clock()
+        for epoch in range(1, limits.epochs_max + 1):
+            seconds = self._clock() - started
+            if epoch > 1 and seconds * epoch / (epoch - 1) > limits.seconds_max:
+                return
+            done = max((epoch - 1) / limits.epochs_max, min(1.0, seconds / limits.seconds_max))
+            loss = self._epoch(dataset, done, 1 / limits.epochs_max)
+            step = Progress(
+                epoch=epoch,
+                epochs_max=limits.epochs_max,
+                loss=loss,
+                f1_validation=None,
+                seconds=self._clock() - started,
+            )
+            if after_epoch(step):
+                return
+
+    def _epoch(self, dataset: Dataset, done: float, share: float) -> float:
+        """Every window once, newly augmented, `done` to `done + share` of the way; returns the mean loss."""
+        changed = augment(dataset.samples, dataset.sensor_set, self._random)
+        inputs = self.normalisation.apply(changed)
+        targets = np.eye(len(dataset.classes), dtype=np.float32)[dataset.labels]
+        weights = class_weights(dataset.labels, len(dataset.classes))[dataset.labels]
+        order = self._random.permutation(len(dataset))
+        batches = np.array_split(order, max(1, len(order) // BATCH_SIZE))
+        losses = []
+        for number, batch in enumerate(batches):
+            way = min(1.0, done + share * number / len(batches))
+            # A cosine to nearly nothing (Loshchilov and Hutter, "SGDR", ICLR 2017) at the end of the budget.
+            self._optimizer.learning_rate.assign(
+                LEARNING_RATE * (0.01 + 0.99 * (1 + np.cos(np.pi * way)) / 2)
+            )
+            losses.append(self._step(inputs[batch], targets[batch], weights[batch]))
+        return float(np.mean([float(loss) for loss in losses]))
 
 
 def temperature(logits: FloatArray, labels: npt.NDArray[np.int64]) -> float:
@@ -137,51 +177,17 @@ def temperature(logits: FloatArray, labels: npt.NDArray[np.int64]) -> float:
     return float(candidates[int(np.argmin(losses))])
 
 
-def _ended(curve: list[Progress], limits: Limits, seconds: float) -> bool:
-    """At least one epoch is run, whatever the limits."""
-    if not curve:
-        return False
-    reached = curve[-1].f1_validation >= limits.target_f1
-    # An epoch that would end after the budget is not begun.
-    return reached or len(curve) >= limits.epochs_max or seconds * (1 + 1 / len(curve)) > limits.seconds_max
+def _step_function(tf: Any, model: Any, optimizer: Any) -> Any:
+    """One step on a batch: inputs [n, 1, window_samples, channels], targets [n, classes], weights [n]."""
+    loss_of = tf.keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING)
 
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def step(inputs: Any, targets: Any, weights: Any) -> Any:
+        with tf.GradientTape() as tape:
+            logits = tf.reshape(model(inputs, training=True), tf.shape(targets))
+            loss = loss_of(targets, logits, sample_weight=weights)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
 
-class _Epoch:
-    """One pass over the training windows, each seen in a new augmentation."""
-
-    def __init__(self, tf: Any, model: Any, training: Dataset, normalisation: Normalisation) -> None:
-        self._training, self._normalisation = training, normalisation
-        self._targets = np.eye(len(training.classes), dtype=np.float32)
-        self._weights = class_weights(training.labels, len(training.classes))
-        self._optimizer = tf.keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-        self._optimizer.build(model.trainable_variables)
-        loss_of = tf.keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=LABEL_SMOOTHING)
-
-        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-        def step(inputs: Any, targets: Any, weights: Any) -> Any:
-            with tf.GradientTape() as tape:
-                logits = tf.reshape(model(inputs, training=True), tf.shape(targets))
-                loss = loss_of(targets, logits, sample_weight=weights)
-            gradients = tape.gradient(loss, model.trainable_variables)
-            self._optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-            return loss
-
-        self._step = step
-        self.logits = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
-
-    def run(self, random: np.random.Generator, done: float, share: float) -> float:
-        """Train one epoch, `done` to `done + share` of the way; return the mean loss."""
-        labels = self._training.labels
-        changed = augment(self._training.samples, self._training.sensor_set, random)
-        inputs = self._normalisation.apply(changed)
-        order = random.permutation(len(labels))
-        batches = np.array_split(order, max(1, len(order) // BATCH_SIZE))
-        losses = []
-        for number, batch in enumerate(batches):
-            way = min(1.0, done + share * number / len(batches))
-            self._optimizer.learning_rate.assign(
-                LEARNING_RATE * (0.01 + 0.99 * (1 + np.cos(np.pi * way)) / 2)
-            )
-            own = labels[batch]
-            losses.append(self._step(inputs[batch], self._targets[own], self._weights[own]))
-        return float(np.mean([float(loss) for loss in losses]))
+    return step
