@@ -1,19 +1,20 @@
 """Counts the repetitions of one set, whatever the sensors.
 
-After Morris et al., RecoFit (CHI 2014), which finds the period by autocorrelation and the repetitions as peaks
-in one smoothed dimension. Here all channels are kept: a repetition is what resembles the other repetitions.
+After Morris et al., RecoFit (CHI 2014), which finds the period by autocorrelation and the repetitions as
+peaks in one smoothed dimension. Here all channels are kept: a repetition is what resembles the others.
 
 1. Smooth, remove the slow drift and clip what is far stronger than usual, which is setting up.
-2. Find the period in the autocorrelation, averaged over parts of the set so that a pause or the set-up spoils
-   only some of them.
-3. Cut a template where the signal repeats itself best, slide it over the set (normalised cross-correlation),
-   choose by dynamic programming the chain of occurrences that are similar and evenly spaced, take their mean as
-   the next template, and keep the phase of the period with which most occurrences fit.
+2. Find the likely periods in the autocorrelation, averaged over parts of the set so that a pause or the
+   set-up spoils only some of them.
+3. For each, cut a template where the signal repeats itself best, slide it over the set (normalised
+   cross-correlation), choose by dynamic programming the chain of occurrences that are similar and evenly
+   spaced, and take their mean as the next template. The period, and the phase of it, with the best chain win.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,14 +36,16 @@ class CountingParameters:
     part_s: float = 14.0  # the autocorrelation is averaged over parts of this length
     period_s_min: float = 0.7
     period_s_max: float = 8.0
-    first_peak: float = 0.75  # the first peak of the autocorrelation this close to the highest is the period
-    similarity_min: float = 0.45  # what resembles the template less does not pay for itself
-    quiet: float = 0.3  # energies below this share of the template's do not count as similar
-    spacing_min: float = 0.7  # in periods
+    peak_min: float = 0.6  # peaks of the autocorrelation this close to the highest may be the period
+    candidates: int = 3
+    length_weight: float = 0.5  # the longer of two periods counts so much more: 0 not, 1 in proportion
+    similarity_min: float = 0.4  # what resembles the template less does not pay for itself
+    quiet: float = 0.7  # energies below this share of the template's do not count as similar
+    spacing_min: float = 0.75  # in periods
     unevenness: float = 0.5  # cost of the squared logarithm of a spacing in periods
-    pause: float = 0.6  # the most that an uneven spacing costs
-    phases: int = 6
-    edge: float = 0.4  # share of a period by which an occurrence may stick out of the recording
+    pause: float = 0.2  # the most that an uneven spacing costs
+    phases: int = 4
+    edge: float = 0.25  # share of a period by which an occurrence may stick out of the recording
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,18 +79,18 @@ def count(
     """
     if values.ndim != 2 or not values.shape[1] or not rate_hz > 0 or not np.isfinite(values).all():
         raise ValueError("values must be finite [samples, channels] at a rate above 0")
-    grid = _resample(values.astype(np.float64), rate_hz)
-    if len(grid) < _SECONDS_MIN * _GRID_HZ:
+    if len(values) < _SECONDS_MIN * rate_hz:
         return NO_REPETITIONS
+    grid = _resample(values.astype(np.float64), rate_hz)
     smooth = _smooth(grid, parameters.smooth_s * _GRID_HZ)
     signal = _usual(smooth, parameters)
-    period = _period(signal, parameters)
-    margin = int(parameters.edge * period)
-    padded = np.pad(signal, ((margin, margin), (0, 0)))
-    starts, similarity = _occurrences(padded, period, parameters)
-    if not len(starts):
-        return NO_REPETITIONS
-    return _describe(smooth, starts - margin, period, similarity)
+    best = _Chain(0.0, np.empty(0, np.intp), 0.0)
+    period = 1
+    for candidate in _periods(signal, parameters):
+        chain = _occurrences(signal, candidate, parameters)
+        if chain.score * candidate**parameters.length_weight > best.score * period**parameters.length_weight:
+            best, period = chain, candidate
+    return _describe(smooth, best.starts, period, best.similarity) if len(best.starts) else NO_REPETITIONS
 
 
 def _resample(values: FloatArray, rate_hz: float) -> FloatArray:
@@ -122,8 +125,8 @@ def _usual(smooth: FloatArray, parameters: CountingParameters) -> FloatArray:
     return signal
 
 
-def _period(signal: FloatArray, parameters: CountingParameters) -> int:
-    """The period of the repetitions in samples: the first high peak of the averaged autocorrelation."""
+def _periods(signal: FloatArray, parameters: CountingParameters) -> list[int]:
+    """What may be the period of the repetitions, in samples: high peaks of the averaged autocorrelation."""
     length = min(len(signal), int(parameters.part_s * _GRID_HZ))
     lag_max = int(min(parameters.period_s_max * _GRID_HZ, length * 0.62))
     lag_min = min(int(parameters.period_s_min * _GRID_HZ), lag_max - 1)
@@ -139,9 +142,10 @@ def _period(signal: FloatArray, parameters: CountingParameters) -> int:
     peaks = _peaks(total)
     peaks = peaks[peaks >= lag_min]
     if not len(peaks):
-        return int(lag_min + np.argmax(total[lag_min:]))
-    high = peaks[total[peaks] >= parameters.first_peak * abs(total[peaks].max())]
-    return int(high[0]) if len(high) else int(peaks[np.argmax(total[peaks])])
+        return [int(lag_min + np.argmax(total[lag_min:]))]
+    highest = peaks[np.argmax(total[peaks])]
+    high = peaks[total[peaks] >= parameters.peak_min * total[highest]]
+    return [int(period) for period in high[: parameters.candidates]] or [int(highest)]
 
 
 def _autocorrelation(part: FloatArray, lag_max: int) -> FloatArray:
@@ -160,23 +164,33 @@ def _peaks(values: FloatArray) -> IntArray:
     return np.flatnonzero((values[1:-1] > values[:-2]) & (values[1:-1] >= values[2:])) + 1
 
 
-def _occurrences(signal: FloatArray, period: int, parameters: CountingParameters) -> tuple[IntArray, float]:
-    """Where the repetitions start, and their mean similarity to the template."""
-    period = min(period, len(signal) // 2 - 1)
-    chain, _ = _chain(_similarity(signal, _seed(signal, period), parameters), period, parameters)
-    best: tuple[float, IntArray, float] = (0.0, np.empty(0, np.intp), 0.0)
+class _Chain(NamedTuple):
+    """Repetitions that follow each other: where they start, their mean similarity to the template."""
+
+    score: float
+    starts: IntArray
+    similarity: float
+
+
+def _occurrences(signal: FloatArray, period: int, parameters: CountingParameters) -> _Chain:
+    """The best chain of repetitions that last `period` samples; they may stick out of the signal."""
+    margin = int(parameters.edge * period)
+    padded = np.pad(signal, ((margin, margin), (0, 0)))
+    period = min(period, len(padded) // 2 - 1)
+    chain = _chain(_similarity(padded, _seed(padded, period), parameters), period, parameters)
+    best = _Chain(0.0, np.empty(0, np.intp), 0.0)
     for phase in range(parameters.phases):
-        shifted = chain + phase * period // parameters.phases
+        starts = chain.starts + phase * period // parameters.phases
         for _ in range(2):
-            shifted = shifted[(shifted >= 0) & (shifted + period <= len(signal))]
-            if not len(shifted):
+            starts = starts[(starts >= 0) & (starts + period <= len(padded))]
+            if not len(starts):
                 break
-            template = np.mean([signal[start : start + period] for start in shifted], axis=0)
-            similarity = _similarity(signal, template, parameters)
-            shifted, score = _chain(similarity, period, parameters)
-            if score > best[0]:
-                best = (score, shifted, float(similarity[shifted].mean()))
-    return best[1], best[2]
+            template = np.mean([padded[start : start + period] for start in starts], axis=0)
+            found = _chain(_similarity(padded, template, parameters), period, parameters)
+            starts = found.starts
+            if found.score > best.score:
+                best = found
+    return best._replace(starts=best.starts - margin)
 
 
 def _seed(signal: FloatArray, period: int) -> FloatArray:
@@ -211,12 +225,12 @@ def _similarity(signal: FloatArray, template: FloatArray, parameters: CountingPa
     return np.asarray(products / scale)
 
 
-def _chain(similarity: FloatArray, period: int, parameters: CountingParameters) -> tuple[IntArray, float]:
-    """The best chain of peaks: similarities above the minimum, less the cost of uneven spacing; its score."""
+def _chain(similarity: FloatArray, period: int, parameters: CountingParameters) -> _Chain:
+    """The best chain of peaks: similarities above the minimum, less the cost of uneven spacing."""
     peaks = _peaks(np.concatenate([[-2.0], similarity, [-2.0]])) - 1
     peaks = peaks[similarity[peaks] > parameters.similarity_min / 2]
     if not len(peaks):
-        return peaks, 0.0
+        return _Chain(0.0, peaks, 0.0)
     gains = similarity[peaks] - parameters.similarity_min
     spacings = np.maximum(peaks[:, None] - peaks[None, :], 1) / period
     costs = np.minimum(parameters.unevenness * np.log(spacings) ** 2, parameters.pause)
@@ -231,7 +245,8 @@ def _chain(similarity: FloatArray, period: int, parameters: CountingParameters) 
     chain = [int(np.argmax(scores))]
     while before[chain[-1]] >= 0:
         chain.append(int(before[chain[-1]]))
-    return peaks[chain[::-1]], float(scores.max())
+    starts = peaks[chain[::-1]]
+    return _Chain(float(scores.max()), starts, float(similarity[starts].mean()))
 
 
 def _describe(smooth: FloatArray, starts: IntArray, period: int, similarity: float) -> Repetitions:

@@ -8,8 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from coach.repetitions import count
+from coach.repetitions import CountingParameters, count
 from domain.windows import FloatArray, Window
+
+Probabilities = npt.NDArray[np.float64]  # [classes]
+
+
+_WHILE_OPEN = CountingParameters(candidates=1, phases=2)  # a fifth of the work, a little less exact
 
 
 class SampleMemory:
@@ -74,15 +79,32 @@ class OpenSet:
     settled: int = 0
     settled_ms: int = 0
     counted_ms: int = 0
-    evidence: npt.NDArray[np.float64] = field(init=False)
+    evidence: Probabilities = field(init=False)
+    latest: deque[tuple[int, Probabilities]] = field(default_factory=deque)  # window start, probabilities
 
     def __post_init__(self) -> None:
         self.evidence = np.zeros(self.class_count)
         self.settled_ms = self.counted_ms = self.end_ms = self.start_ms
 
+    def add(self, start_ms: int, row: Probabilities, latest_max: int) -> None:
+        """Take a window's probabilities of the exercises."""
+        self.evidence += row
+        self.latest.append((start_ms, row))
+        if len(self.latest) > latest_max:
+            self.latest.popleft()
+
+    def split(self, start_ms: int) -> OpenSet:
+        """Take the latest windows out into a set of their own, which starts at `start_ms`."""
+        after = OpenSet(start_ms, len(self.evidence), end_ms=self.end_ms)
+        for window_ms, row in self.latest:
+            after.add(window_ms, row, len(self.latest))
+            self.evidence -= row
+        after.end_ms, self.end_ms = self.end_ms, start_ms
+        return after
+
     def count_tail(self, memory: SampleMemory, now_ms: int, tail_ms_max: int) -> None:
         """Count what is not settled; settle the older half once it is long."""
-        found = count(memory.between(self.settled_ms, now_ms), memory.rate_hz)
+        found = count(memory.between(self.settled_ms, now_ms), memory.rate_hz, _WHILE_OPEN)
         self.repetitions = self.settled + found.count
         if now_ms - self.settled_ms > tail_ms_max and found.count:
             middle = found.count // 2

@@ -44,12 +44,16 @@ class RecogniserParameters:
     open_above: float = 0.8  # a set opens when exercising is this probable
     close_below: float = 0.3
     pause_ms_max: int = 4_000  # shorter pauses belong to the set
-    set_ms_min: int = 5_000  # shorter sets are noise
+    set_ms_min: int = 7_000  # shorter sets are noise: the shortest real ones, of two repetitions, take 8 s
     gap_ms_max: int = 10_000  # a longer silence of the sensors ends the set
     share_min: float = 0.4  # a name needs this share of the set's exercise probability, else UNKNOWN
     rename_ratio: float = 1.25  # a new name must be so much more probable than the present one
+    change_windows: int = 8  # another exercise without a rest between shows in so many windows
+    change_share_min: float = 0.75
+    brief_ms_max: int = 15_000  # a set this short must be confidently named, or it is noise
+    brief_confidence_min: float = 0.6
     advice_ratio_max: float = 2.0  # advice can make one name at most so much more probable than another
-    count_every_ms: int = 2_000
+    count_every_ms: int = 3_000
     tail_ms_max: int = 60_000  # repetitions are counted again no further back than this
     memory_ms: int = 300_000
 
@@ -179,7 +183,7 @@ class Recogniser:
         """In a set: take the window's evidence, count now and then, close it after too long a pause."""
         parameters = self._parameters
         if exercising >= 0.5:
-            opened.evidence += np.where(self._exercises, row, 0.0)
+            opened.add(window.start_ms, np.where(self._exercises, row, 0.0), self._parameters.change_windows)
             opened.end_ms = window.start_ms + _WINDOW_MS - _STRIDE_MS // 2
         now_ms = window.start_ms + _WINDOW_MS
         pause_ms = now_ms - opened.end_ms - _STRIDE_MS // 2
@@ -188,7 +192,31 @@ class Recogniser:
         if now_ms - opened.counted_ms >= parameters.count_every_ms and exercising >= 0.5:
             opened.counted_ms = now_ms
             opened.count_tail(self._memory, now_ms, parameters.tail_ms_max)
+        if self._changed(opened):
+            return self._change(opened, now_ms)
         return self._tell(opened, now_ms)
+
+    def _changed(self, opened: OpenSet) -> bool:
+        """Whether the latest windows are clearly another exercise, begun without a rest."""
+        if opened.name not in self.classes or len(opened.latest) < self._parameters.change_windows:
+            return False
+        if opened.latest[0][0] - opened.start_ms < self._parameters.brief_ms_max:
+            return False  # too little to stand as a set of its own: it is renamed instead
+        latest = np.sum([row for _, row in opened.latest], axis=0)
+        earlier = opened.evidence - latest
+        present = self.classes.index(opened.name)
+        clear = self._parameters.change_share_min
+        return (
+            int(np.argmax(latest)) != present
+            and bool(latest.max() >= clear * latest.sum())
+            and bool(earlier[present] >= clear * earlier.sum() > 0)
+        )
+
+    def _change(self, opened: OpenSet, now_ms: int) -> list[Observation]:
+        after = opened.split(opened.latest[0][0] + (_WINDOW_MS - _STRIDE_MS) // 2)
+        observations = [o for o in self._close(opened.end_ms) if isinstance(o, SetEnded)]
+        self._open, self._resting = after, False
+        return observations + self._tell(after, now_ms)
 
     def _tell(self, opened: OpenSet, now_ms: int) -> list[Observation]:
         name, confidence = self._name(opened)
@@ -206,8 +234,11 @@ class Recogniser:
         resting = Resting(since_ms=max(end_ms, opened.start_ms))
         if end_ms - opened.start_ms < self._parameters.set_ms_min:
             return [resting]
-        opened.count_all(self._memory, end_ms)
         name, confidence = self._name(opened)
+        brief = end_ms - opened.start_ms < self._parameters.brief_ms_max
+        if brief and (name == UNKNOWN or confidence < self._parameters.brief_confidence_min):
+            return [resting]
+        opened.count_all(self._memory, end_ms)
         ended = SetEnded(
             start_ms=opened.start_ms,
             end_ms=end_ms,

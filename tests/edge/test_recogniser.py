@@ -83,6 +83,24 @@ def test_a_few_windows_of_noise_are_no_set() -> None:
     assert not any(isinstance(o, SetEnded) for o in observations)
 
 
+def test_another_exercise_without_a_rest_begins_a_set_of_its_own() -> None:
+    names = [REST] * 10 + ["biceps-curl"] * 25 + ["lateral-raise"] * 25 + [REST] * 12
+    observations = play(Recogniser(SENSOR_SET, CLASSES), names)
+    first, second = [o for o in observations if isinstance(o, SetEnded)]
+    assert (first.exercise, second.exercise) == ("biceps-curl", "lateral-raise")
+    assert abs(first.end_ms - T0_MS - 35_500) <= 1000
+    assert first.end_ms == second.start_ms
+    check(observations)
+
+
+def test_a_brief_set_that_is_not_surely_named_is_no_set() -> None:
+    names = [REST] * 10 + ["biceps-curl"] * 10 + [REST] * 15
+    unsure = play(Recogniser(SENSOR_SET, CLASSES), names, probability=0.55)
+    sure = play(Recogniser(SENSOR_SET, CLASSES), names, probability=0.9)
+    assert not any(isinstance(o, SetEnded) for o in unsure)
+    assert any(isinstance(o, SetEnded) for o in sure)
+
+
 def test_finish_closes_the_open_set() -> None:
     recogniser = Recogniser(SENSOR_SET, CLASSES)
     play(recogniser, [REST] * 10 + ["biceps-curl"] * 15)
