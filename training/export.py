@@ -190,7 +190,7 @@ class _Reader:
         rescaling = [quantize_multiplier(input_scale * scale / output_scale) for scale in kernel_scales]
         weights = self._array(kernel, "<i1")[:, 0]
         options = operation.builtinOptions
-        relu = options.fusedActivationFunction == self._schema.ActivationFunctionType.RELU
+        low, high = self._activation_range(options.fusedActivationFunction, output_scale, output_zero_point)
         return Convolution(
             kernel=weights,
             bias=self._array(bias, "<i4"),
@@ -200,9 +200,23 @@ class _Reader:
             padding=self._padding(operation, weights.shape[1]),
             input_zero_point=input_zero_point,
             output_zero_point=output_zero_point,
-            activation_min=max(-128, output_zero_point) if relu else -128,
-            activation_max=127,
+            activation_min=low,
+            activation_max=high,
         )
+
+    def _activation_range(self, function: int, scale: float, zero_point: int) -> tuple[int, int]:
+        """The output's clamp, as TensorFlow Lite's CalculateActivationRangeQuantized computes it."""
+        known = self._schema.ActivationFunctionType
+        limits = {known.NONE: (-math.inf, math.inf), known.RELU: (0, math.inf), known.RELU6: (0, 6)}
+        if function not in limits:
+            raise ProcessFailed(
+                f"activation {function} in the exported model", expected="none, ReLU or ReLU6"
+            )
+        low, high = limits[function]
+        lowest = -128 if low == -math.inf else max(-128, zero_point)
+        # std::round takes halves away from zero; 6 / scale is positive.
+        highest = 127 if high == math.inf else min(127, zero_point + math.floor(high / scale + 0.5))
+        return lowest, highest
 
     def _padding(self, operation: Any, taps: int) -> tuple[int, int]:
         options = operation.builtinOptions

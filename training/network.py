@@ -58,4 +58,5 @@ def _convolution(x: Any, filters: int, *, taps: int, stride: int = 1) -> Any:
 
     x = keras.layers.Conv2D(filters, (1, taps), strides=(1, stride), padding="same", use_bias=False)(x)
     x = keras.layers.BatchNormalization(momentum=0.9)(x)
-    return keras.layers.ReLU()(x)
+    # Outliers would stretch int8 over values that hardly occur, and the mean over time would lose its bits.
+    return keras.layers.ReLU(max_value=6)(x)
