@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 import msgspec
 from thespian.actors import ActorAddress, ActorExitRequest, ActorTypeDispatcher
 
+from actors.messages import LiveUpdates, Started, StartFailed
 from domain.errors import ConfigurationError, MuvrError
 from domain.replies import LiveUpdate
 from gateway.api import create_app
 from gateway.api_guard import is_loopback
-from gateway.api_messages import ApiFailed, ApiStarted, LiveUpdates, StartApi
+from gateway.api_messages import StartApi
 from gateway.api_server import ApiServer
 from gateway.live import LiveView
 from persistence.ports import Store
@@ -51,14 +52,14 @@ class ApiActor(ActorTypeDispatcher):
     @handled_once
     def receiveMsg_StartApi(self, message: StartApi, sender: ActorAddress) -> None:  # noqa: N802
         try:
-            self.send(sender, ApiStarted(self._start(message)))
+            self.send(sender, Started(self._start(message)))
         except MuvrError as error:
             self._stop()
-            self.send(sender, ApiFailed(str(error)))
+            self.send(sender, StartFailed(str(error)))
         except Exception as error:
             _log.exception("the HTTP API could not be started")
             self._stop()
-            self.send(sender, ApiFailed(f"the HTTP API could not be started: {error!r}; see the log"))
+            self.send(sender, StartFailed(f"the HTTP API could not be started: {error!r}; see the log"))
 
     @handled_once
     def receiveMsg_LiveUpdates(self, message: LiveUpdates, _: ActorAddress) -> None:  # noqa: N802

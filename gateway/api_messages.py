@@ -1,6 +1,6 @@
 """What the API's actor is told and what it answers.
 
-The node asks `StartApi` once and gets `ApiStarted` or `ApiFailed`. Afterwards shard hosts, or the node for
+The node asks `StartApi` once and gets `Started` or `StartFailed`. Afterwards shard hosts, or the node for
 them, tell it `LiveUpdates`, which are not answered; they may come before StartApi.
 """
 
@@ -25,22 +25,3 @@ class StartApi:
     port: int
     open_store: Callable[[], Store]
     open_tokens: Callable[[], Tokens] | None = None
-
-
-@dataclass(frozen=True)
-class ApiStarted:
-    port: int
-
-
-@dataclass(frozen=True)
-class ApiFailed:
-    """Nothing was started; `message` says why and what to do."""
-
-    message: str
-
-
-@dataclass(frozen=True)
-class LiveUpdates:
-    """`encoded` is `msgspec.msgpack.encode(list[domain.replies.LiveUpdate])`."""
-
-    encoded: bytes

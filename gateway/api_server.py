@@ -19,6 +19,7 @@ STOP_SECONDS_MAX = 2.0
 GRACE_SECONDS = 1  # for answers that are under way; streams are told to end by the live view
 CONNECTIONS_MAX = 512
 BACKLOG = 128
+PORT_MAX = 65_535
 
 
 class ApiServer:
@@ -82,6 +83,12 @@ class _Server(uvicorn.Server):
 
 
 def _bound(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= PORT_MAX:  # the resolver would take it modulo 65536
+        raise ConfigurationError(
+            f"the HTTP API cannot listen at port {port}",
+            expected=f"0 to {PORT_MAX}",
+            remedy="choose another port",
+        )
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -1,0 +1,236 @@
+"""The page in a real browser, over a real server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from domain.identifiers import UserId
+from gateway.api import create_app
+from gateway.api_server import ApiServer
+from gateway.auth import Tokens
+from gateway.live import LiveView
+from persistence.sqlite import SqliteStore
+from tests.browser import chromium
+from tests.gateway.api_example import CLASSES, START_MS, advised, ended, fill, found, live, recognised, rest
+
+WIDTHS = {"phone": 360, "desktop": 1440}
+TOKENS = Tokens(b"k" * 32, lambda: 1_790_000_000.0)
+
+
+@dataclass
+class Gym:
+    address: str
+    view: LiveView
+    store: SqliteStore
+
+
+@contextmanager
+def gym(directory: Path, tokens: Tokens | None = None) -> Iterator[Gym]:
+    store, view = SqliteStore(directory), LiveView()
+    server = ApiServer(create_app(store, view, tokens), "127.0.0.1", 0)
+    server.start()
+    try:
+        yield Gym(f"http://127.0.0.1:{server.port}/", view, store)
+    finally:
+        view.close()
+        server.stop()
+        store.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages of which, at the end, each has logged nothing and asked no other host."""
+    pages: list[tuple[Page, list[str], set[str]]] = []
+
+    def opened(address: str, width: int = 1280, scheme: str = "light", quiet: bool = True) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        told: list[str] = []
+        hosts: set[str] = set()
+        page.on("console", lambda message: told.append(message.text))
+        page.on("pageerror", lambda error: told.append(str(error)))
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+        page.goto(address)
+        pages.append((page, told if quiet else [], hosts))
+        return page
+
+    yield opened
+    for page, told, hosts in pages:
+        own = {urlsplit(page.url).netloc}
+        page.close()
+        assert told == []
+        assert hosts == own
+
+
+def test_live_sets_appear_without_a_reload(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with gym(tmp_path) as here:
+        page = open_page(here.address)
+        expect(page.locator("#connection")).to_have_text("live")
+        expect(page.locator("#live-cards")).to_contain_text("Nobody is training right now")
+        card = page.get_by_role("article", name="alice")
+
+        here.view.apply([live("alice", recognised("s", START_MS, "bench_press", 7))])
+        expect(card.get_by_role("heading")).to_have_text("Bench press")
+        expect(card.locator(".figure")).to_have_text("7")
+        expect(card).to_contain_text("92\u00a0% sure")
+
+        here.view.apply(
+            [
+                live("alice", found("s", START_MS, "bench_press", 10)),
+                live("alice", rest("s", START_MS)),
+                live("alice", advised("s", START_MS)),
+            ]
+        )
+        expect(card.locator(".timer")).to_have_text(re.compile(r"0:\d\d"))
+        expect(card.locator(".sets")).to_contain_text("10 × Bench press")
+        expect(card).to_contain_text("Next: Biceps curl, 10 reps at 12.5\u00a0kg")
+        expect(card).to_contain_text("you did 3 × 10 at 12.5 kg")
+        # What a screen reader is told, politely: the set and what comes next, but no single repetition.
+        news = page.locator("[aria-live=polite]#live-news")
+        expect(news).to_have_text(
+            re.compile(r"alice: 10 repetitions of Bench press\..*Next for alice: Biceps")
+        )
+
+        here.view.apply([live("alice", ended("s", START_MS))])
+        expect(card.get_by_role("heading")).to_have_text("Session finished")
+        expect(card.locator(".figure")).to_have_text("1")
+
+
+def test_history_sets_what_was_recognised_beside_what_was_confirmed(
+    tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
+    with gym(tmp_path) as here:
+        fill(here.store, session_count=8)
+        page = open_page(here.address)
+        history = page.locator("#history")
+        expect(history.locator("details")).to_have_count(6)
+        newest = history.locator("details").first
+        expect(newest).to_have_attribute("open", "")
+        expect(newest.locator("summary")).to_contain_text("12 sets · 120 repetitions · 3,675 kg moved")
+        rows = newest.get_by_role("table").locator("tbody tr")
+        expect(rows).to_have_count(12)
+        expect(rows.nth(0).get_by_role("img", name="recognised rightly")).to_be_visible()
+        expect(rows.nth(4)).to_contain_text("Overhead press")
+        expect(rows.nth(4)).to_contain_text("Bench press")
+        expect(rows.nth(4).get_by_role("img", name="recognised wrongly")).to_be_visible()
+        expect(rows.nth(7)).to_contain_text("11 → 10")
+
+        page.get_by_role("button", name="Show older sessions").click()
+        expect(history.locator("details")).to_have_count(8)
+        expect(page.get_by_role("button", name="Show older sessions")).to_be_hidden()
+
+        page.get_by_label("User").select_option("bob")
+        expect(history.locator("details")).to_have_count(6)
+
+
+def test_history_follows_the_live_view(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with gym(tmp_path) as here:
+        page = open_page(here.address)
+        expect(page.locator("#history")).to_contain_text("No exercise session yet")
+        expect(page.locator("#connection")).to_have_text("live")
+        fill(here.store, session_count=1)
+        here.view.apply([live("alice", found("s0", START_MS, "squat", 10))])
+        expect(page.locator("#history details")).to_have_count(1)
+
+
+def test_models_show_their_figures_and_confusion(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with gym(tmp_path) as here:
+        fill(here.store)
+        page = open_page(here.address)
+        served = page.locator("#models details").first
+        expect(served.locator("summary")).to_contain_text("served")
+        expect(served.locator("summary")).to_contain_text("95\u00a0% accuracy")
+        expect(served.locator("summary")).to_contain_text("94\u00a0% macro F1")
+        matrix = served.get_by_role("table", name="Windows by what was done")
+        expect(matrix.get_by_role("columnheader")).to_have_count(len(CLASSES))
+        expect(matrix.get_by_role("rowheader")).to_have_count(len(CLASSES))
+        diagonal = matrix.locator("td.hit").first
+        assert diagonal.evaluate("cell => getComputedStyle(cell).backgroundColor") != matrix.locator(
+            "td.zero"
+        ).first.evaluate("cell => getComputedStyle(cell).backgroundColor")
+
+        page.locator("#models summary").nth(1).press("Enter")  # by keyboard
+        expect(page.locator("#models details").nth(1).get_by_role("table")).to_have_count(2)
+
+
+def test_the_night_shows_progress_and_failures(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with gym(tmp_path) as here:
+        fill(here.store)
+        page = open_page(here.address)
+        night = page.locator("#night")
+        expect(night.get_by_role("progressbar", name="train_model: 62\u00a0%")).to_be_visible()
+        night.get_by_text("Last output").click()
+        expect(night.locator("pre")).to_contain_text("no such table: profile")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_nothing_stands_out_of_the_window(
+    tmp_path: Path, open_page: Callable[..., Page], width: int, scheme: str
+) -> None:
+    with gym(tmp_path) as here:
+        fill(here.store)
+        here.view.apply(
+            [live("alice" * 12, recognised("s", START_MS, "incline_dumbbell_bench_press_extended", 128))]
+        )
+        here.view.apply([live("bob", rest("s", START_MS)), live("bob", advised("s", START_MS))])
+        page = open_page(here.address, width, scheme)
+        expect(page.locator(".confusion")).to_be_visible()
+        expect(page.locator("#history table").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        over = page.evaluate(
+            "[...document.querySelectorAll('.card *, #history *, #night *')]"
+            ".filter(node => node.getBoundingClientRect().right > innerWidth && !node.closest('.unseen'))"
+            ".map(node => node.outerHTML.slice(0, 80))"
+        )
+        assert over == []
+        dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 17, 18)"
+        assert dark == (scheme == "dark")
+
+
+def test_the_page_has_landmarks_and_one_name_for_each(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with gym(tmp_path) as here:
+        page = open_page(here.address)
+        for role in ("banner", "navigation", "main"):
+            expect(page.get_by_role(role)).to_have_count(1)  # type: ignore[arg-type]
+        for name in ("Live", "History", "Models", "Night"):
+            expect(page.get_by_role("region", name=name, exact=True)).to_have_count(1)
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the live sets")).to_be_focused()
+
+
+def test_a_token_of_the_fragment_opens_the_page_and_leaves_the_address(
+    tmp_path: Path, open_page: Callable[..., Page]
+) -> None:
+    with gym(tmp_path, TOKENS) as here:
+        fill(here.store)
+        here.view.apply([live(user, recognised("s", START_MS, "squat", 3)) for user in ("alice", "bob")])
+        token = TOKENS.issue(UserId("alice"), "user", 60)
+        # A user is refused the night's jobs, which browsers log.
+        page = open_page(f"{here.address}#token={token}", quiet=False)
+        expect(page.get_by_role("article", name="alice")).to_be_visible()
+        expect(page.get_by_role("article", name="bob")).to_have_count(0)
+        expect(page.locator("#history-user option")).to_have_text(["alice"])
+        expect(page.locator("#night")).to_be_hidden()
+        assert page.url == here.address
+        page.reload()
+        expect(page.get_by_role("article", name="alice")).to_be_visible()
+
+
+def test_without_a_token_the_page_says_what_to_do(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with gym(tmp_path, TOKENS) as here:
+        page = open_page(here.address, quiet=False)
+        expect(page.locator("#connection")).to_contain_text("muvr token")
