@@ -97,7 +97,7 @@ function sessionBox(session) {
       "summary", {},
       element("span", { class: "when" }, `${day(session.started_ms)}, ${time(session.started_ms)}`),
       session.ended_ms === null ? element("span", { class: "state resting" }, "not closed") : null,
-      element("span", { class: "muted facts" }, facts.join(" · ")),
+      element("span", { class: "muted facts" }, facts.join("\u00a0· ")),
       timeline(session, rows),
     ),
     rows.length ? setTable(rows) : element("p", { class: "muted" }, "No set was recognised or confirmed."),

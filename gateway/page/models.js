@@ -58,7 +58,7 @@ function sensorNames(sensorSet) {
   const names = { a: "accelerometer", g: "gyroscope", h: "heart rate", u: "upper strain", l: "lower strain" };
   const [letters, rateHz] = sensorSet.split("@");
   const words = letters.split(",").map((letter) => names[letter] ?? letter).join(" + ");
-  return `${exerciseName(words)}, ${rateHz} Hz`;
+  return `${exerciseName(words)}, ${rateHz}\u00a0Hz`;
 }
 
 function figure(name, share) {
@@ -68,10 +68,10 @@ function figure(name, share) {
 function facts(model) {
   return [
     counted(model.classes.length, "exercise", "exercises"),
-    `${(model.byte_count / 1024).toFixed(1)} KiB`,
+    `${(model.byte_count / 1024).toFixed(1)}\u00a0KiB`,
     counted(model.parameter_count, "parameter", "parameters"),
     `trained ${day(model.created_ms)}, ${time(model.created_ms)}, in ${duration(model.train_seconds * 1000)}`,
-  ].join(" · ");
+  ].join("\u00a0· ");
 }
 
 async function fillDetail(detail, modelId) {

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -53,7 +54,8 @@ def test_the_walk(client: TestClient, path: str) -> None:
     access, address = ACCESS[path], concrete(path)
 
     def status(headers: dict[str, str]) -> int:
-        return client.get(address, headers=headers).status_code
+        answer: httpx.Response = client.get(address, headers=headers)
+        return answer.status_code
 
     if access is Access.OPEN:
         assert status({}) == 200

@@ -163,7 +163,8 @@ def test_the_view_is_bounded_and_any_reader_ends_with_the_latest_state(
 ) -> None:
     clock = Clock()
     view = LiveView(users_max, sets_max, clock)
-    reader, seen = view.subscribe(lambda: None), {}
+    reader = view.subscribe(lambda: None)
+    seen: dict[UserId, LiveUser] = {}
     for nr, batch in enumerate(batches):
         clock.ms += 1_000 * nr
         view.apply(batch)
@@ -189,15 +190,14 @@ def _merge(seen: dict[UserId, LiveUser], changes: LiveChanges | None) -> None:
 
 def test_threads_may_feed_and_read_at_once() -> None:
     view, count, turns = LiveView(), 4, 300
-    reader, seen = view.subscribe(lambda: None), {}
-    threads = [
-        threading.Thread(
-            target=lambda name=f"u{nr}": [
-                view.apply([live(name, recognised("s", NOW_MS, "squat", turn))]) for turn in range(turns)
-            ]
-        )
-        for nr in range(count)
-    ]
+    reader = view.subscribe(lambda: None)
+    seen: dict[UserId, LiveUser] = {}
+
+    def feed(name: str) -> None:
+        for turn in range(turns):
+            view.apply([live(name, recognised("s", NOW_MS, "squat", turn))])
+
+    threads = [threading.Thread(target=feed, args=(f"u{nr}",)) for nr in range(count)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):

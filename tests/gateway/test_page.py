@@ -57,7 +57,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     pages: list[tuple[Page, list[str], set[str]]] = []
 
     def opened(address: str, width: int = 1280, scheme: str = "light", quiet: bool = True) -> Page:
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         told: list[str] = []
         hosts: set[str] = set()
         page.on("console", lambda message: told.append(message.text))
@@ -119,7 +119,9 @@ def test_history_sets_what_was_recognised_beside_what_was_confirmed(
         expect(history.locator("details")).to_have_count(6)
         newest = history.locator("details").first
         expect(newest).to_have_attribute("open", "")
-        expect(newest.locator("summary")).to_contain_text("12 sets · 120 repetitions · 3,675 kg moved")
+        expect(newest.locator("summary")).to_contain_text(
+            "12 sets\u00a0· 120 repetitions\u00a0· 3,675 kg moved"
+        )
         rows = newest.get_by_role("table").locator("tbody tr")
         expect(rows).to_have_count(12)
         expect(rows.nth(0).get_by_role("img", name="recognised rightly")).to_be_visible()
@@ -205,7 +207,7 @@ def test_the_page_has_landmarks_and_one_name_for_each(tmp_path: Path, open_page:
     with gym(tmp_path) as here:
         page = open_page(here.address)
         for role in ("banner", "navigation", "main"):
-            expect(page.get_by_role(role)).to_have_count(1)  # type: ignore[arg-type]
+            expect(page.get_by_role(role)).to_have_count(1)
         for name in ("Live", "History", "Models", "Night"):
             expect(page.get_by_role("region", name=name, exact=True)).to_have_count(1)
         page.keyboard.press("Tab")
