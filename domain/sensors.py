@@ -62,6 +62,11 @@ class SensorSet:
         return f"{','.join(self.letters)}@{self.rate_hz}"
 
     @property
+    def slug(self) -> str:
+        """A form that may stand in an identifier: `ag-50`."""
+        return f"{''.join(self.letters)}-{self.rate_hz}"
+
+    @property
     def channel_count(self) -> int:
         return sum(len(SENSORS[letter].axes) for letter in self.letters)
 

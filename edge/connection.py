@@ -52,15 +52,14 @@ class DeviceConnection:
         while not self._stopping:
             try:
                 async with connect(self._url, compression=None, max_size=1 << 20, proxy=None) as socket:
-                    failures = 0
                     await self._serve(socket)
             except (OSError, ConnectionClosed, InvalidHandshake) as error:
-                failures += 1
-                if failures > ATTEMPTS_MAX:
+                if failures >= ATTEMPTS_MAX:
                     raise ProcessFailed(
-                        f"{self._url} cannot be reached ({error})",
-                        remedy="start the node, or correct the URL",
+                        f"{self._url} cannot be reached ({error})", remedy="start the node, or correct the URL"
                     ) from error
+            if not self._stopping:
+                failures = 0 if self._client.is_welcome else failures + 1
                 first, longest = BACKOFF_SECONDS
                 await asyncio.sleep(min(longest, first * 2**failures) * self._rng.uniform(0.5, 1.0))
 

@@ -13,7 +13,6 @@ import msgpack
 from domain.errors import InvalidInput
 
 VERSION = 1
-MESSAGE_BYTES_MAX = 1 << 20
 
 Message = dict[str, Any]
 
@@ -40,7 +39,7 @@ def encode(message: Mapping[str, Any]) -> bytes:
 def decode(data: bytes) -> Message | None:
     """A message of the server, or None for a type of a newer server; raises InvalidInput."""
     try:
-        message = msgpack.unpackb(data, max_buffer_size=MESSAGE_BYTES_MAX)
+        message = msgpack.unpackb(data)
     except Exception as error:  # msgpack raises many kinds, ValueError and its own among them
         raise _invalid(f"a message that is not MessagePack ({error})") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):

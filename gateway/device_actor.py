@@ -139,6 +139,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         sys.setswitchinterval(SWITCH_SECONDS)
+        logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of every connection
         self._server = DeviceServer(message.open_tokens(), self._offers, message.limits, self._queue)
         started: Future[int] = Future()
         threading.Thread(target=self._serve, args=(message, started), daemon=True).start()

@@ -1,0 +1,237 @@
+"""`muvr demo`: arguments, stages and the words in between."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from actors.scheduler import GetNight, NightStatus, RunNight, StepStatus
+from cli.demo.player import Played, Wearer, now_ms, play
+from cli.demo.programme import PlayedSession, Programme, of_directory, simulated
+from cli.demo.report import is_whole, report, table, totals
+from cli.demo.scoring import score_sets
+from cli.demo.words import Words
+from cli.node import wait_for_signal
+from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
+from cli.wiring import RunningNode, open_store, open_tokens, running_node, store_location, verify_key
+from domain.commands import RecogniserSite
+from domain.errors import ConfigurationError, ProcessFailed
+from persistence.jobs import FAILED
+
+TOKEN_SECONDS = 86_400
+DAY_MS = 86_400_000
+POLL_SECONDS = 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--recordings", type=Path, metavar="DIR", help="play this data set instead of simulated people"
+    )
+    parser.add_argument("--exit", action="store_true", help="end after the table instead of staying up")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write every figure as JSON")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="new directory for the node (default: muvr-data/demo-TIME)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the simulated people (default: %(default)s)")
+    parser.add_argument(
+        "--sessions-max", type=int, default=12, help="of the recordings to play (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--train-minutes", type=float, default=1.0, help="budget of the training (default: %(default)s)"
+    )
+    parser.add_argument("--gateway-port", type=int, default=GATEWAY_PORT, help="default: %(default)s")
+    parser.add_argument("--api-port", type=int, default=API_PORT, help="default: %(default)s")
+
+
+def run(options: argparse.Namespace) -> int:
+    words = Words(sys.stdout)
+    clock = _Clock()
+    with clock.stage("load"):
+        programme = _programme(options)
+    words.say(f"Playing {programme.description}.")
+    if programme.is_simulated:
+        words.say("They are simulated; --recordings DIR plays real people.")
+    settings = _settings(options)
+    with clock.starting("start") as started, running_node(settings) as running:
+        started()
+        words.say(f"A node runs: devices at ws://{LOOPBACK}:{running.gateway_port}, data in {settings.data}")
+        figures, day_two = _loop(programme, settings, running, clock, words)
+        _finish(options, figures, day_two, words)
+        if not options.exit:
+            words.say(f"The page is at http://{LOOPBACK}:{running.api_port} - Ctrl-C stops everything.")
+            wait_for_signal()
+            words.say("Stopping.")
+    return 0 if is_whole(figures) else 1
+
+
+def _loop(
+    programme: Programme, settings: NodeSettings, running: RunningNode, clock: _Clock, words: Words
+) -> tuple[dict[str, Any], list[Played]]:
+    words.heading("Day one: watches record, people confirm what they did")
+    with clock.stage("day_one"):
+        day_one = _day(programme.day_one, settings, running, words, days_ago=1, learned=False)
+    words.heading("Night: Spark cuts labelled windows, TensorFlow trains")
+    night = _night(running, words)
+    for step in night.steps:
+        clock.seconds[{"batch": "night_batch", "train": "night_training"}[step.name]] = step.seconds
+    words.heading("Day two: other sessions, recognised on the watch and on the server")
+    with clock.stage("day_two"):
+        day_two = _day(programme.day_two, settings, running, words, days_ago=0, learned=True)
+    store = open_store(store_location(settings))
+    figures = report(
+        programme,
+        store,
+        store_location(settings),
+        settings.sensor_sets[0],
+        day_one,
+        day_two,
+        night.steps[-1].result,
+        clock.seconds,
+    )
+    store.close()
+    return figures, day_two
+
+
+def _day(
+    sessions: Sequence[PlayedSession],
+    settings: NodeSettings,
+    running: RunningNode,
+    words: Words,
+    *,
+    days_ago: int,
+    learned: bool,
+) -> list[Played]:
+    """All watches at once, each with its sessions one after the other."""
+    tokens = open_tokens(settings)
+    key = verify_key(settings)
+    by_user: dict[str, list[tuple[PlayedSession, int, RecogniserSite]]] = {}
+    for number, session in enumerate(sessions):
+        site: RecogniserSite = "device" if number % 2 == 0 and learned else "server"
+        # Earlier sessions of a wearer end before later ones begin; today's end about now.
+        seconds = sum(recording.seconds for recording in session.recordings)
+        start_ms = now_ms() - days_ago * DAY_MS - round(seconds * 1000)
+        mine = by_user.setdefault(session.user, [])
+        start_ms += len(mine) * 4 * 3_600_000 if days_ago else 0
+        mine.append((session, start_ms, site))
+    words.expect(sum(len(session.recordings) for session in sessions), sessions)
+
+    async def everyone() -> list[list[Played]]:
+        url = f"ws://{LOOPBACK}:{running.gateway_port}"
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(
+                    play(
+                        url,
+                        Wearer(
+                            sessions[0][0].user,
+                            tokens.issue(sessions[0][0].user, "device", TOKEN_SECONDS),
+                            key,
+                        ),
+                        sessions,
+                        words.heard,
+                        needs_model=learned,
+                    )
+                )
+                for sessions in by_user.values()
+            ]
+        return [task.result() for task in tasks]
+
+    try:
+        played = [each for mine in asyncio.run(everyone()) for each in mine]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
+    for each in played:
+        if each.refusals:
+            raise ProcessFailed(f"the server refused {each.refusals[0]}", remedy="see the node's log")
+    words.done(played)
+    return played
+
+
+def _night(running: RunningNode, words: Words) -> NightStatus:
+    status: NightStatus = running.node.ask("scheduler", RunNight())
+    told: dict[str, str] = {}
+    while True:
+        for step in status.steps:
+            _tell_step(step, told, words)
+        if not status.is_running:
+            break
+        time.sleep(POLL_SECONDS)
+        status = running.node.ask("scheduler", GetNight())
+    failed = next((step for step in status.steps if step.state == FAILED), None)
+    if failed is not None:
+        raise ProcessFailed(f"the night's {failed.name} failed: {failed.message}", remedy="read its log")
+    return status
+
+
+def _tell_step(step: StepStatus, told: dict[str, str], words: Words) -> None:
+    line = f"{step.name} {step.state}: {step.message}" if step.message else f"{step.name} {step.state}"
+    if step.state != "waiting" and told.get(step.name) != line:
+        told[step.name] = line
+        words.progress(line, step.progress, is_last=step.state != "running")
+
+
+def _finish(
+    options: argparse.Namespace, figures: dict[str, Any], day_two: list[Played], words: Words
+) -> None:
+    words.heading("What was done, and what muvr made of it")
+    words.say(table(score_sets(day_two)))
+    words.say("")
+    words.say(totals(figures, day_two))
+    if options.report is not None:
+        options.report.write_text(json.dumps(figures, indent=2) + "\n")
+    if not is_whole(figures):
+        words.say("SOME FRAMES ARE MISSING: what was sent, acknowledged and stored differs.")
+
+
+def _programme(options: argparse.Namespace) -> Programme:
+    if options.sessions_max < 2:
+        raise ConfigurationError(
+            f"--sessions-max {options.sessions_max}", expected="at least 2, for two days"
+        )
+    if options.recordings is None:
+        return simulated(options.seed)
+    return of_directory(options.recordings, options.sessions_max)
+
+
+def _settings(options: argparse.Namespace) -> NodeSettings:
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    data = (options.data or Path("muvr-data") / f"demo-{stamp}").absolute()
+    if data.exists() and any(data.iterdir()):
+        raise ConfigurationError(
+            f"{data} is not empty", expected="a new directory", remedy="choose another with --data"
+        )
+    return NodeSettings(
+        data=data,
+        gateway_port=options.gateway_port,
+        api_port=options.api_port,
+        open_page=True,
+        train_minutes=options.train_minutes,
+        night_cron=None,
+        debug=options.debug,
+    )
+
+
+@dataclass
+class _Clock:
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - begun
+
+    @contextmanager
+    def starting(self, name: str) -> Iterator[Any]:
+        """Gives a function that ends the stage; what is inside goes on."""
+        begun = time.monotonic()
+        yield lambda: self.seconds.__setitem__(name, time.monotonic() - begun)

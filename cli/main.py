@@ -1,0 +1,60 @@
+"""`muvr`: one command, a sub-command per job."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from cli import node, train
+from cli.demo import command as demo
+from domain.errors import MuvrError
+
+_EXAMPLES = """examples:
+  muvr demo                              the whole loop with simulated people
+  muvr demo --recordings DIR --exit      the same on real recordings, then end
+  muvr up --data muvr-data               run a node
+  muvr token --data muvr-data --user me  a token for a device
+  muvr train --data muvr-data            train now, without waiting for the night
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 failed with one line on stderr, 2 wrong usage, 130 ended by Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except MuvrError as error:
+        if options.debug:
+            raise
+        print(f"muvr: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # What read the output has gone; Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="muvr",
+        description="A real-time personal trainer that you host yourself.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, module, words in (
+        ("demo", demo, "record, learn overnight, recognise: the whole loop, on this machine"),
+        ("up", node.up, "run a node until Ctrl-C"),
+        ("token", node.token, "make a token for a device, a user or an operator"),
+        ("train", train, "train a model on the store's windows"),
+    ):
+        command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+        module.add_arguments(command)
+        command.add_argument("--debug", action="store_true", help="show tracebacks and log more")
+        command.set_defaults(run=module.run)
+    return parser

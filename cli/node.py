@@ -1,0 +1,82 @@
+"""`muvr up` and `muvr token`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from pathlib import Path
+from typing import cast
+
+from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
+from cli.wiring import open_tokens, running_node
+from domain.identifiers import UserId
+from gateway.auth import SCOPES, Scope
+
+DAY_SECONDS = 86_400
+
+
+class _Up:
+    """Runs a node."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--data", type=Path, default=Path("muvr-data"), metavar="DIR", help="default: %(default)s"
+        )
+        parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
+        parser.add_argument("--gateway-port", type=int, default=GATEWAY_PORT, help="default: %(default)s")
+        parser.add_argument("--api-port", type=int, default=API_PORT, help="default: %(default)s")
+        parser.add_argument(
+            "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
+        )
+        parser.add_argument("--time-zone", default="UTC", help="of --night (default: %(default)s)")
+
+    @staticmethod
+    def run(options: argparse.Namespace) -> int:
+        settings = NodeSettings(
+            data=options.data.absolute(),
+            host=options.host,
+            gateway_port=options.gateway_port,
+            api_port=options.api_port,
+            night_cron=options.night,
+            time_zone=options.time_zone,
+            debug=options.debug,
+        )
+        with running_node(settings) as running:
+            operator = open_tokens(settings).issue(UserId("operator"), "operator", DAY_SECONDS)
+            print(f"devices: ws://{settings.host}:{running.gateway_port}")
+            print(f"page:    http://{settings.host}:{running.api_port}/#token={operator}")
+            print("Ctrl-C stops the node", flush=True)
+            wait_for_signal()
+        return 0
+
+
+class _Token:
+    """Makes a token."""
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--data", type=Path, default=Path("muvr-data"), metavar="DIR", help="default: %(default)s"
+        )
+        parser.add_argument("--user", required=True, help="the user, or * for a gateway of many users")
+        parser.add_argument("--scope", choices=SCOPES, default="device", help="default: %(default)s")
+        parser.add_argument("--days", type=int, default=30, help="valid for (default: %(default)s)")
+
+    @staticmethod
+    def run(options: argparse.Namespace) -> int:
+        tokens = open_tokens(NodeSettings(data=options.data.absolute()))
+        print(tokens.issue(UserId(options.user), cast(Scope, options.scope), options.days * DAY_SECONDS))
+        return 0
+
+
+up, token = _Up, _Token
+
+
+def wait_for_signal() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    ended.wait()

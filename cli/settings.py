@@ -1,0 +1,57 @@
+"""What a node is started with, and its defaults."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.errors import ConfigurationError
+from domain.sensors import SensorSet
+
+GATEWAY_PORT = 8081
+API_PORT = 8080
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSettings:
+    """`data` is the directory of the store, the keys and the logs. Ports of 0 are chosen by the system."""
+
+    data: Path
+    host: str = LOOPBACK
+    gateway_port: int = GATEWAY_PORT
+    api_port: int = API_PORT
+    open_page: bool = False  # the page and API need no token; for a demonstration on loopback
+    shard_hosts: int = max(1, (os.cpu_count() or 1) // 2)  # the gateway and the API want the other half
+    sessions_max: int = 20_000  # live session actors per shard host
+    passivate_after_s: float = 300.0
+    sensor_sets: tuple[SensorSet, ...] = (SensorSet(("a", "g"), 50),)
+    train_minutes: float = 10.0
+    train_epochs: int = 60
+    night_cron: str | None = "30 2 * * *"
+    time_zone: str = "UTC"
+    debug: bool = False
+
+    @property
+    def store_directory(self) -> Path:
+        return self.data / "store"
+
+    @property
+    def key_directory(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def log_directory(self) -> Path:
+        return self.data / "log"
+
+
+def check(settings: NodeSettings) -> NodeSettings:
+    """Return `settings` if they can be used together, else raise ConfigurationError."""
+    if settings.open_page and settings.host != LOOPBACK:
+        raise ConfigurationError(
+            f"a page without tokens on {settings.host}",
+            expected=f"host {LOOPBACK}",
+            remedy="leave the page open on loopback only",
+        )
+    return settings

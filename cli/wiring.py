@@ -1,0 +1,143 @@
+"""Puts a node together: which store, which actors, which programs of the night."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from actors.messages import StartShardHost
+from actors.node import Node
+from actors.scheduler import SchedulerActor, StartScheduler, Step
+from actors.shard_host_actor import ShardHostActor
+from cli.settings import NodeSettings, check
+from domain.errors import ConfigurationError
+from gateway.api_actor import ApiActor
+from gateway.api_messages import StartApi
+from gateway.auth import Tokens
+from gateway.device_actor import DeviceGatewayActor, StartGateway
+from gateway.server import Limits
+from persistence.ports import Store
+from persistence.secret_files import load_or_make_key
+from persistence.sqlite import SqliteStore
+
+BATCH_SECONDS_MAX = 4 * 3600.0
+TRAIN_MARGIN_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class RunningNode:
+    node: Node
+    gateway_port: int
+    api_port: int
+
+
+def open_store(location: str) -> Store:
+    """The store at `sqlite:DIRECTORY`; raises ConfigurationError for any other."""
+    scheme, _, place = location.partition(":")
+    if scheme != "sqlite" or not place:
+        raise ConfigurationError(
+            f"{location!r} is not a store", expected="sqlite:DIRECTORY", remedy="correct --store"
+        )
+    return SqliteStore(Path(place))
+
+
+def store_location(settings: NodeSettings) -> str:
+    return f"sqlite:{settings.store_directory}"
+
+
+def open_tokens(settings: NodeSettings) -> Tokens:
+    return Tokens(load_or_make_key(settings.key_directory / "tokens.key"), time.time)
+
+
+def signing_key(settings: NodeSettings) -> bytes:
+    """The Ed25519 seed that models are signed with."""
+    return load_or_make_key(settings.key_directory / "models.key")
+
+
+def verify_key(settings: NodeSettings) -> bytes:
+    """The public key that devices check models with."""
+    return Ed25519PrivateKey.from_private_bytes(signing_key(settings)).public_key().public_bytes_raw()
+
+
+@contextmanager
+def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
+    """Start every part of a node; leaving stops them all."""
+    check(settings)
+    settings.log_directory.mkdir(parents=True, exist_ok=True)
+    open_store(store_location(settings)).close()  # an unusable store is found before anything starts
+    store = partial(open_store, store_location(settings))
+    tokens = partial(open_tokens, settings)
+    master_key = load_or_make_key(settings.key_directory / "master.key")
+    with Node(_log_definitions(settings)) as node:
+        api_port = node.start(
+            "api",
+            ApiActor,
+            StartApi(
+                host=settings.host,
+                port=settings.api_port,
+                open_store=store,
+                open_tokens=None if settings.open_page else tokens,
+            ),
+        )
+        hosts = tuple(f"shard-host-{number}" for number in range(settings.shard_hosts))
+        for name in hosts:
+            start = StartShardHost(store, master_key, settings.sessions_max, settings.passivate_after_s)
+            node.start(name, ShardHostActor, start)
+        gateway = StartGateway(settings.host, settings.gateway_port, Limits(), store, tokens, hosts)
+        gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
+        node.start("scheduler", SchedulerActor, _scheduler(settings, store))
+        yield RunningNode(node, gateway_port or 0, api_port or 0)
+
+
+def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
+    """The programs of the night: Spark's batch, then training for each sensor set."""
+    signing_key(settings)
+    pseudonyms = settings.key_directory / "pseudonyms.key"
+    load_or_make_key(pseudonyms)
+    sensor_sets = [str(sensor_set) for sensor_set in settings.sensor_sets]
+    location = store_location(settings)
+    batch = [sys.executable, "-m", "batch", "--json-progress", "--store", location]
+    batch += ["--pseudonym-key-file", str(pseudonyms), "--sensor-sets", *sensor_sets]
+    steps = [Step("batch", tuple(batch), BATCH_SECONDS_MAX)]
+    for sensor_set in sensor_sets:
+        train = [sys.executable, "-m", "cli", "train", "--json-progress", "--data", str(settings.data)]
+        train += ["--sensor-set", sensor_set, "--budget-minutes", f"{settings.train_minutes:g}"]
+        train += ["--epochs-max", str(settings.train_epochs)]
+        name = "train" if len(sensor_sets) == 1 else f"train {sensor_set}"
+        steps.append(Step(name, tuple(train), 60 * settings.train_minutes + TRAIN_MARGIN_SECONDS))
+    return tuple(steps)
+
+
+def _scheduler(settings: NodeSettings, store: partial[Store]) -> StartScheduler:
+    return StartScheduler(
+        store, night_steps(settings), settings.log_directory, settings.night_cron, settings.time_zone
+    )
+
+
+def _log_definitions(settings: NodeSettings) -> dict[str, Any]:
+    """Every process of the node logs to one file, through Thespian's logger."""
+    level = logging.DEBUG if settings.debug else logging.INFO
+    return {
+        "version": 1,
+        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "handlers": {
+            "file": {
+                "class": "logging.FileHandler",
+                "filename": str(settings.log_directory / "node.log"),
+                "formatter": "plain",
+                "level": level,
+            }
+        },
+        "loggers": {
+            "": {"handlers": ["file"], "level": level},
+        },
+    }
