@@ -7,6 +7,7 @@ differently from the one for microcontrollers. Batch normalisation is folded int
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -23,7 +24,8 @@ def import_tensorflow() -> Any:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
         pass  # TensorFlow has begun to work, so its threads are as they are
-    tf.get_logger().setLevel("ERROR")
+    for name in ("tensorflow", "absl"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     return tf
 
 

@@ -20,8 +20,8 @@ from training.evaluate import Metrics, evaluate
 from training.export import export
 from training.train import Limits, Progress, Trainer, temperature
 
-FIT_SHARE = 0.65  # of the budget; the rest is for refitting
-REFIT_SHARE = 0.5  # epochs of refitting for each epoch up to the best
+FIT_SHARE = 0.4  # of the budget; the rest is for refitting, on more windows
+REFIT_SHARE = 1.0  # epochs of refitting for each epoch up to the best; docs/decisions/0005 has the figures
 
 
 @dataclass(frozen=True, kw_only=True)

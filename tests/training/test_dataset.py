@@ -10,6 +10,7 @@ import pytest
 from domain.errors import InvalidInput
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
+from training import dataset as dataset_module
 from training.dataset import augment, class_weights, collect, split
 
 SENSORS = SensorSet.parse("a@10")
@@ -40,6 +41,13 @@ def test_windows_become_arrays() -> None:
     assert dataset.samples.shape == (3, 20, 3)
     assert dataset.samples.dtype == np.float32
     assert set(dataset.sessions) == {"S1/one"}
+
+
+def test_of_too_many_windows_a_fair_sample_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_module, "WINDOWS_MAX", 100)
+    dataset = collect(windows_of("one", ["rest", "curl"] * 500), SENSORS)
+    assert len(dataset) == len(set(dataset.start_ms)) == 100
+    assert 350_000 < dataset.start_ms.mean() < 650_000
 
 
 def test_no_windows_are_refused() -> None:
