@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import NoReturn
 
 from batch.jobs import Progress, SlicesResult
 from batch.program import BatchConfig, run
+from batch.session import kill_java
 from domain.errors import ConfigurationError, MuvrError
 from domain.sensors import SensorSet
 
@@ -22,21 +24,26 @@ class Terminated(BaseException):
     """SIGTERM or SIGINT arrived; not an Exception, so that nothing on the way takes it for its own."""
 
 
+_ended_by: signal.Signals | None = None
+
+
 def main(arguments: Sequence[str]) -> int:
     """Exit status: 0 done, 1 failed with one line on stderr, 128 + n ended by signal n."""
     options = _parser().parse_args(arguments)
+    if not options.debug:
+        logging.disable()  # py4j logs the traceback of every error that it also raises
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _terminate)
     try:
         result = run(_config(options), _print_json if options.json_progress else _print_words)
-    except MuvrError as error:
-        if options.debug:
+    except BaseException as error:
+        if _ended_by is not None:  # whatever the error: Spark's own cover the one that the signal raised
+            print(f"batch: ended by {_ended_by.name}; run it again", file=sys.stderr)
+            return 128 + _ended_by
+        if options.debug or not isinstance(error, MuvrError):
             raise
         print(f"batch: {error}", file=sys.stderr)
         return 1
-    except Terminated as ended:
-        print(f"batch: ended by {signal.Signals(ended.args[0]).name}; run it again", file=sys.stderr)
-        return 128 + int(ended.args[0])
     _print_result(result, as_json=options.json_progress)
     return 0
 
@@ -77,7 +84,10 @@ def _config(options: argparse.Namespace) -> BatchConfig:
 
 
 def _terminate(number: int, _: object) -> NoReturn:
-    raise Terminated(number)
+    global _ended_by
+    _ended_by = signal.Signals(number)
+    kill_java()
+    raise Terminated
 
 
 def _print_json(progress: Progress) -> None:

@@ -19,6 +19,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import DataFrame, SparkSession
 
 from batch.arrow import Row, map_rows
@@ -220,7 +221,10 @@ def _reporting(session: SparkSession, stage: str, progress: ProgressListener) ->
     def watch() -> None:
         nonlocal last
         while not ended.wait(PROGRESS_SECONDS):
-            counted = _tasks(tracker, stage)
+            try:
+                counted = _tasks(tracker, stage)
+            except (Py4JError, OSError):  # Java is gone; who waits for the job hears of it
+                return
             if counted != last and counted[1]:
                 last = counted
                 progress(Progress(stage=stage, done=counted[0], total=counted[1], message="cutting windows"))

@@ -68,10 +68,10 @@ def _work_directory(given: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _errors(log: Path) -> Iterator[None]:
-    """Spark's exceptions as muvr's: what a worker raised, or the first line of what Spark says."""
+    """Spark's exceptions, a lost Java among them, as muvr's: what a worker raised, or Spark's first line."""
     try:
         yield
-    except (PySparkException, Py4JError) as error:
+    except (PySparkException, Py4JError, ConnectionError) as error:
         raise translated(str(error), log) from error
 
 

@@ -15,7 +15,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyspark
 from pyspark import SparkConf, SparkContext
@@ -32,21 +31,26 @@ STOP_SECONDS_MAX = 2.5  # then the JVM is killed
 _JVM_FLAGS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 
 
+_java: subprocess.Popen[bytes] | None = None
+
+
 @contextlib.contextmanager
 def spark_session(
     work_directory: Path, *, master: str = "local[2]", memory_mb: int = 1024
 ) -> Iterator[SparkSession]:
     """A SparkSession on `master`; what it writes, its log included, stays inside `work_directory`.
 
-    When the body ends in any way, Java and its Python workers are gone before this returns. One at a time in
-    a process. Raises ConfigurationError if there is no Java for it.
+    When the body ends in any way, Java is gone before this returns, and its Python workers follow within a
+    second or two. One session at a time in a process. Raises ConfigurationError if there is no Java for it.
     """
+    global _java
     for name in ("local", "tmp"):
         (work_directory / name).mkdir(parents=True, exist_ok=True)
     conf = _configuration(work_directory, master, memory_mb)
     interrupt = signal.getsignal(signal.SIGINT)
     with (work_directory / LOG_NAME).open("ab") as log, _environment():
         gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
+        _java = gateway.proc
         try:
             session = SparkSession(SparkContext(conf=conf, gateway=gateway))
             session.sparkContext.setLogLevel("ERROR")
@@ -55,7 +59,17 @@ def spark_session(
             yield session
             session.stop()
         finally:
-            _end(gateway)
+            _end(gateway.proc)
+
+
+def kill_java() -> None:
+    """End Java at once, so that any call to Spark that is under way fails; for signal handlers.
+
+    An exception alone does not get a program out of Spark: on its way pyspark asks Java again, which does
+    not answer before the job has ended.
+    """
+    if _java is not None:
+        _java.kill()
 
 
 def _configuration(work_directory: Path, master: str, memory_mb: int) -> SparkConf:
@@ -107,13 +121,9 @@ def _environment() -> Iterator[None]:
         os.environ.update(before)
 
 
-def _end(gateway: Any) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """End Java, by closing the pipe it reads from, else by force; forget it, so that another may start."""
-    SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
-    SparkSession._instantiatedSession = SparkSession._activeSession = None
-    process: subprocess.Popen[bytes] = gateway.proc
-    with contextlib.suppress(Exception):
-        gateway.shutdown()
+    global _java
     if process.stdin is not None:
         process.stdin.close()
     try:
@@ -121,3 +131,6 @@ def _end(gateway: Any) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    _java = None
+    SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
+    SparkSession._instantiatedSession = SparkSession._activeSession = None
