@@ -77,7 +77,8 @@ class Normalisation:
 class Trainer:
     """A network in training; first `fit`, which says how good it is, then `refit`, which makes it better.
 
-    The same seed, data and machine give the same weights, unless a limit of time cuts in.
+    The seed fixes first weights, order and augmentation. TensorFlow's sums still depend on how memory and
+    threads happen to lie, so that two runs agree to about three digits of F1, not in every bit.
     """
 
     def __init__(
