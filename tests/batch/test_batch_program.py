@@ -1,0 +1,116 @@
+"""`python -m batch` as an operator runs it, and what is left of it when it is ended."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from batch.program import BatchConfig, run, translated
+from domain.errors import ConfigurationError, ProcessFailed, StoredValueCorrupt
+from domain.sensors import SensorSet
+
+ROOT = Path(__file__).parents[2]
+
+# The real program, whose job is one worker that calls the test and then never ends.
+NEVER_ENDING = """
+import socket, sys
+import batch.program
+from batch.__main__ import main
+from batch.arrow import map_rows
+
+PORT = int(sys.argv.pop(1))
+
+def call_and_hang(rows):
+    import socket
+    with socket.create_connection(("127.0.0.1", PORT)) as connection:
+        connection.recv(1)
+    yield from rows
+
+def hang(session, *_, **__):
+    map_rows(session.range(1), call_and_hang, "id bigint").collect()
+
+batch.program.run_slices = hang
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "key"
+    path.write_bytes(bytes(range(32)))
+    return path
+
+
+def arguments(store: Path, key_file: Path) -> list[str]:
+    sets = ["--sensor-sets", "a@50", "a,g@50"]
+    return ["--store", f"sqlite:{store}", *sets, "--pseudonym-key-file", str(key_file)]
+
+
+def batch(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "batch", *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_progress_and_result_are_json_lines(store_directory, key_file) -> None:
+    ended = batch(*arguments(store_directory, key_file), "--json-progress")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    *progress, last = map(json.loads, ended.stdout.splitlines())
+    assert all(set(line) == {"stage", "done", "total", "message"} for line in progress)
+    assert last["result"]["sessions"] == 2
+    assert set(last["result"]["windows"]) == {"a@50", "a,g@50"}
+
+
+def test_errors_are_one_line(tmp_path, key_file) -> None:
+    ended = batch(*arguments(tmp_path / "none", key_file))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("batch: no store can be read in ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_short_key_is_refused(store_directory) -> None:
+    sets = (SensorSet.parse("a@50"),)
+    config = BatchConfig(store=f"sqlite:{store_directory}", sensor_sets=sets, pseudonym_key=b"short")
+    with pytest.raises(ConfigurationError, match="5 bytes"):
+        run(config, print)
+
+
+def test_what_a_worker_raised_comes_back_as_itself() -> None:
+    text = "Traceback:\n  File\ndomain.errors.StoredValueCorrupt: row 7 is bad; expected better\n\tat java"
+    error = translated(text, Path("spark.log"))
+    assert isinstance(error, StoredValueCorrupt)
+    assert str(error) == "row 7 is bad; expected better"
+
+
+def test_what_spark_says_of_itself_becomes_one_line() -> None:
+    error = translated("\nJob aborted\n\tat java", Path("spark.log"))
+    assert isinstance(error, ProcessFailed)
+    assert str(error).startswith("Spark failed: Job aborted; see spark.log")
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
+)
+def test_nothing_is_left_when_it_is_ended(store_directory, key_file, number, status) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        command = [sys.executable, "-c", NEVER_ENDING, port, *arguments(store_directory, key_file)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+            server.settimeout(60)
+            connection, _ = server.accept()  # a worker is in the middle of its task
+            family = psutil.Process(program.pid).children(recursive=True)
+            assert "java" in {process.name() for process in family}
+            assert len(family) >= 3
+            program.send_signal(number)
+            _, errors = program.communicate(timeout=60)
+            _, alive = psutil.wait_procs(family, timeout=60)
+            connection.close()
+    assert alive == []
+    assert program.returncode == status
+    assert b"Traceback" not in errors
