@@ -8,7 +8,7 @@ from typing import Literal
 
 import jwt
 
-from domain.errors import NotAuthorised
+from domain.errors import InvalidInput, NotAuthorised
 from domain.identifiers import UserId, check_identifier
 
 Scope = Literal["device", "user", "coach", "operator"]
@@ -63,4 +63,11 @@ class Tokens:
             raise NotAuthorised(
                 f"the token's scope is {scope!r}", expected=f"one of {', '.join(allowed)}", remedy=_REMEDY
             )
-        return Claims(UserId(claims["sub"]), scope)
+        return Claims(_user(claims["sub"]), scope)
+
+
+def _user(subject: str) -> UserId:
+    try:
+        return ANY_USER if subject == ANY_USER else UserId(check_identifier("user", subject))
+    except InvalidInput as error:
+        raise NotAuthorised(f"the token's {error.wrong}", remedy=_REMEDY) from error
