@@ -28,7 +28,7 @@ class NodeSettings:
     passivate_after_s: float = 300.0
     sensor_sets: tuple[SensorSet, ...] = (SensorSet(("a", "g"), 50),)
     train_minutes: float = 10.0
-    train_epochs: int = 60
+    train_epochs: int = 20
     night_cron: str | None = "30 2 * * *"
     time_zone: str = "UTC"
     debug: bool = False

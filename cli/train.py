@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sensor-set", type=SensorSet.parse, default="a,g@50", metavar="SET", help="default: %(default)s"
     )
     parser.add_argument("--budget-minutes", type=float, default=10.0, help="default: %(default)s")
-    parser.add_argument("--epochs-max", type=int, default=60, help="default: %(default)s")
+    parser.add_argument("--epochs-max", type=int, default=20, help="default: %(default)s")
     parser.add_argument(
         "--target-f1", type=float, default=0.995, help="stop when reached (default: %(default)s)"
     )

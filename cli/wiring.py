@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import logging.config
 import sys
 import time
 from collections.abc import Iterator
@@ -72,12 +73,12 @@ def verify_key(settings: NodeSettings) -> bytes:
 def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     """Start every part of a node; leaving stops them all."""
     check(settings)
-    settings.log_directory.mkdir(parents=True, exist_ok=True)
+    log_definitions = _log_to_file(settings)
     open_store(store_location(settings)).close()  # an unusable store is found before anything starts
     store = partial(open_store, store_location(settings))
     tokens = partial(open_tokens, settings)
     master_key = load_or_make_key(settings.key_directory / "master.key")
-    with Node(_log_definitions(settings)) as node:
+    with Node(log_definitions) as node:
         api_port = node.start(
             "api",
             ApiActor,
@@ -123,11 +124,17 @@ def _scheduler(settings: NodeSettings, store: partial[Store]) -> StartScheduler:
     )
 
 
-def _log_definitions(settings: NodeSettings) -> dict[str, Any]:
-    """Every process of the node logs to one file, through Thespian's logger."""
+def _log_to_file(settings: NodeSettings) -> dict[str, Any]:
+    """Every process of the node appends to one file.
+
+    Loggers made before Thespian's processes fork keep this process's handlers; those made later go through
+    Thespian's logger, which is given the returned definitions.
+    """
+    settings.log_directory.mkdir(parents=True, exist_ok=True)
     level = logging.DEBUG if settings.debug else logging.INFO
-    return {
+    definitions = {
         "version": 1,
+        "disable_existing_loggers": False,
         "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
         "handlers": {
             "file": {
@@ -137,7 +144,7 @@ def _log_definitions(settings: NodeSettings) -> dict[str, Any]:
                 "level": level,
             }
         },
-        "loggers": {
-            "": {"handlers": ["file"], "level": level},
-        },
+        "root": {"handlers": ["file"], "level": level},
     }
+    logging.config.dictConfig(definitions)
+    return definitions

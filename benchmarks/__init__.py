@@ -1,0 +1,1 @@
+"""Programs that measure: each prints JSON and runs what it compares with in the same run."""
