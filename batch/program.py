@@ -52,9 +52,10 @@ def run(config: BatchConfig, progress: ProgressListener) -> SlicesResult:
         progress(Progress(stage="start", done=0, total=1, message="starting Spark"))
         with spark_session(work_directory, master=config.master, memory_mb=config.memory_mb) as session:
             progress(Progress(stage="start", done=1, total=1, message="Spark has started"))
-            return run_slices(
-                session, config.store, config.sensor_sets, config.pseudonym_key, progress, day=config.day
-            )
+            with _errors(work_directory / LOG_NAME):  # inside, since the text of an error comes from Java
+                return run_slices(
+                    session, config.store, config.sensor_sets, config.pseudonym_key, progress, day=config.day
+                )
 
 
 @contextmanager

@@ -54,6 +54,8 @@ def spark_session(
         try:
             session = SparkSession(SparkContext(conf=conf, gateway=gateway))
             session.sparkContext.setLogLevel("ERROR")
+            # It prints a traceback when Java ends first, which is no news to whoever ended it.
+            session.sparkContext._accumulatorServer.handle_error = lambda *_: None
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, interrupt)  # pyspark puts its own in place
             yield session

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,15 @@ def test_errors_are_one_line(tmp_path, key_file) -> None:
     ended = batch(*arguments(tmp_path / "none", key_file))
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("batch: no store can be read in ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_malformed_row_is_one_line_that_names_it(store_directory, key_file) -> None:
+    with sqlite3.connect(store_directory / "muvr.sqlite") as connection:
+        connection.execute("UPDATE label SET end_at = start_at WHERE user_id = 'bob'")
+    ended = batch(*arguments(store_directory, key_file))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("batch: label of user 'bob', session 's2' at 1790000020000: 'press'")
     assert len(ended.stderr.splitlines()) == 1
 
 
