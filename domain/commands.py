@@ -125,6 +125,7 @@ def check_command(command: Command) -> Command:
     if isinstance(command, OpenSession | CloseSession):
         _check_time("at_ms", command.at_ms)
         if isinstance(command, OpenSession):
+            check_identifier("device", command.device)
             _check(command.command_nr == 0, f"open is command {command.command_nr}", "command 0")
             _check_streams(command.streams)
     else:

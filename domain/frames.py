@@ -13,6 +13,7 @@ from domain.identifiers import SessionId, StreamId
 from domain.sensors import SENSORS
 
 FRAME_SAMPLES_MAX = 4096  # values of all axes together
+FRAME_SECONDS_MAX = 600.0  # a frame is about a second long; resampling fills all of its time
 RATE_HZ_MAX = 1000.0
 EPOCH_MS_MAX = 4_102_444_800_000  # 2100-01-01: a device's clock beyond it is broken
 
@@ -71,6 +72,12 @@ def check_frame(frame: SensorFrame) -> SensorFrame:
             f"{len(frame.samples)} bytes of samples for {frame.axis_count} axes",
             expected=f"a multiple of {2 * frame.axis_count} bytes",
             remedy="send whole samples",
+        )
+    if frame.sample_count > FRAME_SECONDS_MAX * frame.rate_hz:
+        raise InvalidFrame(
+            f"{frame.sample_count} samples at a rate of {frame.rate_hz:g} Hz",
+            expected=f"at most {FRAME_SECONDS_MAX:g} s in a frame",
+            remedy="send shorter frames",
         )
     return frame
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from domain.errors import InvalidInput
 
 WINDOW_SECONDS = 2.0
+_RATE = re.compile(r"[0-9]{1,4}\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +49,9 @@ class SensorSet:
     @classmethod
     def parse(cls, text: str) -> SensorSet:
         """Parse `a,g@50`; raises InvalidInput."""
-        letters_text, at, rate_text = text.partition("@")
+        letters_text, _, rate_text = text.partition("@")
         letters = tuple(letters_text.split(","))
-        valid_rate = at and rate_text.isascii() and rate_text.isdigit() and 1 <= int(rate_text) <= 1000
+        valid_rate = _RATE.match(rate_text) and 1 <= int(rate_text) <= 1000
         if not valid_rate or len(set(letters)) != len(letters) or not set(letters) <= set(SENSORS):
             raise InvalidInput(
                 f"{text[:80]!r} is not a sensor set",

@@ -34,6 +34,7 @@ from domain.events import (
 from domain.identifiers import DeviceId, SessionId, StreamId
 
 SESSIONS_KEPT_MAX = 16  # sessions whose positions are remembered; older ones take nothing any more
+FORGOTTEN_MAX = 256  # older sessions of which the name is remembered, so that none is opened twice
 HISTORY_MAX = 256  # confirmed sets that the coach looks back on
 
 
@@ -62,10 +63,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """State of a user. `sessions` in the order in which they were opened, `history` oldest first."""
+    """State of a user. `sessions` in the order in which they were opened, `history` oldest first.
+
+    `forgotten` names the sessions that were opened before those, oldest first.
+    """
 
     sessions: Mapping[SessionId, Session] = {}
     history: tuple[PastSet, ...] = ()
+    forgotten: tuple[SessionId, ...] = ()
 
 
 def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
@@ -123,6 +128,7 @@ def next_nr(user: User, session: SessionId, stream: StreamId) -> int:
 def _open(user: User, command: OpenSession) -> tuple[Event, ...]:
     if command.session in user.sessions:
         return ()
+    _check_remembered(user, command.session)
     return (
         SessionOpened(
             session=command.session,
@@ -186,7 +192,9 @@ def _numbered(session: Session, command: ConfirmLabel | RecordSet | CloseSession
 
 
 def _note(user: User, command: FoundSet | Suggest) -> tuple[Event, ...]:
-    session = _session(user, command.session)
+    session = user.sessions.get(command.session)
+    if session is None:
+        return ()  # forgotten meanwhile; no device asked, so there is nobody to refuse
     if isinstance(command, Suggest):
         return (
             ExerciseSuggested(
@@ -217,12 +225,22 @@ def _note(user: User, command: FoundSet | Suggest) -> tuple[Event, ...]:
 def _session(user: User, session: SessionId) -> Session:
     known = user.sessions.get(session)
     if known is None:
+        _check_remembered(user, session)
         raise Rejected(
             f"session {session!r} is not known",
             expected=f"a session that was opened before, one of the user's last {SESSIONS_KEPT_MAX}",
             remedy="open it first",
         )
     return known
+
+
+def _check_remembered(user: User, session: SessionId) -> None:
+    if session in user.forgotten:
+        raise Rejected(
+            f"session {session!r} was opened before, and too many newer ones followed",
+            expected=f"one of the user's last {SESSIONS_KEPT_MAX} sessions, or a new one",
+            remedy="drop what is left of it",
+        )
 
 
 def _is_next(session: Session, stream: StreamId, number: int) -> bool:
@@ -241,8 +259,13 @@ def _opened(user: User, event: SessionOpened) -> User:
         streams=event.streams,
         next_nrs={COMMANDS: event.command_nr + 1},
     )
-    kept = list(user.sessions.items())[-(SESSIONS_KEPT_MAX - 1) :]
-    return msgspec.structs.replace(user, sessions={**dict(kept), event.session: session})
+    sessions = {**user.sessions, event.session: session}
+    over = list(sessions)[:-SESSIONS_KEPT_MAX]
+    return msgspec.structs.replace(
+        user,
+        sessions={name: kept for name, kept in sessions.items() if name not in over},
+        forgotten=(*user.forgotten, *over)[-FORGOTTEN_MAX:],
+    )
 
 
 def positioned(user: User, name: SessionId, stream: StreamId, next_: int) -> User:

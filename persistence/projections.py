@@ -43,7 +43,9 @@ def project(user: UserId, before: User, event: Event) -> list[Insert]:
                 Insert(USER_BY_SHARD, UserRow(shard_of(user), user, opened)),
             ]
         case SessionClosed():
-            session = before.sessions[event.session]
+            session = before.sessions.get(event.session)
+            if session is None:
+                return []  # forgotten, as in `evolve`: its row stays as it is
             row = SessionRow(
                 user, Timestamp(session.opened_ms), event.session, session.device, Timestamp(event.at_ms)
             )
@@ -99,7 +101,7 @@ def _suggestion_row(user: UserId, event: ExerciseSuggested, taken: bool | None =
 
 
 def _answered(user: UserId, before: User, event: SuggestionAnswered) -> list[Insert]:
-    suggested = before.sessions[event.session].suggestion
-    if suggested is None:
+    session = before.sessions.get(event.session)
+    if session is None or session.suggestion is None:
         return []
-    return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, suggested, event.taken))]
+    return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, session.suggestion, event.taken))]

@@ -1,0 +1,117 @@
+"""Arbitrary values of the domain for properties: within their limits, and of any value that msgspec lets in."""
+
+from __future__ import annotations
+
+import string
+
+from hypothesis import strategies as st
+
+from domain.commands import (
+    REPETITIONS_MAX,
+    WEIGHT_KG_MAX,
+    AcceptFrame,
+    CloseSession,
+    Command,
+    ConfirmLabel,
+    OpenSession,
+    RecordSet,
+    Stream,
+)
+from domain.events import (
+    ExerciseSuggested,
+    JournalEvent,
+    LabelConfirmed,
+    SessionClosed,
+    SessionOpened,
+    SetRecognised,
+    SuggestionAnswered,
+)
+from domain.frames import EPOCH_MS_MAX, SensorFrame
+from domain.sensors import SENSORS, SensorSet
+
+_FIRST = string.ascii_letters + string.digits
+
+identifiers = st.builds(
+    lambda first, rest: first + rest,
+    st.sampled_from(_FIRST),
+    st.text(alphabet=_FIRST + "_.:@-", max_size=63),
+)
+times_ms = st.integers(0, EPOCH_MS_MAX)
+numbers = st.integers(0, 2**31 - 1)
+repetitions = st.integers(0, REPETITIONS_MAX)
+weights_kg = st.none() | st.floats(0, WEIGHT_KG_MAX)
+sensor_sets = st.builds(
+    lambda letters, rate_hz: SensorSet(tuple(letters), rate_hz),
+    st.lists(st.sampled_from(sorted(SENSORS)), min_size=1, unique=True),
+    st.integers(1, 1000),
+)
+streams = st.lists(
+    st.builds(Stream, stream=identifiers, sensor=st.sampled_from(sorted(SENSORS)), location=identifiers),
+    max_size=4,
+    unique_by=lambda stream: stream.stream,
+).map(tuple)
+
+
+def events() -> st.SearchStrategy[JournalEvent]:
+    """Every kind of journalled event, its fields within the limits of the commands behind it."""
+    names = {"session": identifiers, "exercise": identifiers}
+    span = {"start_ms": times_ms, "end_ms": times_ms}
+    numbered = {"session": identifiers, "command_nr": numbers}
+    return st.one_of(
+        st.builds(SessionOpened, **numbered, at_ms=times_ms, device=identifiers, streams=streams),
+        st.builds(
+            LabelConfirmed, **numbered, **span, repetitions=st.none() | repetitions, weight_kg=weights_kg
+        ),
+        st.builds(
+            SetRecognised,
+            **names,
+            **span,
+            command_nr=st.none() | numbers,
+            confidence=st.floats(0, 1),
+            repetitions=repetitions,
+            model_id=identifiers,
+        ),
+        st.builds(ExerciseSuggested, **names, at_ms=times_ms, weight_kg=weights_kg, repetitions=repetitions),
+        st.builds(SuggestionAnswered, session=identifiers, suggested_ms=times_ms),
+        st.builds(SessionClosed, **numbered, at_ms=times_ms),
+    )
+
+
+def wild_commands() -> st.SearchStrategy[Command]:
+    """Commands whose fields have the right types and any values at all, as a hostile device sends them."""
+    integers = st.integers(-(2**63), 2**64 - 1) | st.integers(-2, 2**31)
+    text = st.text(max_size=80) | identifiers
+    floats = st.floats() | st.floats(0, 2000)
+    stream = st.builds(Stream, stream=text, sensor=text | st.sampled_from("aghul"), location=text)
+    frame = st.builds(
+        SensorFrame,
+        session=text,
+        stream=text,
+        sequence_nr=integers,
+        sensor=text | st.sampled_from("aghul"),
+        start_ms=integers | times_ms,
+        rate_hz=floats,
+        scale=floats,
+        samples=st.binary(max_size=64) | st.integers(0, 9000).map(bytes),
+    )
+    span = {"session": text, "command_nr": integers, "start_ms": integers, "end_ms": integers}
+    return st.one_of(
+        st.builds(AcceptFrame, frame=frame),
+        st.builds(
+            OpenSession,
+            session=text,
+            command_nr=integers,
+            at_ms=integers,
+            device=text,
+            streams=st.lists(stream, max_size=20).map(tuple),
+        ),
+        st.builds(
+            ConfirmLabel,
+            **span,
+            exercise=text,
+            repetitions=st.none() | integers,
+            weight_kg=st.none() | floats,
+        ),
+        st.builds(RecordSet, **span, exercise=text, confidence=floats, repetitions=integers, model_id=text),
+        st.builds(CloseSession, session=text, command_nr=integers, at_ms=integers),
+    )

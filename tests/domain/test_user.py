@@ -1,0 +1,205 @@
+"""A user's rules: what is taken once, what is refused, and what never fails. The properties over any sequence
+of commands are in `test_user_machine`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.commands import AcceptFrame, Command, FoundSet, InnerCommand, OpenSession, Suggest
+from domain.errors import OutOfOrder, Rejected
+from domain.events import (
+    Event,
+    ExerciseSuggested,
+    FrameReceived,
+    LabelConfirmed,
+    SessionClosed,
+    SetRecognised,
+    SuggestionAnswered,
+)
+from domain.identifiers import SessionId, StreamId, UserId
+from domain.user import HISTORY_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr, positioned
+from persistence.projections import project
+from tests.domain.strategies import events
+from tests.domain.test_commands import CLOSE, FRAMED, LABEL, OPEN, RECORD, SESSION
+from tests.domain.test_frames import FRAME
+
+FOUND = FoundSet(
+    session=SESSION,
+    start_ms=1000,
+    end_ms=9000,
+    exercise="squat",
+    confidence=0.9,
+    repetitions=8,
+    model_id="m",
+)
+SUGGEST = Suggest(session=SESSION, at_ms=500, exercise="squat", weight_kg=None, repetitions=8, reason="habit")
+
+
+def after(*commands: Command | InnerCommand, user: User | None = None) -> User:
+    """The state after `commands`, from an empty user."""
+    user = user or User()
+    for command in commands:
+        for event in decide(user, command):
+            user = evolve(user, event)
+    return user
+
+
+def opened(name: str, at_ms: int = 1) -> OpenSession:
+    return msgspec.structs.replace(OPEN, session=SessionId(name), at_ms=at_ms)
+
+
+def many_sessions(user: User | None = None) -> User:
+    return after(*(opened(f"later{nr}", nr + 2) for nr in range(SESSIONS_KEPT_MAX)), user=user)
+
+
+@pytest.mark.parametrize("command", [OPEN, FRAMED, LABEL, RECORD])
+def test_a_command_taken_before_leads_to_nothing(command: Command) -> None:
+    user = after(OPEN, command)
+    assert decide(user, command) == ()
+
+
+@pytest.mark.parametrize("command", [FRAMED, LABEL, RECORD, CLOSE])
+def test_nothing_is_taken_before_the_session_is_open(command: Command) -> None:
+    with pytest.raises(Rejected, match="not known"):
+        decide(User(), command)
+
+
+def test_a_frame_too_early_is_told_what_is_expected() -> None:
+    early = AcceptFrame(frame=msgspec.structs.replace(FRAME, sequence_nr=3))
+    with pytest.raises(OutOfOrder) as caught:
+        decide(after(OPEN, FRAMED), early)
+    assert caught.value.expected_sequence_nr == 1
+
+
+@pytest.mark.parametrize("fields", [{"stream": "a.other"}, {"sensor": "g"}])
+def test_a_frame_of_an_undeclared_stream_is_rejected(fields: dict[str, str]) -> None:
+    with pytest.raises(Rejected, match="no stream"):
+        decide(after(OPEN), AcceptFrame(frame=msgspec.structs.replace(FRAME, **fields)))
+
+
+def test_a_closed_session_takes_late_frames_and_sets_but_no_labels() -> None:
+    user = after(OPEN, msgspec.structs.replace(CLOSE, command_nr=1))
+    assert decide(user, FRAMED) == (FrameReceived(frame=FRAME),)
+    assert len(decide(user, FOUND)) == 1
+    with pytest.raises(Rejected, match="closed"):
+        decide(user, msgspec.structs.replace(LABEL, command_nr=2))
+
+
+def test_a_set_found_again_after_a_recovery_is_not_stored_again() -> None:
+    assert decide(after(OPEN, FOUND), FOUND) == ()
+
+
+@pytest.mark.parametrize(("exercise", "taken"), [("squat", True), ("press", False)])
+def test_a_label_after_a_suggestion_answers_it_once(exercise: str, taken: bool) -> None:
+    label = msgspec.structs.replace(LABEL, exercise=exercise)
+    user = after(OPEN, SUGGEST)
+    confirmed, answered = decide(user, label)
+    assert isinstance(confirmed, LabelConfirmed)
+    assert answered == SuggestionAnswered(session=SESSION, suggested_ms=500, taken=taken)
+    again = msgspec.structs.replace(label, command_nr=2)
+    assert len(decide(after(label, user=user), again)) == 1
+
+
+def test_a_label_of_what_was_done_before_the_suggestion_does_not_answer_it() -> None:
+    user = after(OPEN, msgspec.structs.replace(SUGGEST, at_ms=1001))
+    assert len(decide(user, LABEL)) == 1
+
+
+def test_old_sessions_are_forgotten_and_refuse_politely() -> None:
+    user = many_sessions(after(OPEN, FRAMED))
+    assert len(user.sessions) == SESSIONS_KEPT_MAX
+    assert SESSION not in user.sessions
+    for command in (FRAMED, LABEL, CLOSE):
+        with pytest.raises(Rejected, match="was opened before"):
+            decide(user, command)
+    assert next_nr(user, SESSION, FRAME.stream) == 0
+
+
+def test_a_forgotten_session_cannot_be_opened_again() -> None:
+    """Else a device that sends everything again would have its labels counted twice."""
+    with pytest.raises(Rejected, match="was opened before"):
+        decide(many_sessions(after(OPEN, LABEL)), OPEN)
+
+
+def test_an_older_session_that_was_recorded_offline_is_taken() -> None:
+    assert len(decide(many_sessions(), opened("holiday", at_ms=0))) == 1
+
+
+@pytest.mark.parametrize("command", [FOUND, SUGGEST])
+def test_what_is_found_in_a_forgotten_session_is_dropped(command: InnerCommand) -> None:
+    """No device asked: a refusal would have nobody to go to, and would stop the user's actor."""
+    assert decide(many_sessions(after(OPEN)), command) == ()
+
+
+def test_history_is_bounded() -> None:
+    user = after(OPEN)
+    for number in range(HISTORY_MAX + 3):
+        user = after(msgspec.structs.replace(LABEL, command_nr=number + 1, start_ms=number), user=user)
+    assert len(user.history) == HISTORY_MAX
+    assert user.history[0].start_ms == 3
+
+
+def test_a_position_of_a_forgotten_session_changes_nothing() -> None:
+    assert positioned(User(), SESSION, StreamId("a.wrist"), 7) == User()
+
+
+events_of_few = st.builds(
+    lambda event, name: msgspec.structs.replace(event, session=SessionId(name)),
+    events(),
+    st.sampled_from("abc"),
+) | st.builds(
+    lambda name, nr: FrameReceived(
+        frame=msgspec.structs.replace(FRAME, session=SessionId(name), sequence_nr=nr)
+    ),
+    st.sampled_from("abc"),
+    st.integers(0, 9),
+)
+
+
+@given(st.lists(events_of_few, max_size=30))
+def test_no_sequence_of_events_fails(happened: list[Event]) -> None:
+    user = User()
+    for event in happened:
+        project(UserId("ada"), user, event)
+        user = evolve(user, event)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(user), type=User) == user
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        LabelConfirmed(
+            session=SESSION,
+            command_nr=1,
+            start_ms=0,
+            end_ms=1,
+            exercise="squat",
+            repetitions=None,
+            weight_kg=None,
+        ),
+        SetRecognised(
+            session=SESSION,
+            command_nr=None,
+            start_ms=0,
+            end_ms=1,
+            exercise="squat",
+            confidence=1.0,
+            repetitions=1,
+            model_id="m",
+        ),
+        ExerciseSuggested(
+            session=SESSION, at_ms=1, exercise="squat", weight_kg=None, repetitions=1, reason="habit"
+        ),
+        SuggestionAnswered(session=SESSION, suggested_ms=1, taken=True),
+        SessionClosed(session=SESSION, command_nr=1, at_ms=1),
+        FrameReceived(frame=FRAME),
+    ],
+)
+def test_events_of_a_forgotten_session_change_nothing_and_project(event: Event) -> None:
+    user = many_sessions(after(OPEN, LABEL))
+    project(UserId("ada"), user, event)
+    assert evolve(user, event) == user
