@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from thespian.actors import ActorAddress, ActorExitRequest, ActorTypeDispatcher
 
+from actors.handlers import handled_once
 from actors.messages import LiveUpdates, Started, StartFailed
 from domain.errors import ConfigurationError, MuvrError
 from domain.replies import LiveUpdate
@@ -22,22 +21,6 @@ from persistence.ports import Store
 
 _log = logging.getLogger(__name__)
 _UPDATES = msgspec.msgpack.Decoder(list[LiveUpdate])
-
-MessageT = TypeVar("MessageT")
-Handler = Callable[["ApiActor", MessageT, ActorAddress], None]
-
-
-def handled_once(handler: Handler[MessageT]) -> Handler[MessageT]:
-    """Log what `handler` raises: Thespian would run it again with the same message."""
-
-    @wraps(handler)
-    def guarded(actor: ApiActor, message: MessageT, sender: ActorAddress) -> None:
-        try:
-            handler(actor, message, sender)
-        except Exception:
-            _log.exception("the API's actor failed at %s", type(message).__name__)
-
-    return guarded
 
 
 class ApiActor(ActorTypeDispatcher):
