@@ -107,10 +107,11 @@ def test_what_spark_says_of_itself_becomes_one_line() -> None:
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
-def test_nothing_is_left_when_it_is_ended(store_directory, key_file, number, status) -> None:
+def test_nothing_is_left_when_it_is_ended(store_directory, key_file, tmp_path, number, status) -> None:
+    options = [*arguments(store_directory, key_file), "--work-directory", str(tmp_path / "work")]
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
-        command = [sys.executable, "-c", NEVER_ENDING, port, *arguments(store_directory, key_file)]
+        command = [sys.executable, "-c", NEVER_ENDING, port, *options]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
             server.settimeout(60)
             connection, _ = server.accept()  # a worker is in the middle of its task
