@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+import math
+import signal
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch, WakeupMessage
 
+from actors.handlers import handled_once
 from actors.launcher import LocalProcess
 from actors.messages import Directory, ModelsChanged, Started, StartFailed
-from domain.errors import MuvrError
+from actors.planning import next_night
+from domain.errors import MuvrError, ProcessFailed
 from persistence.jobs import FAILED, RUNNING, SUCCEEDED, JobStore
 from persistence.ports import Store
 from persistence.schema import Timestamp
@@ -28,7 +31,9 @@ log = logging.getLogger(__name__)
 STOP_SECONDS = 3.0
 EXIT_SECONDS = 20.0  # from the end of a program's output to its end
 LOG_CHARACTERS_MAX = 4000
+MESSAGE_CHARACTERS_MAX = 400
 RECORD_EVERY_SECONDS = 0.5
+NIGHT = "night"  # payload of the wakeup that begins one
 
 
 @dataclass(frozen=True)
@@ -86,14 +91,15 @@ class NightStatus:
 
 @dataclass
 class _Run:
-    """The step that runs."""
+    """The step that runs; without a process it could not be started."""
 
+    index: int
     step: Step
-    process: LocalProcess
     run_id: str
     started_at_ms: int
     started_s: float
     log: Path
+    process: LocalProcess | None = None
     recorded_s: float = 0.0
 
 
@@ -102,59 +108,85 @@ class SchedulerActor(ActorTypeDispatcher):
     _jobs: JobStore
     _statuses: list[StepStatus]
     _run: _Run | None = None
+    _planned: datetime
     _addresses: Mapping[str, Any] = {}
+
+    def receiveMessage(self, message: object, sender: Any) -> Any:  # noqa: N802
+        """Every message is answered with the watch over the running program, or Thespian would drop it."""
+        self._handle(message, sender)
+        running = self._run is not None and self._run.process is not None
+        return ThespianWatch([self._run.process.fileno()]) if running else None  # type: ignore[union-attr]
+
+    @handled_once
+    def _handle(self, message: object, sender: Any) -> None:
+        super().receiveMessage(message, sender)
 
     def receiveMsg_StartScheduler(self, message: StartScheduler, sender: Any) -> None:  # noqa: N802
         try:
-            message.log_directory.mkdir(parents=True, exist_ok=True)
-            self._config, self._jobs = message, JobStore(message.open_store())
-            self._statuses = [StepStatus(name=step.name) for step in message.steps]
-            self._plan()
-        except (MuvrError, OSError, ValueError, KeyError) as error:
+            self._open(message)
+        except Exception as error:
+            log.exception("the scheduler cannot start")
             self.send(sender, StartFailed(f"the scheduler cannot start: {error}"))
             return
         self.send(sender, Started())
 
-    def receiveMsg_Directory(self, message: Directory, sender: Any) -> Any:  # noqa: N802
+    def receiveMsg_Directory(self, message: Directory, sender: Any) -> None:  # noqa: N802
         self._addresses = message.addresses
-        return self._watch()
 
-    def receiveMsg_RunNight(self, message: RunNight, sender: Any) -> Any:  # noqa: N802
+    def receiveMsg_RunNight(self, message: RunNight, sender: Any) -> None:  # noqa: N802
         self._begin()
         self.send(sender, self._status())
-        return self._watch()
 
-    def receiveMsg_GetNight(self, message: GetNight, sender: Any) -> Any:  # noqa: N802
+    def receiveMsg_GetNight(self, message: GetNight, sender: Any) -> None:  # noqa: N802
         self.send(sender, self._status())
-        return self._watch()
 
-    def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: Any) -> Any:  # noqa: N802
-        if message.payload == "night":
-            self._begin()
+    def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: Any) -> None:  # noqa: N802
+        run = self._run
+        if message.payload == NIGHT:
             self._plan()
-        elif self._run is not None and message.payload == self._run.run_id:
-            self._run.process.stop(STOP_SECONDS)
-            self._finish(f"it ran longer than its {self._run.step.seconds_max:g} s")
-        return self._watch()
+            self._begin()
+        elif run is not None and run.process is not None and message.payload == run.run_id:
+            run.process.stop(STOP_SECONDS)
+            self._finish(f"it ran longer than its {run.step.seconds_max:g} s and was ended")
 
-    def receiveMsg_WatchMessage(self, message: Any, sender: Any) -> Any:  # noqa: N802
-        if self._run is not None:
-            for line in self._run.process.read():
-                self._note(line)
-            if self._run.process.has_ended:
-                status = self._run.process.wait(EXIT_SECONDS)
-                self._finish("" if status == 0 else _failure(self._run.log, status))
-        return self._watch()
+    def receiveMsg_WatchMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
+        run = self._run
+        if run is None or run.process is None:
+            return
+        for line in run.process.read():
+            self._note(line)
+        if run.process.has_ended:
+            status = run.process.wait(EXIT_SECONDS)
+            self._finish("" if status == 0 else _failure(run.log, status))
 
     def receiveMsg_ActorExitRequest(self, message: ActorExitRequest, sender: Any) -> None:  # noqa: N802
-        if self._run is not None:
+        if self._run is not None and self._run.process is not None:
             self._run.process.stop(STOP_SECONDS)
-            self._finish("the node was stopped", go_on=False)
+            self._finish("the node was stopped")
+
+    def _open(self, message: StartScheduler) -> None:
+        message.log_directory.mkdir(parents=True, exist_ok=True)
+        self._config, self._jobs = message, JobStore(message.open_store())
+        self._statuses = [StepStatus(name=step.name) for step in message.steps]
+        self._planned = datetime.now(UTC)
+        self._plan()
+        self._close_interrupted()
+
+    def _close_interrupted(self) -> None:
+        """A scheduler that was killed could not record how its step ended."""
+        for step in self._config.steps:
+            for row in self._jobs.runs(step.name, limit=1):
+                if row.state == RUNNING:
+                    ended = Timestamp(_now_ms())
+                    message = "the scheduler ended in the middle of it"
+                    self._jobs.record(row._replace(state=FAILED, message=message, finished_at=ended))
 
     def _plan(self) -> None:
         if self._config.cron is not None:
-            now = datetime.now(ZoneInfo(self._config.time_zone))
-            self.wakeupAfter(next(CronSim(self._config.cron, now)) - now, payload="night")
+            now = datetime.now(UTC)
+            # A wakeup that comes a little early must not lead to the same night twice.
+            self._planned = next_night(self._config.cron, self._config.time_zone, max(now, self._planned))
+            self.wakeupAfter(self._planned - now, payload=NIGHT)
 
     def _begin(self) -> None:
         if self._run is None and self._config.steps:
@@ -165,7 +197,12 @@ class SchedulerActor(ActorTypeDispatcher):
         step = self._config.steps[index]
         run_id = uuid.uuid4().hex
         path = self._config.log_directory / f"{step.name}-{run_id}.log"
-        self._run = _Run(step, LocalProcess(step.argv, path), run_id, _now_ms(), time.monotonic(), path)
+        self._run = _Run(index, step, run_id, _now_ms(), time.monotonic(), path)
+        try:
+            self._run.process = LocalProcess(step.argv, path)
+        except ProcessFailed as error:
+            self._finish(str(error))
+            return
         self._update(state=RUNNING, message="starting")
         self.wakeupAfter(timedelta(seconds=step.seconds_max), payload=run_id)
 
@@ -174,20 +211,19 @@ class SchedulerActor(ActorTypeDispatcher):
         if isinstance(result := line.get("result"), dict):
             self._update(result=result)
             return
-        done, total = line.get("done", 0), line.get("total", 0)
-        if isinstance(done, int | float) and isinstance(total, int | float) and total > 0:
-            self._update(progress=done / total, message=str(line.get("message", "")))
+        progress = _share(line.get("done"), line.get("total"))
+        if progress is not None:
+            self._update(progress=progress, message=str(line.get("message", ""))[:MESSAGE_CHARACTERS_MAX])
 
     def _update(self, **changes: Any) -> None:
         run = self._run
         assert run is not None
-        index = self._config.steps.index(run.step)
         elapsed_s = time.monotonic() - run.started_s
-        known = self._statuses[index].__dict__
-        self._statuses[index] = StepStatus(**{**known, "seconds": elapsed_s, **changes})
+        status = replace(self._statuses[run.index], **{"seconds": elapsed_s, **changes})
+        self._statuses[run.index] = status
         if "state" in changes or elapsed_s - run.recorded_s >= RECORD_EVERY_SECONDS:
             run.recorded_s = elapsed_s
-            self._record(run, self._statuses[index])
+            self._record(run, status)
 
     def _record(self, run: _Run, status: StepStatus) -> None:
         finished = None if status.state == RUNNING else Timestamp(_now_ms())
@@ -206,8 +242,8 @@ class SchedulerActor(ActorTypeDispatcher):
         except MuvrError as error:
             log.error("the run of %s was not recorded: %s", run.step.name, error)
 
-    def _finish(self, failure: str, *, go_on: bool = True) -> None:
-        """The step's process has ended."""
+    def _finish(self, failure: str) -> None:
+        """The step's process has ended, or never began: go on to the next step unless it failed."""
         run = self._run
         assert run is not None
         if failure:
@@ -216,11 +252,10 @@ class SchedulerActor(ActorTypeDispatcher):
         else:
             self._update(state=SUCCEEDED, progress=1.0)
         self._run = None
-        index = self._config.steps.index(run.step) + 1
-        if failure or not go_on:
+        if failure:
             return
-        if index < len(self._config.steps):
-            self._launch(index)
+        if run.index + 1 < len(self._config.steps):
+            self._launch(run.index + 1)
             return
         for address in self._addresses.values():
             self.send(address, ModelsChanged())
@@ -228,14 +263,22 @@ class SchedulerActor(ActorTypeDispatcher):
     def _status(self) -> NightStatus:
         return NightStatus(self._run is not None, tuple(self._statuses))
 
-    def _watch(self) -> Any:
-        return ThespianWatch([self._run.process.fileno()]) if self._run is not None else None
+
+def _share(done: object, total: object) -> float | None:
+    """What part is done, from 0 to 1; None if a program printed something else."""
+    if not isinstance(done, int | float) or not isinstance(total, int | float):
+        return None
+    with suppress(OverflowError, ZeroDivisionError):
+        share = done / total
+        return min(1.0, max(0.0, share)) if math.isfinite(share) else None
+    return None
 
 
 def _failure(path: Path, status: int) -> str:
     lines = _tail(path).strip().splitlines()
     reason = lines[-1] if lines else "it printed no reason"
-    return f"{reason} (exit status {status}, log {path})"
+    ended = f"exit status {status}" if status > 0 else f"ended by {signal.Signals(-status).name}"
+    return f"{reason} ({ended}, log {path})"
 
 
 def _tail(path: Path) -> str:
