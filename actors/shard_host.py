@@ -173,4 +173,5 @@ class ShardHost:
     def _stop(self, user: UserId) -> None:
         member = self._members.pop(user, None)
         if member is not None:
-            self._system.tell(member.address, ActorExitRequest())
+            # Asked, not told: the news of its end would otherwise be taken for the next actor's answer.
+            self._ask(member.address, ActorExitRequest())
