@@ -10,15 +10,17 @@ import hashlib
 import itertools
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from domain.errors import ConfigurationError, StoredValueCorrupt, StoreError, StoreFull, StoreUnavailable
+from domain.errors import ConfigurationError
 from persistence.ports import TOKEN_MAX, TOKEN_MIN, Delete, Insert, Mutation, TokenRange, even_token_ranges
 from persistence.schema import Key, Table, Timestamp, Value
+from persistence.sqlite_errors import errors_of, usable
 from persistence.tables import KEYSPACES, TABLES
 
 RowT = TypeVar("RowT", bound=NamedTuple)
@@ -38,12 +40,12 @@ _SQL_TYPES: dict[Any, str] = {
 
 
 class SqliteStore:
-    """`directory` is created if need be. One connection per thread and keyspace."""
+    """`directory` is created if need be. One connection per keyspace and whatever is under way at a time."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._idle: dict[str, deque[sqlite3.Connection]] = {keyspace: deque() for keyspace in KEYSPACES}
         self._lock = threading.Lock()
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -53,8 +55,9 @@ class SqliteStore:
                 remedy="choose a directory that you may write to with --data",
             ) from error
         for keyspace in KEYSPACES:
-            with _errors_of(self._path(keyspace)):
-                _apply_schema(self._connection(keyspace), keyspace, self._path(keyspace))
+            path = self._path(keyspace)
+            with usable(path), errors_of(path), self._connection(keyspace) as connection:
+                _apply_schema(connection, keyspace, path)
 
     def write(self, mutations: Sequence[Mutation]) -> None:
         for keyspace, group in _by_keyspace(mutations).items():
@@ -112,26 +115,38 @@ class SqliteStore:
     def _path(self, keyspace: str) -> Path:
         return self._directory / f"{keyspace}.sqlite"
 
-    def _connection(self, keyspace: str) -> sqlite3.Connection:
-        connections: dict[str, sqlite3.Connection] = self._local.__dict__
-        if keyspace not in connections:
+    @contextmanager
+    def _connection(self, keyspace: str) -> Iterator[sqlite3.Connection]:
+        """A connection that nothing else uses meanwhile.
+
+        During a read a connection keeps the snapshot that it began with: after a write of another process it
+        could not write itself, and later reads would not see what was written.
+        """
+        idle = self._idle[keyspace]
+        try:
+            connection = idle.pop()
+        except IndexError:
             connection = _connect(self._path(keyspace))
-            connections[keyspace] = connection
             with self._lock:
                 self._connections.append(connection)
-        return connections[keyspace]
+        try:
+            yield connection
+        finally:
+            idle.append(connection)
 
     def _rows(self, table: Table[RowT], sql: str, parameters: Sequence[Value]) -> Iterator[RowT]:
-        with _errors_of(self._path(table.keyspace)):
-            cursor = self._connection(table.keyspace).execute(sql, parameters)
+        with (
+            errors_of(self._path(table.keyspace)),
+            self._connection(table.keyspace) as connection,
+            closing(connection.execute(sql, parameters)) as cursor,
+        ):
             while found := cursor.fetchmany(ROWS_PER_FETCH):
                 for values in found:
                     yield _row(table, values)
 
     @contextmanager
     def _transaction(self, keyspace: str) -> Iterator[sqlite3.Connection]:
-        with _errors_of(self._path(keyspace)):
-            connection = self._connection(keyspace)
+        with errors_of(self._path(keyspace)), self._connection(keyspace) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -154,7 +169,7 @@ def _token(partition: Key) -> int:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    with _errors_of(path):
+    with errors_of(path):
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         path.chmod(0o600)
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -257,30 +272,3 @@ def _row(table: Table[RowT], values: Sequence[Value]) -> RowT:
         for name, value in zip(table.columns, values, strict=True)
     )
     return table.row._make(converted)
-
-
-@contextmanager
-def _errors_of(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise _translated(path, error) from error
-    except OSError as error:
-        raise StoreUnavailable(
-            f"{path}: {error.strerror}", remedy="check the disk and its permissions"
-        ) from error
-
-
-def _translated(path: Path, error: sqlite3.Error) -> StoreError:
-    code = getattr(error, "sqlite_errorname", "")
-    if code == "SQLITE_FULL":
-        return StoreFull(
-            f"no room is left for {path}",
-            remedy="free space on that disk; devices keep what is unacknowledged",
-        )
-    if code.startswith("SQLITE_CORRUPT") or code == "SQLITE_NOTADB":
-        return StoredValueCorrupt(
-            f"{path} is not a sound SQLite file ({error})",
-            remedy="restore it from a backup, or choose another --data directory",
-        )
-    return StoreUnavailable(f"{path}: {error}", remedy="check that the disk works and who else uses the file")

@@ -1,4 +1,4 @@
-"""Arbitrary values of the domain for properties: within their limits, and of any value that msgspec lets in."""
+"""Arbitrary values of the domain for properties: within their limits, and whatever msgspec lets in."""
 
 from __future__ import annotations
 

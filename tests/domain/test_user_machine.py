@@ -1,4 +1,4 @@
-"""Any sequence of commands of several devices, with loss, duplicates and reordering, keeps a user's promises."""
+"""Any sequence of commands, with loss, duplicates and reordering, keeps a user's promises."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Devices(RuleBasedStateMachine):
         self.events: list[Event] = []
         self.accepted: dict[tuple[SessionId, StreamId], list[int]] = defaultdict(list)
         self.sent: list[Command] = []
+        self.told = 0
         self.kept_max = rules.SESSIONS_KEPT_MAX
 
     @initialize(few=st.booleans())
@@ -156,7 +157,8 @@ class Devices(RuleBasedStateMachine):
         try:
             taken = self.take(command)
         except OutOfOrder as error:
-            assert error.expected_sequence_nr == expected < number
+            self.told = error.expected_sequence_nr
+            assert self.told == expected < number
         except Rejected:
             closed = session in self.user.sessions and self.user.sessions[session].closed
             assert closed or session not in self.user.sessions

@@ -1,0 +1,28 @@
+"""A process that writes to a store until it is killed: what it prints is acknowledged.
+
+python -m tests.persistence.writer BACKEND PLACE NAME COUNT
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from persistence.ports import Insert
+from persistence.tables import JOURNAL, LEASE
+from tests.persistence import rows
+from tests.persistence.backends import BACKENDS
+
+
+def main(backend: str, place: str, name: str, count: int) -> None:
+    """Write journal rows 1 to `count` of `name`, after trying for the lease that all writers want."""
+    store = BACKENDS[backend](Path(place))
+    won = store.insert_if_absent(LEASE, rows.lease(1, name))
+    print("won" if won else "lost", flush=True)
+    for number in range(1, count + 1):
+        store.write([Insert(JOURNAL, rows.journal(number, of=name, event=bytes(500)))])
+        print(number, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
