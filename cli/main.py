@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from cli import node, train
 from cli.demo import command as demo
@@ -23,6 +25,7 @@ _EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 failed with one line on stderr, 2 wrong usage, 130 ended by Ctrl-C."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         status: int = options.run(options)
     except MuvrError as error:
@@ -36,7 +39,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What read the output has gone; Python would complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if options.debug:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"muvr: {place}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        if options.debug:
+            raise
+        print(f"muvr: internal error: {error!r}; run it again with --debug and report it", file=sys.stderr)
+        return 1
     return status
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """SIGTERM ends a command as Ctrl-C does: everything that it started is stopped."""
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

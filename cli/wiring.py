@@ -147,4 +147,5 @@ def _log_to_file(settings: NodeSettings) -> dict[str, Any]:
         "root": {"handlers": ["file"], "level": level},
     }
     logging.config.dictConfig(definitions)
+    logging.raiseExceptions = False  # a log on a full disk must not flood the terminal
     return definitions

@@ -43,6 +43,12 @@ DoubleArray = npt.NDArray[np.float64]
 
 def load_directory(directory: Path) -> list[Recording]:
     """Every recording that `directory`/index.csv lists, in its order; raises InvalidRecording."""
+    if not (directory / "index.csv").is_file():
+        raise InvalidRecording(
+            f"{directory} is no data set of recordings",
+            expected="a directory with an index.csv",
+            remedy="correct the directory",
+        )
     text = _read(directory / "index.csv").decode("utf-8", errors="replace").removeprefix("\ufeff")
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:

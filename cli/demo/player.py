@@ -24,7 +24,7 @@ from edge.watch import Watch
 
 FRAME_SECONDS = 1.0
 PENDING_MAX = 64  # messages recorded ahead of the server's acknowledgements
-ACK_SECONDS_MAX = 60.0
+ACK_SECONDS_MAX = 30.0
 
 
 @dataclass(frozen=True)
@@ -81,127 +81,67 @@ async def play(
 
     Returns when everything is acknowledged; raises what the connection found wrong.
     """
-    client = DeviceClient(wearer.token, f"{wearer.user}-watch", verify_key=wearer.verify_key)
-    played: list[Played] = []
-
-    def notify(message: Message) -> None:
-        if played:
-            _keep(played, message)
-            tell(wearer.user, played[-1].site, message)
-
-    connection = DeviceConnection(client, url, notify, random.Random(wearer.user))
-    running = asyncio.create_task(connection.run())
-    try:
-        if needs_model:
-            await _until(connection, running, lambda: client.model is not None, "no model was offered")
-        for session, start_ms, site in sessions:
-            played.append(_new(session, start_ms, site, client))
-            await _play_one(client, connection, running, played[-1], start_ms)
-        await _until(connection, running, lambda: client.is_idle, "frames stay unacknowledged")
-    finally:
-        connection.stop()
-        await asyncio.gather(running, return_exceptions=True)
-    for each in played:
-        each.acknowledged = sum(client.outbox.acknowledged(each.session_id, s) for s in each.streams)
-        each.refusals = [m for m in client.refusals if m.get("session") == each.session_id]
-    return played
+    player = _Player(url, wearer, tell)
+    return await player.play(sessions, needs_model=needs_model)
 
 
-def _new(session: PlayedSession, start_ms: int, site: RecogniserSite, client: DeviceClient) -> Played:
-    letters = set.intersection(*(set(recording.values) for recording in session.recordings))
-    name = hashlib.sha256(f"{session.user} {session.name} {start_ms}".encode()).hexdigest()[:16]
-    return Played(session, SessionId(f"s-{name}"), site, tuple(sorted(letters)), client.model)
+class _Player:
+    """One wearer's watch and its connection."""
 
+    def __init__(self, url: str, wearer: Wearer, tell: Listener) -> None:
+        self._user = wearer.user
+        self._tell = tell
+        self._client = DeviceClient(wearer.token, f"{wearer.user}-watch", verify_key=wearer.verify_key)
+        self._connection = DeviceConnection(self._client, url, self._notify, random.Random(wearer.user))
+        self._played: list[Played] = []
+        self._refusal: Message | None = None  # the last that asked the watch to try again
+        self._running: asyncio.Task[None]
 
-async def _play_one(
-    client: DeviceClient,
-    connection: DeviceConnection,
-    running: asyncio.Task[None],
-    played: Played,
-    at_ms: int,
-) -> None:
-    watch = Watch(client)
-    location = played.session.recordings[0].location
-    watch.open_session(
-        played.session_id, at_ms, played.site, [(letter, letter, location) for letter in played.streams]
-    )
-    for recording in played.session.recordings:
-        start_ms = at_ms
-        for frame in _frames(recording, played, start_ms):
-            watch.frame(frame)
-            connection.changed()
-            at_ms = max(at_ms, round(frame.end_ms))
-            if len(client.outbox) >= PENDING_MAX:
-                await _until(
-                    connection,
-                    running,
-                    lambda: len(client.outbox) < PENDING_MAX,
-                    "the server does not answer",
-                )
-        if recording.label != REST:
-            _confirm(client, played, recording, start_ms, at_ms)
-    watch.close_session(at_ms)
-    connection.changed()
-    await _until(connection, running, lambda: client.is_idle, "frames stay unacknowledged")
-
-
-def _frames(recording: Recording, played: Played, start_ms: int) -> Iterator[SensorFrame]:
-    """Frames of one second, the sensors in turn."""
-    size = max(1, round(FRAME_SECONDS * recording.rate_hz))
-    numbers = Counter(stream for stream, _ in played.frames)
-    for first in range(0, max(len(recording.values[letter]) for letter in played.streams), size):
-        for letter in played.streams:
-            values = recording.values[letter][first : first + size]
-            samples = pack_samples(values, scale_for(letter))
-            number = numbers[letter]
-            numbers[letter] += 1
-            played.frames[letter, number] = hashlib.sha256(samples).digest()
-            played.bytes_sent += len(samples)
-            yield SensorFrame(
-                session=played.session_id,
-                stream=StreamId(letter),
-                sequence_nr=number,
-                sensor=letter,
-                start_ms=start_ms + round(first * 1000 / recording.rate_hz),
-                rate_hz=recording.rate_hz,
-                scale=scale_for(letter),
-                samples=samples,
+    async def play(
+        self, sessions: Sequence[tuple[PlayedSession, int, RecogniserSite]], *, needs_model: bool
+    ) -> list[Played]:
+        self._running = asyncio.create_task(self._connection.run())
+        try:
+            if needs_model:
+                await self._until(lambda: self._client.model is not None, "no model was offered")
+            for session, start_ms, site in sessions:
+                self._played.append(_new(session, start_ms, site, self._client))
+                await self._play_one(self._played[-1], start_ms)
+        finally:
+            self._connection.stop()
+            await asyncio.gather(self._running, return_exceptions=True)
+        for each in self._played:
+            each.acknowledged = sum(
+                self._client.outbox.acknowledged(each.session_id, stream) for stream in each.streams
             )
+            each.refusals = [m for m in self._client.refusals if m.get("session") == each.session_id]
+        return self._played
 
+    async def _play_one(self, played: Played, at_ms: int) -> None:
+        watch = Watch(self._client)
+        location = played.session.recordings[0].location
+        streams = [(letter, letter, location) for letter in played.streams]
+        watch.open_session(played.session_id, at_ms, played.site, streams)
+        for recording in played.session.recordings:
+            start_ms = at_ms
+            for frame in _frames(recording, played, start_ms):
+                watch.frame(frame)
+                at_ms = max(at_ms, round(frame.end_ms))
+                self._connection.changed()
+                if len(self._client.outbox) >= PENDING_MAX:
+                    await self._until(lambda: len(self._client.outbox) < PENDING_MAX, "no acknowledgement")
+            if recording.label != REST:
+                _confirm(self._client, played, recording, start_ms, at_ms)
+        watch.close_session(at_ms)
+        self._connection.changed()
+        await self._until(lambda: self._client.is_idle, "frames stay unacknowledged")
 
-def _confirm(client: DeviceClient, played: Played, recording: Recording, start_ms: int, end_ms: int) -> None:
-    """The wearer says what the set was."""
-    truth = TrueSet(
-        played.session.user, played.session_id, start_ms, end_ms, recording.label, recording.repetitions
-    )
-    played.truths.append(truth)
-    client.label(
-        played.session_id, start_ms, end_ms, recording.label, recording.repetitions, recording.weight_kg
-    )
+    def _notify(self, message: Message) -> None:
+        if message["type"] == "error":
+            self._refusal = message
+        if self._played:
+            _keep(self._played, message)
+            self._tell(self._user, self._played[-1].site, message)
 
-
-def _keep(played: list[Played], message: Message) -> None:
-    for each in played:
-        if message.get("session") == each.session_id:
-            if message["type"] == "set":
-                each.sets.append(message)
-            elif message["type"] == "suggestion":
-                each.suggestions.append(message)
-
-
-async def _until(
-    connection: DeviceConnection, running: asyncio.Task[None], condition: Callable[[], bool], wrong: str
-) -> None:
-    """Wait for `condition`; raises what ended the connection, or ProcessFailed after a minute of nothing."""
-    waiting = asyncio.create_task(connection.until(condition))
-    await asyncio.wait({waiting, running}, timeout=ACK_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
-    if waiting.done():
-        return
-    waiting.cancel()
-    if running.done():
-        running.result()
-    raise ProcessFailed(f"{wrong} for {ACK_SECONDS_MAX:g} s", remedy="see the node's log")
-
-
-def now_ms() -> int:
+    def now_ms() -> int:
     return time.time_ns() // 1_000_000
