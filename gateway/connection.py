@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
+import msgspec
+
 from domain.commands import (
     AcceptFrame,
     CloseSession,
@@ -23,18 +25,23 @@ from gateway.auth import ANY_USER, Claims, Tokens
 from gateway.offers import Offers
 
 CREDIT = 32  # messages that a connection may have unacknowledged
-CREDIT_SLACK = 2  # a device that sends so many times its credit is cut off
+UNANSWERED_MAX = 2 * CREDIT  # a device that sends more is cut off; what it sends again counts anew
 INVALID_MAX = 8  # messages that cannot be read before a connection is cut off
 CLOSE_POLICY = 1008  # RFC 6455: policy violation
 
 
 @dataclass
 class Output:
-    """What to do after some bytes came: send, forward, then close if `close_code` is set."""
+    """What to do after some bytes came: note who joined, send, forward, close if `close_code` is set."""
+
+    joined: list[UserId] = field(
+        default_factory=list
+    )  # users whose live view the connection gets from now on
 
     send: list[protocol.ServerMessage] = field(default_factory=list)
     forward: list[tuple[UserId, Command]] = field(default_factory=list)
     close_code: int | None = None
+    close_reason: str = ""
 
 
 class Connection:
@@ -60,12 +67,12 @@ class Connection:
             self._take(protocol.decode(data), output)
         except NotAuthorised as error:
             output.send.append(protocol.error_message(error))
-            output.close_code = CLOSE_POLICY
+            _cut_off(output, error)
         except MuvrError as error:
             output.send.append(protocol.error_message(error))
             self._invalid += 1
             if self._invalid >= INVALID_MAX:
-                output.close_code = CLOSE_POLICY
+                _cut_off(output, error)
         return output
 
     def answered(self, count: int) -> None:
@@ -78,11 +85,19 @@ class Connection:
                 self._hello(message, output)
             case protocol.GetModel():
                 self._authenticated()
-                output.send.append(self._offers.part(message.digest, message.offset))
+                output.send.append(self._part(message))
             case _:
                 self._forward(message, output)
 
+    def _part(self, message: protocol.GetModel) -> protocol.ModelPart | protocol.Error:
+        try:
+            return self._offers.part(message.digest, message.offset)
+        except InvalidInput as error:
+            return msgspec.structs.replace(protocol.error_message(error), digest=message.digest[:64])
+
     def _hello(self, message: protocol.Hello, output: Output) -> None:
+        if self._claims is not None:
+            raise InvalidInput("a second hello", expected="one on each connection", remedy="connect anew")
         if message.version != protocol.VERSION:
             raise NotAuthorised(
                 f"protocol version {message.version}",
@@ -93,7 +108,7 @@ class Connection:
         self._device = DeviceId(check_identifier("device", message.device))
         self._claims = claims
         if claims.user != ANY_USER:
-            self.users.add(claims.user)
+            self._join(claims.user, output)
         output.send.append(
             protocol.Welcome(
                 version=protocol.VERSION,
@@ -104,38 +119,52 @@ class Connection:
         )
 
     def _forward(self, message: protocol.SessionMessage, output: Output) -> None:
-        user = self._user(message.user)
+        claims = self._authenticated()
         try:
+            user = _user(claims, message.user)
             command = check_command(_command_of(message, self._device))
         except InvalidInput as error:
-            output.send.append(_refused(user, message, error))
+            output.send.append(_refused(claims, message, error))
             return
-        self._unanswered += 1
-        if self._unanswered > CREDIT * CREDIT_SLACK:
-            output.close_code = CLOSE_POLICY
-            raise InvalidInput(
-                f"{self._unanswered} messages without an answer",
+        if self._unanswered >= UNANSWERED_MAX:
+            overrun = InvalidInput(
+                f"more than {UNANSWERED_MAX} messages without an answer",
                 expected=f"at most {CREDIT}",
                 remedy="wait for acknowledgements",
             )
-        self.users.add(user)
+            output.send.append(protocol.error_message(overrun))
+            _cut_off(output, overrun)
+            return
+        self._unanswered += 1
+        self._join(user, output)
         output.forward.append((user, command))
 
-    def _user(self, named: str | None) -> UserId:
-        claims = self._authenticated()
-        if named is None:
-            if claims.user == ANY_USER:
-                raise InvalidInput("no user", expected="`user` in every message of a gateway")
-            return claims.user
-        user = UserId(check_identifier("user", named))
-        if not claims.allows(user):
-            raise NotAuthorised(f"the token is not of user {user!r}", remedy="get a token of that user")
-        return user
+    def _join(self, user: UserId, output: Output) -> None:
+        if user not in self.users:
+            self.users.add(user)
+            output.joined.append(user)
 
     def _authenticated(self) -> Claims:
         if self._claims is None:
             raise NotAuthorised("no hello yet", expected="`hello` with a token first")
         return self._claims
+
+
+def _user(claims: Claims, named: str | None) -> UserId:
+    """Whom a message is of: `named`, if the token allows it, or the token's own user."""
+    if named is None:
+        if claims.user == ANY_USER:
+            raise InvalidInput("no user", expected="`user` in every message of a gateway")
+        return claims.user
+    user = UserId(check_identifier("user", named))
+    if not claims.allows(user):
+        raise NotAuthorised(f"the token is not of user {user!r}", remedy="get a token of that user")
+    return user
+
+
+def _cut_off(output: Output, error: MuvrError) -> None:
+    output.close_code = CLOSE_POLICY
+    output.close_reason = str(error)
 
 
 def _command_of(message: protocol.SessionMessage, device: DeviceId) -> Command:
@@ -194,14 +223,15 @@ def _open_of(message: protocol.Open, device: DeviceId) -> OpenSession:
     )
 
 
-def _refused(user: UserId, message: protocol.SessionMessage, error: InvalidInput) -> protocol.Error:
+def _refused(claims: Claims, message: protocol.SessionMessage, error: InvalidInput) -> protocol.Error:
+    user = message.user if claims.user == ANY_USER else claims.user
     return protocol.Error(
         code=error.code,
         wrong=error.wrong,
         expected=error.expected,
         remedy=error.remedy,
         retry=error.retry,
-        user=user,
+        user=None if user is None else user[:64],
         session=message.session[:64],
         stream=message.stream[:64] if isinstance(message, protocol.Frame) else "",
         nr=message.nr,

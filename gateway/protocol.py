@@ -177,7 +177,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="en
 class Error(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error", omit_defaults=True):
     """What was wrong, what was expected and what to do. With `retry` the same may be sent again.
 
-    `stream` and `nr` name the message that was refused; `expected_nr` says where to begin again.
+    `stream` and `nr` name the message that was refused; `expected_nr` says where to begin again; `digest`
+    names the model that cannot be had.
     """
 
     code: str
@@ -190,6 +191,7 @@ class Error(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="er
     stream: str | None = None
     nr: int | None = None
     expected_nr: int | None = None
+    digest: str | None = None
 
 
 ServerMessage = Welcome | Offer | ModelPart | Ack | Recognised | FoundSet | Rest | Suggestion | Ended | Error
@@ -201,11 +203,7 @@ encode = msgspec.msgpack.Encoder().encode
 def decode(data: bytes) -> DeviceMessage:
     """Decode a device's message; raises InvalidInput for anything that is none."""
     if len(data) > MESSAGE_BYTES_MAX:
-        raise InvalidInput(
-            f"a message of {len(data)} bytes",
-            expected=f"at most {MESSAGE_BYTES_MAX}",
-            remedy="send shorter frames",
-        )
+        raise too_long(len(data))
     try:
         return _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -214,6 +212,14 @@ def decode(data: bytes) -> DeviceMessage:
             expected="a MessagePack map with a known `type`, see docs/protocol.md",
             remedy="correct the device",
         ) from error
+
+
+def too_long(size_bytes: int) -> InvalidInput:
+    return InvalidInput(
+        f"a message of {size_bytes} bytes",
+        expected=f"at most {MESSAGE_BYTES_MAX}",
+        remedy="send shorter frames",
+    )
 
 
 def error_message(error: MuvrError) -> Error:

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from picows import (
     WSCloseCode,
@@ -15,11 +16,13 @@ from picows import (
     WSMsgType,
     WSTransport,
     WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
     ws_create_server,
 )
 
 from actors.messages import Addressed, Envelope
-from domain.errors import ConfigurationError, InvalidInput
+from domain.errors import ConfigurationError, InvalidInput, MuvrError
 from domain.identifiers import UserId
 from domain.replies import LiveReply
 from gateway import protocol
@@ -29,7 +32,8 @@ from gateway.offers import Offers
 
 log = logging.getLogger(__name__)
 
-CLOSE_UNSUPPORTED = WSCloseCode.UNSUPPORTED_DATA
+FRAME_BYTES_MAX = 4 * protocol.MESSAGE_BYTES_MAX  # what is too long is read so far, to be answered in words
+REASON_BYTES_MAX = 123  # RFC 6455, 5.5: a close frame holds 125 bytes with its code
 PING_IDLE_SECONDS = 20.0
 PING_REPLY_SECONDS = 20.0
 
@@ -37,12 +41,14 @@ PING_REPLY_SECONDS = 20.0
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """Bounds of a server. `hello_seconds` is how long a connection may stay unauthenticated,
-    `slow_seconds` how long a device may leave its replies unread.
+    `slow_seconds` how long a device may leave its replies unread, `goodbye_seconds` how long it may take to
+    answer a close.
     """
 
     connections_max: int = 20_000
     hello_seconds: float = 10.0
     slow_seconds: float = 15.0
+    goodbye_seconds: float = 1.0
 
 
 class DeviceServer:
@@ -59,6 +65,7 @@ class DeviceServer:
         self._by_user: dict[UserId, set[int]] = {}
         self._next_number = 0
         self._server: asyncio.Server | None = None
+        self._all_gone = asyncio.Event()
 
     async def start(self, host: str, port: int) -> int:
         """Listen; return the port. Raises ConfigurationError if it cannot be had."""
@@ -67,7 +74,7 @@ class DeviceServer:
                 self._accept,
                 host,
                 port,
-                max_frame_size=protocol.MESSAGE_BYTES_MAX,
+                max_frame_size=FRAME_BYTES_MAX,
                 websocket_handshake_timeout=self._limits.hello_seconds,
                 enable_auto_ping=True,
                 auto_ping_idle_timeout=PING_IDLE_SECONDS,
@@ -82,12 +89,14 @@ class DeviceServer:
         return bound
 
     async def stop(self) -> None:
-        """Stop listening and say goodbye; devices keep what is unacknowledged."""
+        """Stop listening, say goodbye and wait until all are gone; devices keep what is unacknowledged."""
         if self._server is not None:
             self._server.close()
+        self._all_gone.clear()
         for listener in list(self._listeners.values()):
-            listener.close(WSCloseCode.GOING_AWAY)
-        await asyncio.sleep(0)
+            listener.close(WSCloseCode.GOING_AWAY, "the server stops")
+        if self._listeners:
+            await self._all_gone.wait()  # at most goodbye_seconds
 
     def deliver(self, replies: list[Addressed], answered: list[int]) -> None:
         """Send replies; `answered` names the connection of each command that they complete."""
@@ -110,21 +119,26 @@ class DeviceServer:
                 for data in encoded:
                     listener.send(data, droppable=True)
 
+    def joined(self, listener: _Listener) -> int:
+        """A connection has begun; its number."""
+        self._next_number += 1
+        self._listeners[self._next_number] = listener
+        return self._next_number
+
     def take(self, number: int, output: Output) -> None:
         """Carry out what a connection asked for."""
         listener = self._listeners[number]
+        for user in output.joined:
+            self._by_user.setdefault(user, set()).add(number)
         for message in output.send:
             listener.send(protocol.encode(message))
         for user, command in output.forward:
-            self._by_user.setdefault(user, set()).add(number)
             self._forward(Envelope(number, user, command))
         if output.close_code is not None:
-            listener.close(WSCloseCode(output.close_code))
-        for user in listener.connection.users:
-            self._by_user.setdefault(user, set()).add(number)
+            listener.close(WSCloseCode(output.close_code), output.close_reason)
 
     def gone(self, number: int) -> None:
-        """A connection has ended."""
+        """A connection has ended: forget it."""
         listener = self._listeners.pop(number, None)
         if listener is None:
             return
@@ -133,15 +147,18 @@ class DeviceServer:
             numbers.discard(number)
             if not numbers:
                 self._by_user.pop(user, None)
+        if not self._listeners:
+            self._all_gone.set()
 
-    def _accept(self, request: WSUpgradeRequest) -> WSListener | None:
+    def _accept(self, request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
+        """Called before the request is checked, so it is counted only once it is connected."""
         if len(self._listeners) >= self._limits.connections_max:
             log.warning("a connection was turned away: there are %d", len(self._listeners))
-            return None
-        self._next_number += 1
-        listener = _Listener(self, self._next_number, Connection(self._tokens, self._offers), self._limits)
-        self._listeners[self._next_number] = listener
-        return listener
+            full = WSUpgradeResponse.create_error_response(
+                HTTPStatus.SERVICE_UNAVAILABLE, b"all connections are taken; try again later"
+            )
+            return WSUpgradeResponseWithListener(full, None)
+        return _Listener(self, Connection(self._tokens, self._offers), self._limits)
 
     def _send(self, number: int, data: bytes, *, droppable: bool = False) -> None:
         if (listener := self._listeners.get(number)) is not None:
@@ -151,68 +168,94 @@ class DeviceServer:
 class _Listener(WSListener):
     """One picows connection."""
 
-    def __init__(self, server: DeviceServer, number: int, connection: Connection, limits: Limits) -> None:
+    def __init__(self, server: DeviceServer, connection: Connection, limits: Limits) -> None:
         self.connection = connection
         self._server = server
-        self._number = number
+        self._number = 0
         self._limits = limits
         self._transport: WSTransport | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._is_slow = False
+        self._is_closing = False
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self._number = self._server.joined(self)
         self._close_in(self._limits.hello_seconds, "no hello came in time")
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
+            self._abort_in(self._limits.goodbye_seconds)
+        elif self._is_closing or frame.msg_type in (WSMsgType.PING, WSMsgType.PONG):
             return
-        if frame.msg_type not in (WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CONTINUATION):
-            return
-        if frame.msg_type != WSMsgType.BINARY or not frame.fin:
+        elif frame.msg_type != WSMsgType.BINARY or not frame.fin:
             error = InvalidInput("a text or fragmented message", expected="whole binary messages")
-            self.send(protocol.encode(protocol.error_message(error)))
-            self.close(CLOSE_UNSUPPORTED)
-            return
-        was_authenticated = self.connection.is_authenticated
-        self._server.take(self._number, self.connection.receive(frame.get_payload_as_bytes()))
-        if not was_authenticated and self.connection.is_authenticated:
-            self._cancel_deadline()
+            self._refuse(error, WSCloseCode.UNSUPPORTED_DATA)
+        elif frame.payload_size > protocol.MESSAGE_BYTES_MAX:
+            self._refuse(protocol.too_long(frame.payload_size), WSCloseCode.MESSAGE_TOO_BIG)
+        else:
+            self._server.take(self._number, self.connection.receive(frame.get_payload_as_bytes()))
+            if self.connection.is_authenticated:
+                self._cancel("hello")
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self._cancel_deadline()
+        for name in list(self._timers):
+            self._cancel(name)
         self._server.gone(self._number)
 
     def pause_writing(self) -> None:
+        """The device does not read its replies: until it does, it is not read, which bounds what waits."""
         self._is_slow = True
-        self._close_in(self._limits.slow_seconds, "it does not read its replies")
+        if self._transport is not None:
+            self._transport.underlying_transport.pause_reading()
+        self._close_in(self._limits.slow_seconds, "replies were not read", name="slow")
 
     def resume_writing(self) -> None:
         self._is_slow = False
-        self._cancel_deadline()
+        if self._transport is not None and not self._transport.is_disconnected:
+            self._transport.underlying_transport.resume_reading()
+        self._cancel("slow")
 
     def send(self, data: bytes, *, droppable: bool = False) -> None:
         """Send a binary message; one that may be dropped is not queued for a device that does not read."""
         if self._transport is not None and not (droppable and self._is_slow):
             self._transport.send(WSMsgType.BINARY, data)
 
-    def close(self, code: WSCloseCode) -> None:
-        if self._transport is not None and not self._transport.is_disconnected:
-            self._transport.send_close(code)
-            self._transport.disconnect()
+    def close(self, code: WSCloseCode, reason: str) -> None:
+        """Say why, wait a little for the device's own close, then hang up.
 
-    def _close_in(self, seconds: float, why: str) -> None:
-        self._cancel_deadline()
+        Hanging up at once would make TCP throw away what the device has not read, the reason among it.
+        """
+        if self._transport is None or self._is_closing:
+            return
+        self._is_closing = True
+        self._transport.send_close(code, reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore"))
+        self._abort_in(self._limits.goodbye_seconds)
 
+    def _refuse(self, error: MuvrError, code: WSCloseCode) -> None:
+        self.send(protocol.encode(protocol.error_message(error)))
+        self.close(code, str(error))
+
+    def _close_in(self, seconds: float, why: str, name: str = "hello") -> None:
         def expire() -> None:
             log.info("connection %d is closed: %s", self._number, why)
-            self.close(WSCloseCode.POLICY_VIOLATION)
+            self.close(WSCloseCode.POLICY_VIOLATION, why)
 
-        self._deadline = asyncio.get_running_loop().call_later(seconds, expire)
+        self._set(name, seconds, expire)
 
-    def _cancel_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _abort_in(self, seconds: float) -> None:
+        def abort() -> None:
+            if self._transport is not None:
+                self._transport.disconnect(graceful=False)
+
+        self._set("goodbye", seconds, abort)
+
+    def _set(self, name: str, seconds: float, callback: Callable[[], None]) -> None:
+        self._cancel(name)
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, callback)
+
+    def _cancel(self, name: str) -> None:
+        if (timer := self._timers.pop(name, None)) is not None:
+            timer.cancel()

@@ -1,0 +1,117 @@
+"""Messages, tokens and a small served model for tests of the device gateway."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgpack
+
+from gateway import protocol
+from gateway.auth import ANY_USER, Scope, Tokens
+from gateway.connection import Connection
+from gateway.offers import Offers
+from persistence.models import EVERYONE, ModelStore, evaluation_row
+from persistence.schema import Timestamp
+from persistence.sqlite import SqliteStore
+from persistence.tables import ModelRow
+
+KEY = b"k" * 32
+NOW_S = 1_700_000_000.0
+START_MS = 1_700_000_000_000
+MODEL_FILE = bytes(range(256)) * 80  # 20 KiB: three parts
+MODEL_DIGEST = hashlib.sha256(MODEL_FILE).hexdigest()
+
+MESSAGES: dict[str, dict[str, Any]] = {
+    "open": {
+        "type": "open",
+        "session": "s",
+        "nr": 0,
+        "at_ms": START_MS,
+        "recogniser": "server",
+        "streams": [["a", "a", "wrist"]],
+    },
+    "frame": {
+        "type": "frame",
+        "session": "s",
+        "stream": "a",
+        "nr": 0,
+        "sensor": "a",
+        "start_ms": START_MS,
+        "rate_hz": 50.0,
+        "scale": 0.001,
+        "samples": bytes(12),
+    },
+    "label": {
+        "type": "label",
+        "session": "s",
+        "nr": 1,
+        "start_ms": START_MS,
+        "end_ms": START_MS + 1,
+        "exercise": "squat",
+        "repetitions": 8,
+        "weight_kg": 60.0,
+    },
+    "set": {
+        "type": "set",
+        "session": "s",
+        "nr": 2,
+        "start_ms": START_MS,
+        "end_ms": START_MS + 1,
+        "exercise": "squat",
+        "confidence": 0.9,
+        "repetitions": 8,
+        "model": "m-1",
+    },
+    "close": {"type": "close", "session": "s", "nr": 3, "at_ms": START_MS + 2},
+}
+
+
+def clock_s() -> float:
+    """A clock that another process can import."""
+    return NOW_S
+
+
+def make_tokens() -> Tokens:
+    return Tokens(KEY, clock_s)
+
+
+def token(user: str = "ann", scope: Scope = "device") -> str:
+    return make_tokens().issue(user, scope, 60)  # type: ignore[arg-type]
+
+
+def gateway_token() -> str:
+    return token(ANY_USER)
+
+
+def offers_of(store: SqliteStore) -> Offers:
+    offers = Offers(ModelStore(store))
+    offers.refresh()
+    return offers
+
+
+def serve_model(store: SqliteStore, file: bytes = MODEL_FILE, name: str = "m-1") -> None:
+    """Store a model and serve it to everyone; its file is only bytes here."""
+    digest = hashlib.sha256(file).hexdigest()
+    row = ModelRow(EVERYONE, "a@50", Timestamp(START_MS), name, digest, "rest", 1, len(file), 0.0, "{}")
+    metrics = {"accuracy": 1.0, "precision": 1.0, "recall": 1.0, "f1_macro": 1.0}
+    ModelStore(store).save(row, file, evaluation_row(name, START_MS, "test", metrics))
+    ModelStore(store).promote(row, 1.0)
+
+
+def message(kind: str, **changed: object) -> bytes:
+    packed: bytes = msgpack.packb(MESSAGES[kind] | changed)
+    return packed
+
+
+def hello(text: str | None = None, **changed: object) -> bytes:
+    fields = {"type": "hello", "version": 1, "token": text or token(), "device": "watch-1"}
+    packed: bytes = msgpack.packb(fields | changed)
+    return packed
+
+
+def welcomed(offers: Offers, text: str | None = None) -> Connection:
+    connection = Connection(make_tokens(), offers)
+    (answer,) = connection.receive(hello(text)).send
+    assert isinstance(answer, protocol.Welcome)
+    return connection
