@@ -143,5 +143,74 @@ class _Player:
             _keep(self._played, message)
             self._tell(self._user, self._played[-1].site, message)
 
-    def now_ms() -> int:
+    async def _until(self, condition: Callable[[], bool], wrong: str) -> None:
+        """Wait for `condition`; raises what ended the connection, or ProcessFailed when it takes too long."""
+        waiting = asyncio.create_task(self._connection.until(condition))
+        await asyncio.wait(
+            {waiting, self._running}, timeout=ACK_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED
+        )
+        if waiting.done():
+            return
+        waiting.cancel()
+        if self._running.done():
+            self._running.result()
+        if self._refusal is not None:
+            raise ProcessFailed(
+                f"the server refuses what is sent: {self._refusal['wrong']}",
+                remedy=self._refusal.get("remedy") or "see the node's log",
+            )
+        raise ProcessFailed(f"{wrong} for {ACK_SECONDS_MAX:g} s", remedy="see the node's log")
+
+
+def _new(session: PlayedSession, start_ms: int, site: RecogniserSite, client: DeviceClient) -> Played:
+    letters = set.intersection(*(set(recording.values) for recording in session.recordings))
+    name = hashlib.sha256(f"{session.user} {session.name} {start_ms}".encode()).hexdigest()[:16]
+    return Played(session, SessionId(f"s-{name}"), site, tuple(sorted(letters)), client.model)
+
+
+def _frames(recording: Recording, played: Played, start_ms: int) -> Iterator[SensorFrame]:
+    """Frames of one second, the sensors in turn."""
+    size = max(1, round(FRAME_SECONDS * recording.rate_hz))
+    numbers = Counter(stream for stream, _ in played.frames)
+    for first in range(0, max(len(recording.values[letter]) for letter in played.streams), size):
+        for letter in played.streams:
+            values = recording.values[letter][first : first + size]
+            samples = pack_samples(values, scale_for(letter))
+            number = numbers[letter]
+            numbers[letter] += 1
+            played.frames[letter, number] = hashlib.sha256(samples).digest()
+            played.bytes_sent += len(samples)
+            yield SensorFrame(
+                session=played.session_id,
+                stream=StreamId(letter),
+                sequence_nr=number,
+                sensor=letter,
+                start_ms=start_ms + round(first * 1000 / recording.rate_hz),
+                rate_hz=recording.rate_hz,
+                scale=scale_for(letter),
+                samples=samples,
+            )
+
+
+def _confirm(client: DeviceClient, played: Played, recording: Recording, start_ms: int, end_ms: int) -> None:
+    """The wearer says what the set was."""
+    truth = TrueSet(
+        played.session.user, played.session_id, start_ms, end_ms, recording.label, recording.repetitions
+    )
+    played.truths.append(truth)
+    client.label(
+        played.session_id, start_ms, end_ms, recording.label, recording.repetitions, recording.weight_kg
+    )
+
+
+def _keep(played: list[Played], message: Message) -> None:
+    for each in played:
+        if message.get("session") == each.session_id:
+            if message["type"] == "set":
+                each.sets.append(message)
+            elif message["type"] == "suggestion":
+                each.suggestions.append(message)
+
+
+def now_ms() -> int:
     return time.time_ns() // 1_000_000
