@@ -55,7 +55,7 @@ def table(sets: Sequence[ScoredSet]) -> str:
         (
             scored.truth.user,
             scored.site,
-            scored.truth.exercise,
+            scored.truth.exercise + ("" if scored.is_learned else " (new)"),
             ("" if scored.is_right else "≠ ") + (scored.recognised or "nothing"),
             f"{scored.confidence:.2f}",
             f"{scored.repetitions} of {scored.truth.repetitions or '?'}",
@@ -82,7 +82,8 @@ def totals(figures: Mapping[str, Any], day_two: Sequence[Played]) -> str:
             f"model:       {model['id']} ({model['sensors']}), {len(model['classes'])} classes, "
             f"{model['parameters']} parameters, {model['bytes_int8']} bytes; held-out accuracy "
             f"{validation['accuracy']:.3f}, macro F1 {validation['f1_macro']:.3f}",
-            f"sets:        {found['sets_right']} of {found['sets']} named right "
+            f"sets:        {found['sets_right']} of {found['sets']} named right, "
+            f"{found['sets'] - found['sets_learned']} being of exercises that day one did not have "
             f"(on the watch {found['on_device']['sets_right']} of {found['on_device']['sets']}, "
             f"on the server {found['on_server']['sets_right']} of {found['on_server']['sets']}); "
             f"{extra_sets(day_two)} more where nobody exercised",
@@ -121,7 +122,11 @@ def _model(store: Store, sensor_set: SensorSet, training: Mapping[str, Any]) -> 
 def _recognition(store: Store, day_two: Sequence[Played]) -> dict[str, Any]:
     def figures(played: Sequence[Played]) -> dict[str, Any]:
         scored = score_sets(played)
-        sets = {"sets": len(scored), "sets_right": sum(each.is_right for each in scored)}
+        sets = {
+            "sets": len(scored),
+            "sets_right": sum(each.is_right for each in scored),
+            "sets_learned": sum(each.is_learned for each in scored),
+        }
         return {**window_figures(store, played), **sets}
 
     return {

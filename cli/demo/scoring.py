@@ -19,10 +19,14 @@ from training.evaluate import UNKNOWN, evaluate
 
 @dataclass(frozen=True)
 class ScoredSet:
-    """A set that was done, and the recognised one that overlaps it most, if any."""
+    """A set that was done, and the recognised one that overlaps it most, if any.
+
+    `is_learned` says whether the model knows the exercise at all: it cannot name what nobody did on day one.
+    """
 
     truth: TrueSet
     site: str
+    is_learned: bool
     recognised: str | None
     confidence: float
     repetitions: int
@@ -84,9 +88,10 @@ def window_figures(store: Store, played: Sequence[Played]) -> dict[str, float]:
 
 def _score(truth: TrueSet, each: Played) -> ScoredSet:
     best = max(each.sets, key=lambda found: _overlap_ms(found, truth), default=None)
+    is_learned = each.model is not None and truth.exercise in each.model.classes
     if best is None or _overlap_ms(best, truth) <= 0:
-        return ScoredSet(truth, each.site, None, 0.0, 0)
-    return ScoredSet(truth, each.site, best["exercise"], best["confidence"], best["repetitions"])
+        return ScoredSet(truth, each.site, is_learned, None, 0.0, 0)
+    return ScoredSet(truth, each.site, is_learned, best["exercise"], best["confidence"], best["repetitions"])
 
 
 def _overlap_ms(found: Message, truth: TrueSet) -> int:
