@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from thespian.actors import Actor
+from thespian.actors import Actor, ActorExitRequest
 
 from actors.effects import Classified, Take
 from actors.user_entity import UserEntity
@@ -29,39 +29,51 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
+class Forget:
+    """Let go of the user, whatever is not durable with it; the actor may be woken for another. Done."""
+
+
+@dataclass(frozen=True)
 class Done:
     """Answer to what has no other: Thespian cannot tell an answer of None from no answer."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The actor cannot go on: it must be stopped and recovered."""
+    """The actor cannot go on: it must forget its user, who is recovered when next heard of."""
 
     error: MuvrError
 
 
 class SessionActor(Actor):
-    """Answers Wake, Take, Classified and Snapshot.
+    """Answers Wake, Take, Classified, Snapshot and Forget.
 
     Thespian gives a message that raised to the actor a second time, so nothing may raise out of here.
     """
 
-    _entity: UserEntity
+    _entity: UserEntity | None = None
     _now_ms: Callable[[], int]
 
     def receiveMessage(self, message: object, sender: object) -> None:  # noqa: N802
+        if isinstance(message, ActorExitRequest):
+            return  # an answer would be taken for that of the next question, perhaps another user's
         try:
             answer = self._answer(message)
-        except MuvrError as error:
-            answer = Failed(error)
         except Exception as error:
-            log.exception("a session actor failed on %s", type(message).__name__)
-            answer = Failed(
-                MuvrError(f"internal error: {error}", remedy="tell the operator; see the node's log")
-            )
+            if not isinstance(error, MuvrError):
+                log.exception("a session actor failed on %s", type(message).__name__)
+            answer = Failed(internal_error(error))
         self.send(sender, answer)
 
     def _answer(self, message: object) -> object:
+        if isinstance(message, Wake):
+            self._now_ms = message.now_ms
+            self._entity = message.recover()
+            return Done()
+        if isinstance(message, Forget):
+            self._entity = None
+            return Done()
+        assert self._entity is not None, "woken first"
         match message:
             case Take():
                 return self._entity.take(message.commands, self._now_ms())
@@ -69,7 +81,11 @@ class SessionActor(Actor):
                 return self._entity.classified(message)
             case Snapshot():
                 self._entity.save_snapshot()
-            case Wake():
-                self._now_ms = message.now_ms
-                self._entity = message.recover()
         return Done()
+
+
+def internal_error(error: Exception) -> MuvrError:
+    """`error` in words for those who are not to blame for it."""
+    if isinstance(error, MuvrError):
+        return error
+    return MuvrError(f"internal error: {error!r}", remedy="tell the operator; see the node's log")

@@ -6,27 +6,34 @@ written with one call, and only then is anything acknowledged.
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from thespian.actors import ActorAddress, ActorExitRequest, ActorSystem
+from thespian.actors import ActorAddress, ActorSystem
 
+from actors.answers import refusal
 from actors.effects import Classified, Effects, Take
 from actors.messages import Addressed, Envelope
 from actors.recognition import ModelShelf, classify
-from actors.session_actor import Done, Failed, SessionActor, Snapshot, Wake
-from actors.user_entity import UserEntity, UserStores, refusal
+from actors.reopening import Reopening
+from actors.session_actor import Done, Failed, Forget, SessionActor, Snapshot, Wake, internal_error
+from actors.user_entity import UserEntity, UserStores
 from domain.commands import Command
-from domain.errors import MuvrError, StoreError
+from domain.errors import MuvrError
 from domain.identifiers import UserId
 from persistence.ports import Mutation, Store
 
 log = logging.getLogger(__name__)
 
 ASK_SECONDS = 60.0  # nested actors answer within the call; only a timeout of 0 would be too short
+
+_Commands = list[tuple[int, Command]]
 
 
 @dataclass
@@ -36,7 +43,7 @@ class _Member:
 
 
 class ShardHost:
-    """Session actors over a store. `now_ms` is the clock, in ms since 1970."""
+    """Session actors over a store, of which `sessions_max` stay after a batch; `now_ms` is since 1970."""
 
     def __init__(
         self,
@@ -53,7 +60,9 @@ class ShardHost:
         self._now_ms = now_ms
         self._sessions_max = sessions_max
         self._system = ActorSystem("simpleSystemBase", transientUnique=True, logDefs=False)
-        self._members: OrderedDict[UserId, _Member] = OrderedDict()
+        self._members: OrderedDict[UserId, _Member] = OrderedDict()  # the one used longest ago first
+        self._spare: list[ActorAddress] = []
+        self._reopening = Reopening()
 
     @property
     def live_count(self) -> int:
@@ -61,50 +70,59 @@ class ShardHost:
 
     def process(self, envelopes: Sequence[Envelope]) -> list[Addressed]:
         """Take a batch; return the replies. What they acknowledge is durable, the rest was not stored."""
-        by_user: dict[UserId, list[tuple[int, Command]]] = {}
+        by_user: dict[UserId, _Commands] = {}
         for envelope in envelopes:
             by_user.setdefault(envelope.user, []).append((envelope.connection, envelope.command))
-        replies: list[Addressed] = []
-        effects = self._decide(by_user, replies)
-        writes: list[Mutation] = [write for effect in effects.values() for write in effect.writes]
+        refused: dict[UserId, list[Addressed]] = {}
         try:
+            effects = self._decide(by_user, refused)
+            writes: list[Mutation] = [write for effect in effects.values() for write in effect.writes]
             if writes:
                 self._store.write(writes)
-        except StoreError as error:
-            log.error("a batch of %d rows was not written: %s", len(writes), error)
-            return replies + self._undo(effects, by_user, error)
+        except Exception as error:
+            return self._undo(by_user, refused, error)
+        replies = [reply for mine in refused.values() for reply in mine]
         for user, effect in effects.items():
-            replies += [Addressed(connection, user, reply) for connection, reply in effect.replies]
+            replies += [Addressed(c, user, self._reopening.correct(user, r)) for c, r in effect.replies]
             if effect.snapshot_due:
                 self._save(user)
         self._bound()
         return replies
 
-    def passivate(self, idle_ms: int) -> int:
-        """Snapshot and stop the actors that were idle for `idle_ms`; return how many."""
+    def passivate(self, idle_ms: int, count_max: int | None = None) -> int:
+        """Snapshot and stop actors that were idle for `idle_ms`, at most `count_max`; return how many."""
         before_ms = self._now_ms() - idle_ms
-        idle = [user for user, member in self._members.items() if member.last_used_ms <= before_ms]
-        for user in idle:
+        idle = itertools.takewhile(lambda item: item[1].last_used_ms <= before_ms, self._members.items())
+        users = [user for user, _ in itertools.islice(idle, count_max)]
+        for user in users:
             self._passivate(user)
-        return len(idle)
+        return len(users)
 
-    def close(self) -> None:
-        """Snapshot and stop every actor, then the nested system."""
-        for user in list(self._members):
-            self._passivate(user)
+    def close(self, seconds_max: float = math.inf) -> None:
+        """Snapshot the actors, those used last first, as far as `seconds_max` lets; then end the system.
+
+        The others lose nothing: their users recover from older snapshots and more events.
+        """
+        deadline_s = time.monotonic() + seconds_max
+        for count, user in enumerate(reversed(list(self._members))):
+            if time.monotonic() > deadline_s:
+                log.warning("%d users are without a new snapshot", len(self._members) - count)
+                break
+            self._save(user)
+        self._members.clear()
         self._system.shutdown()
 
     def _decide(
-        self, by_user: dict[UserId, list[tuple[int, Command]]], replies: list[Addressed]
+        self, by_user: dict[UserId, _Commands], refused: dict[UserId, list[Addressed]]
     ) -> dict[UserId, Effects]:
-        """Effects per user, classification included; users whose actor failed are refused in `replies`."""
+        """Effects per user, classification included; users whose actor failed come into `refused`."""
         effects: dict[UserId, Effects] = {}
         for user, commands in by_user.items():
             answer = self._ask_user(user, Take(commands))
             if isinstance(answer, Effects):
                 effects[user] = answer
             else:
-                replies += self._refuse(user, commands, answer)
+                refused[user] = self._refuse(user, commands, answer)
         requests = [(user, request) for user, effect in effects.items() for request in effect.requests]
         answers = classify([(request.model, request.windows) for _, request in requests])
         for user in [user for user, effect in effects.items() if effect.more]:
@@ -115,13 +133,14 @@ class ShardHost:
                 effects[user].replies += answer.replies
             else:
                 del effects[user]
-                replies += self._refuse(user, by_user[user], answer)
+                refused[user] = self._refuse(user, by_user[user], answer)
         return effects
 
     def _ask_user(self, user: UserId, message: Take) -> object:
         member = self._members.get(user)
         if member is None:
-            address = self._system.createActor(SessionActor)
+            # Thespian never forgets an address, so that of an actor without a user is taken first.
+            address = self._spare.pop() if self._spare else self._system.createActor(SessionActor)
             recover = partial(UserEntity, user, self._stores, self._shelf)
             member = self._members[user] = _Member(address, 0)
             answer = self._ask(address, Wake(recover, self._now_ms))
@@ -134,27 +153,27 @@ class ShardHost:
     def _ask(self, address: ActorAddress, message: object) -> object:
         return self._system.ask(address, message, ASK_SECONDS)
 
-    def _refuse(
-        self, user: UserId, commands: Sequence[tuple[int, Command]], answer: object
-    ) -> list[Addressed]:
+    def _refuse(self, user: UserId, commands: _Commands, answer: object) -> list[Addressed]:
         """Stop an actor that failed: it is recovered when the user is next heard of."""
         error = answer.error if isinstance(answer, Failed) else MuvrError("the session actor did not answer")
         log.error("user %s: %s", user, error)
-        self._stop(user)
-        return [Addressed(connection, user, refusal(command, error)) for connection, command in commands]
+        return self._fail(user, commands, error)
 
     def _undo(
-        self,
-        effects: dict[UserId, Effects],
-        by_user: dict[UserId, list[tuple[int, Command]]],
-        error: StoreError,
+        self, by_user: dict[UserId, _Commands], refused: dict[UserId, list[Addressed]], failure: Exception
     ) -> list[Addressed]:
         """Nobody knows what was written: every actor of the batch stops and will recover from the store."""
-        refused = []
-        for user in effects:
-            self._stop(user)
-            refused += [Addressed(origin, user, refusal(command, error)) for origin, command in by_user[user]]
-        return refused
+        error = internal_error(failure)
+        log.error("a batch of %d users was not written: %s", len(by_user), error, exc_info=failure)
+        for user, commands in by_user.items():
+            if user not in refused:
+                refused[user] = self._fail(user, commands, error)
+        return [reply for mine in refused.values() for reply in mine]
+
+    def _fail(self, user: UserId, commands: _Commands, error: MuvrError) -> list[Addressed]:
+        self._stop(user)
+        self._reopening.refused(user, [command for _, command in commands])
+        return [Addressed(connection, user, refusal(command, error)) for connection, command in commands]
 
     def _save(self, user: UserId) -> None:
         answer = self._ask(self._members[user].address, Snapshot())
@@ -172,6 +191,5 @@ class ShardHost:
 
     def _stop(self, user: UserId) -> None:
         member = self._members.pop(user, None)
-        if member is not None:
-            # Asked, not told: the news of its end would otherwise be taken for the next actor's answer.
-            self._ask(member.address, ActorExitRequest())
+        if member is not None and isinstance(self._ask(member.address, Forget()), Done):
+            self._spare.append(member.address)

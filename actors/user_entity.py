@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from actors.answers import live_reply, refusal, stream_of
 from actors.effects import Classified, ClassifyRequest, Effects
 from actors.recognition import Model, ModelShelf
 from coach.suggestion import advise, next_exercises
 from domain.commands import (
-    COMMANDS,
     AcceptFrame,
     CloseSession,
     Command,
@@ -23,19 +23,15 @@ from domain.commands import (
     Suggest,
     session_of,
 )
-from domain.errors import MuvrError, OutOfOrder, Rejected
-from domain.events import Event, ExerciseSuggested, FrameReceived, SessionClosed, SetRecognised
+from domain.errors import Rejected, StoredValueCorrupt
+from domain.events import Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import (
     Acknowledged,
-    ExerciseAdvised,
     ExerciseRecognised,
-    Refused,
     Reply,
     RestBegan,
-    SessionEnded,
-    SetFound,
 )
 from domain.user import Session, User, decide, evolve, next_nr, positioned
 from edge.recogniser import Exercising, Observation, Recogniser, Resting, SetEnded
@@ -77,6 +73,7 @@ class UserEntity:
         self._live: dict[SessionId, _Live] = {}
         self._requested: list[ClassifyRequest] = []
         self._closing: list[SessionId] = []
+        self._unpositioned: set[SessionId] = set()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
         self._recover()
 
@@ -111,7 +108,9 @@ class UserEntity:
         effects = Effects()
         requests, self._requested = self._requested, []
         for request, probabilities in zip(requests, answers.probabilities, strict=True):
-            live = self._live[request.session]
+            live = self._live.get(request.session)
+            if live is None:
+                continue  # so many sessions were opened since that this one is remembered no more
             for observation in live.recogniser.classified(request.windows, probabilities):
                 self._observe(request.session, observation, effects)
         closing, self._closing = self._closing, []
@@ -135,14 +134,24 @@ class UserEntity:
         for number, event in self._stores.journal.replay(
             self.user, self._cipher, lower=self._sequence_nr + 1
         ):
+            self._follows(number)
             self._state = evolve(self._state, event)
             self._sequence_nr = number
         for name, session in self._state.sessions.items():
-            if not session.closed:
+            if session.closed:
+                self._unpositioned.add(name)
+            else:
                 self._resume(name, session)
 
+    def _follows(self, number: int) -> None:
+        if number != self._sequence_nr + 1:
+            raise StoredValueCorrupt(
+                f"events {self._sequence_nr + 1} to {number - 1} of user {self.user!r} are missing",
+                remedy="restore the journal from a backup",
+            )
+
     def _resume(self, name: SessionId, session: Session) -> None:
-        """Find how far an open session's frames are stored, and let its recogniser hear the last of them."""
+        """Find how far a session's frames are stored, and let its recogniser hear the last of them."""
         recent: list[SensorFrame] = []
         for stream in session.streams:
             first = max(0, session.next_nrs.get(stream.stream, 0) - REFEED_FRAMES_MAX)
@@ -157,9 +166,14 @@ class UserEntity:
                 self._hear(frame)
 
     def _apply(self, command: Command | InnerCommand, effects: Effects) -> None:
+        if isinstance(command, AcceptFrame) and command.frame.session in self._unpositioned:
+            self._unpositioned.remove(command.frame.session)
+            if (session := self._state.sessions.get(command.frame.session)) is not None:
+                self._resume(command.frame.session, session)
         for event in decide(self._state, command):
             self._happened(event, effects)
         if isinstance(command, OpenSession) and command.session not in self._live:
+            self._live = {name: live for name, live in self._live.items() if name in self._state.sessions}
             self._listen(command.session, self._state.sessions[command.session])
         elif isinstance(command, CloseSession) and command.session in self._live:
             self._closing.append(command.session)
@@ -248,53 +262,3 @@ class UserEntity:
                 reason=advice.reason,
             )
             self._apply(suggest, effects)
-
-
-def stream_of(command: Command) -> StreamId:
-    return command.frame.stream if isinstance(command, AcceptFrame) else COMMANDS
-
-
-def number_of(command: Command) -> int:
-    return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr
-
-
-def refusal(command: Command, error: MuvrError) -> Refused:
-    """The reply that tells a device why `command` was not taken."""
-    return Refused(
-        session=session_of(command),
-        stream=stream_of(command),
-        sequence_nr=number_of(command),
-        code=error.code,
-        wrong=error.wrong,
-        expected=error.expected,
-        remedy=error.remedy,
-        retry=error.retry,
-        expected_nr=error.expected_sequence_nr if isinstance(error, OutOfOrder) else None,
-    )
-
-
-def live_reply(event: Event) -> Reply | None:
-    """What those who watch the user are told of a journalled event."""
-    match event:
-        case SetRecognised():
-            return SetFound(
-                session=event.session,
-                start_ms=event.start_ms,
-                end_ms=event.end_ms,
-                exercise=event.exercise,
-                confidence=event.confidence,
-                repetitions=event.repetitions,
-                model_id=event.model_id,
-            )
-        case ExerciseSuggested():
-            return ExerciseAdvised(
-                session=event.session,
-                at_ms=event.at_ms,
-                exercise=event.exercise,
-                weight_kg=event.weight_kg,
-                repetitions=event.repetitions,
-                reason=event.reason,
-            )
-        case SessionClosed():
-            return SessionEnded(session=event.session, at_ms=event.at_ms)
-    return None

@@ -1,0 +1,64 @@
+"""What is said of commands and events: the refusal of one, the live reply of the other."""
+
+from __future__ import annotations
+
+from domain.commands import COMMANDS, AcceptFrame, Command, session_of
+from domain.errors import InvalidInput, MuvrError, OutOfOrder, Rejected
+from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised
+from domain.identifiers import StreamId
+from domain.replies import ExerciseAdvised, Refused, Reply, SessionEnded, SetFound
+
+
+def stream_of(command: Command) -> StreamId:
+    return command.frame.stream if isinstance(command, AcceptFrame) else COMMANDS
+
+
+def number_of(command: Command) -> int:
+    return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr
+
+
+def refusal(command: Command, error: MuvrError) -> Refused:
+    """The reply that tells a device why `command` was not taken.
+
+    A device drops what is refused for good, so only what is wrong with the command itself is: what fails in
+    the server is tried again until someone has mended it.
+    """
+    is_of_the_device = isinstance(error, Rejected | InvalidInput)
+    return Refused(
+        session=session_of(command),
+        stream=stream_of(command),
+        sequence_nr=number_of(command),
+        code=error.code,
+        wrong=error.wrong,
+        expected=error.expected,
+        remedy=error.remedy,
+        retry=error.retry or not is_of_the_device,
+        expected_nr=error.expected_sequence_nr if isinstance(error, OutOfOrder) else None,
+    )
+
+
+def live_reply(event: Event) -> Reply | None:
+    """What those who watch the user are told of a journalled event."""
+    match event:
+        case SetRecognised():
+            return SetFound(
+                session=event.session,
+                start_ms=event.start_ms,
+                end_ms=event.end_ms,
+                exercise=event.exercise,
+                confidence=event.confidence,
+                repetitions=event.repetitions,
+                model_id=event.model_id,
+            )
+        case ExerciseSuggested():
+            return ExerciseAdvised(
+                session=event.session,
+                at_ms=event.at_ms,
+                exercise=event.exercise,
+                weight_kg=event.weight_kg,
+                repetitions=event.repetitions,
+                reason=event.reason,
+            )
+        case SessionClosed():
+            return SessionEnded(session=event.session, at_ms=event.at_ms)
+    return None
