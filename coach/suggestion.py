@@ -80,7 +80,7 @@ def _load(history: Sequence[PastSet], exercise: str) -> tuple[float | None, int,
     if not counts:
         return (weights[-1] if weights else None), REPETITIONS_DEFAULT, "you usually do it now"
     did = ", ".join(str(count) for count in counts)
-    if weights and min(counts) >= REPETITIONS_CEILING:
+    if weights and all((past.repetitions or 0) >= REPETITIONS_CEILING for past in last_session):
         return (
             weights[-1] + INCREMENT_KG,
             REPETITIONS_DEFAULT,

@@ -14,12 +14,13 @@ from domain.identifiers import UserId
 from domain.user import User
 from persistence.keys import Cipher
 from persistence.ports import Delete, Insert, Store
-from persistence.schema import Timestamp
+from persistence.schema import Key, Timestamp
 from persistence.tables import JOURNAL, SNAPSHOT, JournalRow, SnapshotRow
 
 PARTITION_EVENTS = 10_000  # events per partition: about 2 MB
 SNAPSHOTS_KEPT = 2  # the newest, and one to fall back to
 FORMAT_VERSION = 1
+_DELETED_NR = 0  # below every event: its row says up to which number events were deleted
 
 # From a format version to the next: (version, value as plain lists and maps) -> value of version + 1.
 Upcaster = Callable[[Any], Any]
@@ -78,7 +79,8 @@ class Journal:
         """Events with numbers in [lower, upper], both inclusive, in order, at most `limit`.
 
         Of rows with one number the highest epoch counts; rows of an epoch below one already seen at a lower
-        number were written by an owner that had lost its lease, and are dropped.
+        number were written by an owner that had lost its lease, and are dropped. `lower` must follow a number
+        that counts, as a snapshot's does.
         Raises StoredValueCorrupt naming the row.
         """
         for count, row in enumerate(self._valid_rows(user, lower, upper)):
@@ -93,26 +95,48 @@ class Journal:
 
     def highest_nr(self, user: UserId, *, from_nr: int = 0) -> int:
         """The highest sequence number that is stored, or `from_nr` if none is above it."""
-        highest = from_nr
+        highest = max(from_nr, self._deleted(user)[0])
         while True:
-            row = next(
-                self._store.read(JOURNAL, (user, _partition_of(highest + 1)), backwards=True, limit=1), None
-            )
+            row = self._last(user, _partition_of(highest + 1))
             if row is None or row.sequence_nr <= highest:
                 return highest
             highest = row.sequence_nr
 
     def delete_up_to(self, user: UserId, number: int) -> None:
-        """Delete the events with numbers up to `number`, inclusive, partition by partition."""
-        self._store.write(
-            [
-                Delete(JOURNAL, (user, partition_nr), upper=(number,))
-                for partition_nr in range(_partition_of(number) + 1)
-            ]
-        )
+        """Delete the events with numbers up to `number`, inclusive, partition by partition.
+
+        A row of number 0 remembers how far, so that no number is ever given twice.
+        """
+        deleted, _ = self._deleted(user)
+        number = min(number, self.highest_nr(user))
+        if number <= deleted:
+            return
+        epoch = self._epoch_at(user, number)
+        mark = JournalRow(user, 0, _DELETED_NR, epoch, Timestamp(0), str(number).encode())
+        partitions = range(_partition_of(deleted + 1), _partition_of(number) + 1)
+        deletes = [
+            Delete(JOURNAL, (user, nr), lower=(_DELETED_NR + 1,), upper=(number,)) for nr in partitions
+        ]
+        self._store.write([Insert(JOURNAL, mark), *deletes])
+
+    def _deleted(self, user: UserId) -> tuple[int, int]:
+        """The highest deleted number and its epoch, or zeros."""
+        mark = self._last(user, 0, upper=(_DELETED_NR,))
+        return (int(mark.event), mark.writer_epoch) if mark is not None else (0, 0)
+
+    def _epoch_at(self, user: UserId, number: int) -> int:
+        row = self._last(user, _partition_of(number), lower=(number,), upper=(number,))
+        return row.writer_epoch if row is not None else 0
+
+    def _last(self, user: UserId, partition_nr: int, **bounds: Key) -> JournalRow | None:
+        rows = self._store.read(JOURNAL, (user, partition_nr), **bounds, backwards=True, limit=1)
+        return next(rows, None)
 
     def _valid_rows(self, user: UserId, lower: int, upper: int | None) -> Iterator[JournalRow]:
-        epoch_seen = 0
+        deleted, epoch_seen = self._deleted(user)
+        lower = max(lower, deleted + 1)
+        if lower > deleted + 1:
+            epoch_seen = max(epoch_seen, self._epoch_at(user, lower - 1))
         pending: JournalRow | None = None
         for row in self._rows(user, lower, upper):
             if pending is not None and row.sequence_nr != pending.sequence_nr:
@@ -125,7 +149,7 @@ class Journal:
             yield pending
 
     def _rows(self, user: UserId, lower: int, upper: int | None) -> Iterator[JournalRow]:
-        partition_nr = _partition_of(max(lower, 1))
+        partition_nr = _partition_of(lower)
         while upper is None or partition_nr <= _partition_of(upper):
             found = False
             bounds: dict[str, Any] = {"lower": (lower,)} | ({"upper": (upper,)} if upper is not None else {})
@@ -205,7 +229,7 @@ def _open(
             f"{what} was altered or sealed under another key",
             remedy="restore the row, or the user's data key, from a backup",
         ) from None
-    except (msgspec.MsgspecError, KeyError) as error:
+    except (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise StoredValueCorrupt(
             f"{what} cannot be decoded ({error})", remedy="restore the row from a backup"
         ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -69,7 +70,12 @@ class ModelStore:
         return list(self._store.scan(CURRENT_MODEL))
 
     def promote(self, model: ModelRow, f1_macro: float) -> bool:
-        """Serve `model` unless the one served now did better; the newer wins a tie. True if it is served."""
+        """Serve `model` unless the one served now did better; the newer wins a tie. True if it is served.
+
+        A model without a figure (NaN) is never served.
+        """
+        if math.isnan(f1_macro):
+            return False
         current = next(self._store.read(CURRENT_MODEL, (model.scope, model.sensor_set)), None)
         if current is not None and current.f1_macro > f1_macro:
             return False

@@ -217,4 +217,4 @@ class Devices(RuleBasedStateMachine):
 
 
 TestDevices = Devices.TestCase
-TestDevices.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestDevices.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)

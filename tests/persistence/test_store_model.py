@@ -134,5 +134,5 @@ class StoreMachine(RuleBasedStateMachine):
 def test_a_store_is_a_dict_that_lasts(backend: str) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         lambda: StoreMachine(backend),
-        settings=settings(max_examples=12, stateful_step_count=20, deadline=None),
+        settings=settings(max_examples=20, stateful_step_count=20, deadline=None),
     )

@@ -1,0 +1,109 @@
+"""Models: artefacts whole or told, evaluations, and only a model as good as the one served is served."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+
+import pytest
+
+from domain.errors import StoredValueCorrupt
+from domain.sensors import SensorSet
+from persistence.models import CHUNK_BYTES, EVERYONE, ModelStore, evaluation_row
+from persistence.ports import Delete, Insert, Store
+from persistence.schema import Timestamp
+from persistence.tables import ARTEFACT, ArtefactRow, EvaluationRow, ModelRow
+
+SET = SensorSet.parse("a,g@50")
+
+
+def model(name: str, created: int, artefact: bytes = b"weights", scope: str = EVERYONE) -> ModelRow:
+    digest = hashlib.sha256(artefact).hexdigest()
+    return ModelRow(scope, str(SET), Timestamp(created), name, digest, "[]", 1, len(artefact), 1.0, "{}")
+
+
+def evaluation(name: str, at_ms: int = 1) -> EvaluationRow:
+    metrics = {"accuracy": 0.9, "precision": 0.8, "recall": 0.7, "f1_macro": 0.6, "worst_subject": "S1"}
+    return evaluation_row(name, at_ms, "validation", metrics)
+
+
+@pytest.fixture
+def models(store: Store) -> ModelStore:
+    return ModelStore(store)
+
+
+@pytest.mark.parametrize("size", [1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 7])
+def test_an_artefact_comes_back_whole(models: ModelStore, size: int) -> None:
+    artefact = os.urandom(size)
+    saved = model("m", 1, artefact)
+    models.save(saved, artefact, evaluation("m"))
+    assert models.artefact(saved.digest) == artefact
+    assert list(models.models(EVERYONE, SET)) == [saved]
+    assert list(models.evaluations("m")) == [evaluation("m")]
+    assert models.artefact("0" * 64) is None
+
+
+def test_an_artefact_that_lost_or_changed_a_chunk_is_told(models: ModelStore, store: Store) -> None:
+    artefact = os.urandom(3 * CHUNK_BYTES)
+    saved = model("m", 1, artefact)
+    models.save(saved, artefact, evaluation("m"))
+    store.write([Insert(ARTEFACT, ArtefactRow(saved.digest, 1, bytes(CHUNK_BYTES)))])
+    with pytest.raises(StoredValueCorrupt, match=saved.digest):
+        models.artefact(saved.digest)
+    store.write([Delete(ARTEFACT, (saved.digest,), (1,), (1,))])
+    with pytest.raises(StoredValueCorrupt, match=saved.digest):
+        models.artefact(saved.digest)
+
+
+def test_models_are_listed_newest_first(models: ModelStore) -> None:
+    for name, created, scope in (("b", 2, EVERYONE), ("a", 1, EVERYONE), ("c", 3, "user:ada")):
+        models.save(model(name, created, scope=scope), b"weights", evaluation(name))
+    assert [row.model_id for row in models.models(EVERYONE, SET)] == ["b", "a"]
+    assert [row.model_id for row in models.all_models()] == ["c", "b", "a"]
+    assert list(models.models(EVERYONE, SensorSet.parse("a@50"))) == []
+
+
+def test_evaluations_are_listed_newest_first(models: ModelStore) -> None:
+    models.save(model("m", 1), b"weights", evaluation("m", 1))
+    models.save(model("m", 1), b"weights", evaluation("m", 9))
+    assert [row.evaluated_at for row in models.evaluations("m")] == [9, 1]
+
+
+@pytest.mark.parametrize(
+    ("now", "candidate", "served"),
+    [
+        (0.8, 0.9, True),
+        (0.8, 0.8, True),
+        (0.8, 0.79, False),
+        (0.8, math.nan, False),
+        (0.8, -math.inf, False),
+        (0.0, 0.0, True),
+    ],
+)
+def test_the_best_is_served_and_the_newest_on_a_tie(
+    models: ModelStore, now: float, candidate: float, served: bool
+) -> None:
+    assert models.promote(model("old", 1), now)
+    assert models.promote(model("new", 2), candidate) == served
+    current = models.current(EVERYONE, SET)
+    assert current is not None
+    assert current.model_id == ("new" if served else "old")
+    assert current.f1_macro == (candidate if served else now)
+
+
+def test_a_model_without_a_figure_is_never_served(models: ModelStore) -> None:
+    assert not models.promote(model("m", 1), math.nan)
+    assert models.current(EVERYONE, SET) is None
+    assert models.promote(model("m", 1), 0.1)
+
+
+def test_scopes_and_sensor_sets_are_served_apart(models: ModelStore) -> None:
+    models.promote(model("everyone", 1), 0.9)
+    models.promote(model("ada", 2, scope="user:ada"), 0.1)
+    models.promote(model("wrist", 2)._replace(sensor_set="a@50"), 0.2)
+    assert sorted(row.model_id for row in models.current_models()) == ["ada", "everyone", "wrist"]
+    found = models.current("user:ada", SET)
+    assert found is not None
+    assert found.model_id == "ada"
+    assert models.current("user:bob", SET) is None

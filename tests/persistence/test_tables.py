@@ -1,0 +1,58 @@
+"""What backends rely on in the declared tables, and the CQL that is printed from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from persistence.schema import Table
+from persistence.tables import JOB_RUN, KEYSPACES, TABLES, WINDOW
+
+each_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+
+
+@each_table
+def test_rows_begin_with_their_key(table: Table[Any]) -> None:
+    assert table.columns[: len(table.key)] == table.key
+    assert table.partition
+
+
+@each_table
+def test_every_column_has_a_cql_type(table: Table[Any]) -> None:
+    cql = table.cql()
+    assert cql.startswith(f"CREATE TABLE IF NOT EXISTS {table.keyspace}.{table.name} (\n")
+    assert all(f"  {column} " in cql for column in table.columns)
+
+
+@each_table
+def test_every_table_says_what_it_is_for(table: Table[Any]) -> None:
+    assert table.keyspace in KEYSPACES
+    assert table.comment
+
+
+def test_names_are_unique() -> None:
+    assert len({table.name for table in TABLES}) == len(TABLES)
+
+
+def test_the_cql_of_a_table() -> None:
+    assert JOB_RUN.cql() == (
+        "CREATE TABLE IF NOT EXISTS muvr.job_run (\n"
+        "  job text,\n"
+        "  started_at timestamp,\n"
+        "  run_id text,\n"
+        "  state text,\n"
+        "  progress double,\n"
+        "  message text,\n"
+        "  finished_at timestamp,\n"
+        "  log text,\n"
+        "  PRIMARY KEY ((job), started_at, run_id)\n"
+        ") WITH CLUSTERING ORDER BY (started_at DESC, run_id DESC)\n"
+        "  AND comment = 'Runs of nightly jobs; state is running, succeeded or failed';"
+    )
+
+
+def test_a_quote_in_a_comment_is_doubled() -> None:
+    table = Table(name="t", keyspace="k", row=WINDOW.row, partition=("sensor_set",), comment="a user's")
+    assert "comment = 'a user''s'" in table.cql()
+    assert "samples frozen<list<smallint>>" in table.cql()
