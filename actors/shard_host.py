@@ -21,7 +21,6 @@ from actors.answers import refusal
 from actors.effects import Classified, Effects, Take
 from actors.messages import Addressed, Envelope
 from actors.recognition import ModelShelf, classify
-from actors.reopening import Reopening
 from actors.session_actor import Done, Failed, Forget, SessionActor, Snapshot, Wake, internal_error
 from actors.user_entity import UserEntity, UserStores
 from domain.commands import Command
@@ -62,7 +61,6 @@ class ShardHost:
         self._system = ActorSystem("simpleSystemBase", transientUnique=True, logDefs=False)
         self._members: OrderedDict[UserId, _Member] = OrderedDict()  # the one used longest ago first
         self._spare: list[ActorAddress] = []
-        self._reopening = Reopening()
 
     @property
     def live_count(self) -> int:
@@ -83,7 +81,7 @@ class ShardHost:
             return self._undo(by_user, refused, error)
         replies = [reply for mine in refused.values() for reply in mine]
         for user, effect in effects.items():
-            replies += [Addressed(c, user, self._reopening.correct(user, r)) for c, r in effect.replies]
+            replies += [Addressed(connection, user, reply) for connection, reply in effect.replies]
             if effect.snapshot_due:
                 self._save(user)
         self._bound()
@@ -172,7 +170,6 @@ class ShardHost:
 
     def _fail(self, user: UserId, commands: _Commands, error: MuvrError) -> list[Addressed]:
         self._stop(user)
-        self._reopening.refused(user, [command for _, command in commands])
         return [Addressed(connection, user, refusal(command, error)) for connection, command in commands]
 
     def _save(self, user: UserId) -> None:

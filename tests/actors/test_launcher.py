@@ -22,7 +22,8 @@ WITH_GRANDCHILD = """
 import json, os, signal, subprocess, sys, time
 child = subprocess.Popen(
     [sys.executable, "-c",
-     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"],
+     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+     "print(1, flush=True); time.sleep(600)"],
     stdout=subprocess.PIPE)
 child.stdout.readline()
 print(json.dumps({"pid": child.pid}), flush=True)

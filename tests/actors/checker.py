@@ -1,0 +1,90 @@
+"""Reads the stores behind a simulation: all that was sent is there once, in order, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.events import ExerciseSuggested, JournalEvent, SetRecognised, SuggestionAnswered
+from domain.identifiers import UserId, shard_of
+from domain.user import User, evolve
+from persistence.journal import Journal
+from persistence.keys import DataKeyStore
+from persistence.ports import Store
+from persistence.projections import project
+from persistence.tables import (
+    JOURNAL,
+    LABEL,
+    SENSOR,
+    SESSION_BY_USER,
+    SET_BY_SESSION,
+    SUGGESTION_BY_SESSION,
+    USER_BY_SHARD,
+)
+from tests.actors.simulation import MASTER_KEY, Device, Sent
+
+
+def check(store: Store, devices: list[Device]) -> None:
+    """Everything the devices recorded has been acknowledged."""
+    for device in devices:
+        assert not device.client.refusals, device.client.refusals[0]
+    for user in {device.user for device in devices}:
+        sessions = {n: s for d in devices if d.user == user for n, s in d.sessions.items()}
+        events = journal(store, user)
+        _check_commands(events, sessions)
+        _check_frames(store, user, sessions)
+        _check_read_models(store, user, events, sessions)
+
+
+def journal(store: Store, user: UserId) -> list[JournalEvent]:
+    """The user's events, whose numbers are 1, 2, ... without gaps or doubles."""
+    rows = list(store.read(JOURNAL, (user, 0)))
+    assert [row.sequence_nr for row in rows] == list(range(1, len(rows) + 1))
+    cipher = DataKeyStore(store, MASTER_KEY).cipher_of(user)
+    return [event for _, event in Journal(store).replay(user, cipher)]
+
+
+def sets_of_server(events: list[JournalEvent]) -> list[SetRecognised]:
+    return [e for e in events if isinstance(e, SetRecognised) and e.command_nr is None]
+
+
+def _check_commands(events: list[JournalEvent], sessions: Mapping[str, Sent]) -> None:
+    taken: dict[str, list[tuple[object, ...]]] = {name: [] for name in sessions}
+    ends_ms: dict[str, int] = {}
+    for event in events:
+        if isinstance(event, ExerciseSuggested | SuggestionAnswered):
+            continue
+        if event.command_nr is None:
+            assert isinstance(event, SetRecognised)
+            assert event.start_ms >= ends_ms.get(event.session, 0), "a set was found twice"
+        else:
+            assert event.command_nr == len(taken[event.session])
+            at_ms = event.at_ms if hasattr(event, "at_ms") else event.end_ms
+            taken[event.session].append((type(event).__name__, at_ms))
+        if isinstance(event, SetRecognised):
+            ends_ms[event.session] = max(ends_ms.get(event.session, 0), event.end_ms)
+    assert taken == {name: sent.commands for name, sent in sessions.items()}
+
+
+def _check_frames(store: Store, user: UserId, sessions: Mapping[str, Sent]) -> None:
+    for name, sent in sessions.items():
+        for stream, samples in sent.frames.items():
+            rows = list(store.read(SENSOR, (user, name, stream)))
+            assert [row.sequence_nr for row in rows] == list(range(len(samples)))
+            assert [row.samples for row in rows] == samples
+
+
+def _check_read_models(
+    store: Store, user: UserId, events: list[JournalEvent], sessions: Mapping[str, Sent]
+) -> None:
+    state, expected = User(), dict[Any, Any]()
+    for event in events:
+        for insert in project(user, state, event):
+            expected[insert.table.name, *(getattr(insert.row, key) for key in insert.table.key)] = insert.row
+        state = evolve(state, event)
+    tables = [(SESSION_BY_USER, (user,))]
+    tables += [(t, (user, name)) for t in (LABEL, SET_BY_SESSION, SUGGESTION_BY_SESSION) for name in sessions]
+    rows = [(table, row) for table, partition in tables for row in store.read(table, partition)]
+    rows += [(USER_BY_SHARD, r) for r in store.read(USER_BY_SHARD, (shard_of(user),)) if r.user_id == user]
+    stored = {(t.name, *(getattr(row, key) for key in t.key)): row for t, row in rows}
+    assert stored == expected
