@@ -7,18 +7,19 @@ client.to_send()          messages to send now, within the server's credit
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from domain.errors import InvalidArtefact, NotAuthorised
 from domain.frames import SensorFrame
 from edge import protocol
-from edge.artefact import Artefact, decode, digest
+from edge.artefact import FILE_BYTES_MAX, Artefact, decode, digest
 from edge.outbox import Outbox
 from edge.protocol import Message
 
 COMMANDS = ""  # the stream in which a session's open, label, set and close are numbered
-MODEL_BYTES_MAX = 4 << 20
+REFUSALS_MAX = 1000  # of those that were told, the newest are kept
 _FATAL_CODES = ("not_authorised",)
 
 
@@ -33,9 +34,10 @@ class DeviceClient:
         self._requests: list[bytes] = []
         self._offer: Message | None = None
         self._part = b""
+        self._unusable: set[str] = set()  # digests of models that were fetched and refused
         self.outbox = Outbox()
         self.model: Artefact | None = None
-        self.refusals: list[Message] = []
+        self.refusals: deque[Message] = deque(maxlen=REFUSALS_MAX)
 
     @property
     def is_welcome(self) -> bool:
@@ -49,15 +51,21 @@ class DeviceClient:
 
     def hello(self) -> bytes:
         """A new connection: nothing sent on an older one can be relied on."""
-        self._credit = 0
-        self._offer, self._requests = None, []
-        self.outbox.rewind()
+        self.disconnected()
         return protocol.encode(
             {"type": "hello", "version": protocol.VERSION, "token": self._token, "device": self._device}
         )
 
+    def disconnected(self) -> None:
+        """The connection has ended: what it left unacknowledged, and a model half fetched, comes anew."""
+        self._credit = 0
+        self._offer, self._requests = None, []
+        self.outbox.rewind()
+
     def to_send(self) -> list[bytes]:
         """Messages to send now; empty until the server has welcomed the device."""
+        if not self.is_welcome:
+            return []
         requests, self._requests = self._requests, []
         return requests + self.outbox.take(self._credit)
 
@@ -68,8 +76,8 @@ class DeviceClient:
     def receive(self, data: bytes) -> Message | None:
         """Take a message; return it if it is for the application.
 
-        Raises NotAuthorised if the server turned the device away, InvalidInput for what is no message and
-        InvalidArtefact for a model that is not what was offered.
+        Raises NotAuthorised if the server turned the device away, InvalidInput for what is no message. A
+        model that cannot be used is told to the application as `model_refused`; the one in use is kept.
         """
         message = protocol.decode(data)
         if message is None:
@@ -168,21 +176,44 @@ class DeviceClient:
             raise NotAuthorised(
                 message["wrong"], expected=message.get("expected", ""), remedy=message.get("remedy", "")
             )
-        session, expected_nr = message.get("session"), message.get("expected_nr")
-        if session is not None and expected_nr is not None:
-            self.outbox.rewind_to(session, message.get("stream", ""), expected_nr)
+        session = message.get("session")
+        if session is not None:
+            return self._session_refused(session, message)
+        if message.get("digest") is not None:
+            if self._offer is not None and self._offer["digest"] == message["digest"]:
+                self._offer = None  # withdrawn while it was fetched
             return None
         if not message["retry"]:
             self.refusals.append(message)
-            if session is not None:
-                self.outbox.drop_session(session)
         return message
+
+    def _session_refused(self, session: str, message: Message) -> Message | None:
+        if self.outbox.is_dropped(session):
+            return None  # what was on the way when the session was refused
+        stream, expected_nr = message.get("stream") or COMMANDS, message.get("expected_nr")
+        if expected_nr is not None and expected_nr >= self.outbox.acknowledged(session, stream):
+            self.outbox.rewind_to(session, stream, expected_nr)
+            return None
+        if expected_nr is None and (message["retry"] or self._is_early(session, message)):
+            return {**message, "retry": True}
+        self.refusals.append(message)
+        self.outbox.drop_session(session)
+        return message
+
+    def _is_early(self, session: str, message: Message) -> bool:
+        """True if the server does not know the session because its `open` was not written: it comes again."""
+        is_open = message.get("stream") == COMMANDS and message.get("nr") == 0
+        return (
+            message["code"] == "rejected" and not is_open and self.outbox.acknowledged(session, COMMANDS) == 0
+        )
 
     def _consider(self, offer: Message) -> None:
         """Fetch an offered model unless it is the one in use; a newer offer replaces one on its way."""
-        if self._verify_key is None or (self.model is not None and self.model.model_id == offer["model"]):
+        if self._verify_key is None or offer["digest"] in self._unusable:
             return
-        if 0 < offer["bytes"] <= MODEL_BYTES_MAX:
+        if self.model is not None and self.model.model_id == offer["model"]:
+            return
+        if 0 < offer["bytes"] <= FILE_BYTES_MAX:
             self._offer, self._part = offer, b""
             self._request()
 
@@ -201,11 +232,13 @@ class DeviceClient:
             self._request()
             return None
         self._offer = None
-        if digest(self._part) != offer["digest"]:
-            raise InvalidArtefact(
-                f"model {offer['model']!r} is not what was offered", remedy="the model in use is kept"
-            )
-        self.model = decode(self._part, self._verify_key)
+        try:
+            if digest(self._part) != offer["digest"]:
+                raise InvalidArtefact("the model is not what was offered", remedy="the model in use is kept")
+            self.model = decode(self._part, self._verify_key)
+        except InvalidArtefact as error:
+            self._unusable.add(offer["digest"])
+            return {"type": "model_refused", "model": offer["model"], "wrong": str(error)}
         return {"type": "model_taken", "model": self.model.model_id}
 
 

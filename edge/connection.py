@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from domain.errors import MuvrError, ProcessFailed
+from domain.errors import ProcessFailed
 from edge.client import DeviceClient, is_retry
 from edge.protocol import Message
 
@@ -30,7 +31,8 @@ class DeviceConnection:
         self._rng = rng
         self._changed = asyncio.Event()  # there may be something to send, or nothing left to wait for
         self._progress = asyncio.Condition()
-        self._stopping = False
+        self._stopped = asyncio.Event()
+        self._retry: asyncio.TimerHandle | None = None  # while it waits, nothing is sent
 
     def changed(self) -> None:
         """The client has recorded something."""
@@ -38,7 +40,7 @@ class DeviceConnection:
 
     def stop(self) -> None:
         """Close the connection; what is unacknowledged stays in the outbox."""
-        self._stopping = True
+        self._stopped.set()
         self._changed.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -49,34 +51,50 @@ class DeviceConnection:
     async def run(self) -> None:
         """Serve until `stop`; raises what the server or the client found wrong for good."""
         failures = 0
-        while not self._stopping:
-            try:
-                async with connect(self._url, compression=None, max_size=1 << 20, proxy=None) as socket:
-                    await self._serve(socket)
-            except (OSError, ConnectionClosed, InvalidHandshake) as error:
-                if failures >= ATTEMPTS_MAX:
-                    raise ProcessFailed(
-                        f"{self._url} cannot be reached ({error})", remedy="start the node, or correct the URL"
-                    ) from error
-            if not self._stopping:
-                failures = 0 if self._client.is_welcome else failures + 1
-                first, longest = BACKOFF_SECONDS
-                await asyncio.sleep(min(longest, first * 2**failures) * self._rng.uniform(0.5, 1.0))
+        while not self._stopped.is_set():
+            error = await self._attempt()
+            failures = 0 if self._client.is_welcome else failures + 1
+            self._client.disconnected()
+            if failures > ATTEMPTS_MAX:
+                raise ProcessFailed(
+                    f"{self._url} cannot be reached ({error})", remedy="start the node, or correct the URL"
+                ) from error
+            if not self._stopped.is_set():
+                await self._pause(failures)
+
+    async def _attempt(self) -> Exception | None:
+        """One connection, from its beginning to its end; what ended it, if that may pass."""
+        try:
+            async with connect(self._url, compression=None, max_size=1 << 20, proxy=None) as socket:
+                await self._serve(socket)
+        except (OSError, ConnectionClosed, InvalidHandshake) as error:
+            return error
+        return None
+
+    async def _pause(self, failures: int) -> None:
+        first, longest = BACKOFF_SECONDS
+        with suppress(TimeoutError):
+            pause = min(longest, first * 2**failures) * self._rng.uniform(0.5, 1.0)
+            await asyncio.wait_for(self._stopped.wait(), pause)
 
     async def _serve(self, socket: ClientConnection) -> None:
         await socket.send(self._client.hello())
         reader = asyncio.create_task(self._read(socket))
         try:
-            while not self._stopping and not reader.done():
+            while not self._stopped.is_set() and not reader.done():
                 self._changed.clear()
-                for data in self._client.to_send():
+                for data in self._client.to_send() if self._retry is None else ():
                     await socket.send(data)
                 await self._changed.wait()
+        except ConnectionClosed:
+            pass  # the reader has seen it too, and perhaps why
         finally:
+            if self._retry is not None:
+                self._retry.cancel()
+                self._retry = None
             await socket.close()
             await asyncio.gather(reader, return_exceptions=True)
-        if not reader.cancelled() and (error := reader.exception()) is not None:
-            raise error
+        await reader
 
     async def _read(self, socket: ClientConnection) -> None:
         try:
@@ -86,16 +104,17 @@ class DeviceConnection:
             self._changed.set()
 
     async def _take(self, data: bytes) -> None:
-        try:
-            message = self._client.receive(data)
-        except MuvrError:
-            self._stopping = True
-            raise
+        message = self._client.receive(data)
         if message is not None:
             self._notify(message)
-            if is_retry(message):
-                await asyncio.sleep(RETRY_SECONDS)
-                self._client.retry()
+            if is_retry(message) and self._retry is None:
+                self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._send_again)
         self._changed.set()
         async with self._progress:
             self._progress.notify_all()
+
+    def _send_again(self) -> None:
+        """All refusals of one failed write have come by now: one repetition answers them."""
+        self._retry = None
+        self._client.retry()
+        self._changed.set()

@@ -29,11 +29,15 @@ class Outbox:
         self._in_flight: list[_Entry] = []  # sent on this connection, at most the server's credit
         self._waiting: deque[_Entry] = deque()
         self._next: dict[Key, int] = {}
+        self._sent: dict[Key, int] = {}  # the number below which everything was sent, on any connection
         self._acknowledged: dict[Key, int] = {}
         self._rewound: dict[Key, int] = {}
+        self._dropped: set[str] = set()
+        self._count = 0
 
     def __len__(self) -> int:
-        return len(self._in_flight) + len(self._waiting)
+        """Messages that are not acknowledged."""
+        return self._count
 
     @property
     def acknowledged_count(self) -> int:
@@ -49,7 +53,12 @@ class Outbox:
         return self._acknowledged.get((session, stream), 0)
 
     def add(self, session: str, stream: str, data: bytes) -> None:
-        """Append the message with the stream's next number; raises InvalidInput when the outbox is full."""
+        """Append the message with the stream's next number; raises InvalidInput when the outbox is full.
+
+        Of a session that was dropped nothing is kept: its streams have a hole that the server never fills.
+        """
+        if session in self._dropped:
+            return
         if len(self) >= self._entries_max:
             raise InvalidInput(
                 f"{len(self)} messages wait for the server",
@@ -59,6 +68,7 @@ class Outbox:
         key = (session, stream)
         number = self._next.get(key, 0)
         self._next[key] = number + 1
+        self._count += 1
         self._waiting.append(_Entry(key, number, data))
 
     def take(self, credit: int) -> list[bytes]:
@@ -68,14 +78,17 @@ class Outbox:
             entry = self._waiting.popleft()
             if not self._is_acknowledged(entry):
                 self._in_flight.append(entry)
+                self._sent[entry.key] = max(entry.number + 1, self._sent.get(entry.key, 0))
                 batch.append(entry.data)
         return batch
 
     def acknowledge(self, session: str, stream: str, next_number: int) -> None:
-        """The server has everything of the stream below `next_number`."""
+        """The server has everything of the stream below `next_number`, but for what it was never sent."""
         key = (session, stream)
-        if next_number > self._acknowledged.get(key, 0):
-            self._acknowledged[key] = min(next_number, self._next.get(key, 0))
+        acknowledged = min(next_number, self._sent.get(key, 0))
+        if session not in self._dropped and acknowledged > self._acknowledged.get(key, 0):
+            self._count -= acknowledged - self._acknowledged.get(key, 0)
+            self._acknowledged[key] = acknowledged
             self._rewound.pop(key, None)
             self._in_flight = [entry for entry in self._in_flight if not self._is_acknowledged(entry)]
 
@@ -86,16 +99,29 @@ class Outbox:
         self._rewound.clear()
 
     def rewind_to(self, session: str, stream: str, number: int) -> None:
-        """The server expects `number` next. Said once per message on the way, obeyed once."""
+        """The server expects `number` next: send that stream again, and no other.
+
+        Said once per message on the way, obeyed once.
+        """
         key = (session, stream)
-        if self._rewound.get(key) != number:
-            self.rewind()
+        if self._rewound.get(key) != number and key in self._next:
+            again = [entry for entry in self._in_flight if entry.key == key]
+            self._in_flight = [entry for entry in self._in_flight if entry.key != key]
+            self._waiting.extendleft(reversed(again))
             self._rewound[key] = number
 
     def drop_session(self, session: str) -> None:
-        """Forget a session that the server will never take."""
+        """Forget a session that the server will never take, and what is recorded of it from now on."""
+        keys = [key for key in self._next if key[0] == session]
+        if not keys or session in self._dropped:
+            return
+        self._dropped.add(session)
+        self._count -= sum(self._next[key] - self._acknowledged.get(key, 0) for key in keys)
         self._in_flight = [entry for entry in self._in_flight if entry.key[0] != session]
         self._waiting = deque(entry for entry in self._waiting if entry.key[0] != session)
+
+    def is_dropped(self, session: str) -> bool:
+        return session in self._dropped
 
     def _is_acknowledged(self, entry: _Entry) -> bool:
         return entry.number < self._acknowledged.get(entry.key, 0)

@@ -30,6 +30,17 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "error": {"code": str, "wrong": str, "retry": bool},
 }
 
+# What an error may hold, and which type it then has.
+_ERROR_OPTIONS: dict[str, type] = {
+    "expected": str,
+    "remedy": str,
+    "session": str,
+    "stream": str,
+    "nr": int,
+    "expected_nr": int,
+    "digest": str,
+}
+
 
 def encode(message: Mapping[str, Any]) -> bytes:
     data: bytes = msgpack.packb(message)
@@ -48,8 +59,12 @@ def decode(data: bytes) -> Message | None:
     if fields is None:
         return None
     check_fields(message, fields)
-    for offer in message.get("models", ()) if message["type"] == "welcome" else ():
-        check_fields(offer, _FIELDS["model"])
+    if message["type"] == "welcome":
+        for offer in message["models"]:
+            check_fields(offer, _FIELDS["model"])
+    elif message["type"] == "error":
+        held = {name: kind for name, kind in _ERROR_OPTIONS.items() if message.get(name) is not None}
+        check_fields(message, held)
     return message
 
 
@@ -58,7 +73,8 @@ def check_fields(message: object, fields: Mapping[str, type | tuple[type, ...]])
     if not isinstance(message, dict):
         raise _invalid("a value that is not a map")
     for name, kind in fields.items():
-        if not isinstance(message.get(name), kind):
+        value = message.get(name)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise _invalid(f"a {message.get('type', 'nested')} message whose {name!r} is wrong or missing")
 
 

@@ -25,9 +25,10 @@ class Watch:
     def open_session(
         self, session: str, at_ms: int, recogniser: RecogniserSite, streams: list[tuple[str, str, str]]
     ) -> None:
-        """`streams` are (name, sensor letter, location). To recognise itself, the watch needs a model."""
+        """`streams` are (name, sensor letter, location). To recognise itself, the watch needs their model."""
         model = self._client.model
-        site: RecogniserSite = "device" if recogniser == "device" and model is not None else "server"
+        fits = model is not None and set(model.sensor_set.letters) <= {letter for _, letter, _ in streams}
+        site: RecogniserSite = "device" if recogniser == "device" and fits else "server"
         self._client.open_session(session, at_ms, site, streams)
         self._session, self._recogniser, self._network = session, None, None
         if site == "device" and model is not None:
