@@ -58,7 +58,7 @@ def advise(history: Sequence[PastSet], last_exercise: str | None) -> Advice | No
 
 
 def _follow_counts(history: Sequence[PastSet], last_exercise: str | None) -> dict[str, float]:
-    """How often each exercise came after `last_exercise` (None: began a session), newer ones counting more."""
+    """How often each exercise came after `last_exercise` (None: began a session), newer ones count more."""
     counts: dict[str, float] = defaultdict(float)
     for age, (before, after) in enumerate(reversed(list(pairwise([None, *history])))):
         assert after is not None

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -135,14 +135,15 @@ class SqliteStore:
             idle.append(connection)
 
     def _rows(self, table: Table[RowT], sql: str, parameters: Sequence[Value]) -> Iterator[RowT]:
-        with (
-            errors_of(self._path(table.keyspace)),
-            self._connection(table.keyspace) as connection,
-            closing(connection.execute(sql, parameters)) as cursor,
-        ):
-            while found := cursor.fetchmany(ROWS_PER_FETCH):
-                for values in found:
-                    yield _row(table, values)
+        with errors_of(self._path(table.keyspace)), self._connection(table.keyspace) as connection:
+            cursor = connection.execute(sql, parameters)
+            try:
+                while found := cursor.fetchmany(ROWS_PER_FETCH):
+                    for values in found:
+                        yield _row(table, values)
+            finally:
+                with suppress(sqlite3.ProgrammingError):  # the store was closed meanwhile
+                    cursor.close()
 
     @contextmanager
     def _transaction(self, keyspace: str) -> Iterator[sqlite3.Connection]:

@@ -124,6 +124,16 @@ def test_a_reader_that_stops_early_holds_nothing_back(reopen: Reopen) -> None:
     assert len(list(store.read(JOURNAL, ADA))) == 1001
 
 
+def test_a_reader_may_outlive_the_store(reopen: Reopen) -> None:
+    """It gives nothing more, but its end is nobody's error."""
+    store = reopen()
+    store.write([Insert(JOURNAL, rows.journal(number)) for number in range(1000)])
+    reading: Any = store.read(JOURNAL, ADA)
+    next(reading)
+    store.close()
+    reading.close()
+
+
 def test_readers_see_a_write_whole_or_not_at_all(reopen: Reopen) -> None:
     mine, other = reopen(), reopen()
     sizes = []
