@@ -82,8 +82,10 @@ class DeviceGatewayActor(ActorTypeDispatcher):
     def receiveMsg_StartGateway(self, message: StartGateway, sender: Any) -> Any:  # noqa: N802
         try:
             port = self._start(message)
-        except MuvrError as error:
-            self.send(sender, StartFailed(str(error)))
+        except Exception as error:  # raised once more by Thespian otherwise, and nobody would be answered
+            if not isinstance(error, MuvrError):
+                log.exception("the device gateway did not start")
+            self.send(sender, StartFailed(str(error) or type(error).__name__))
             return None
         self._started = True
         self.send(sender, Started(port))
@@ -152,8 +154,9 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         async def start() -> None:
             try:
                 started.set_result(await self._server.start(message.host, message.port))
-            except MuvrError as error:
+            except Exception as error:
                 started.set_exception(error)
+                self._loop.stop()
 
         self._loop.create_task(start())
         self._loop.run_forever()

@@ -80,9 +80,9 @@ class DeviceServer:
                 auto_ping_idle_timeout=PING_IDLE_SECONDS,
                 auto_ping_reply_timeout=PING_REPLY_SECONDS,
             )
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise ConfigurationError(
-                f"the device gateway cannot listen on {host}:{port}: {error.strerror}",
+                f"the device gateway cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}",
                 remedy="choose another port with --gateway-port, or stop what uses it",
             ) from error
         bound: int = self._server.sockets[0].getsockname()[1]
