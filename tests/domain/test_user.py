@@ -21,7 +21,16 @@ from domain.events import (
     SuggestionAnswered,
 )
 from domain.identifiers import SessionId, StreamId, UserId
-from domain.user import HISTORY_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr, positioned
+from domain.user import (
+    FORGOTTEN_MAX,
+    HISTORY_MAX,
+    SESSIONS_KEPT_MAX,
+    User,
+    decide,
+    evolve,
+    next_nr,
+    positioned,
+)
 from persistence.projections import project
 from tests.domain.strategies import events
 from tests.domain.test_commands import CLOSE, FRAMED, LABEL, OPEN, RECORD, SESSION
@@ -123,6 +132,12 @@ def test_a_forgotten_session_cannot_be_opened_again() -> None:
     """Else a device that sends everything again would have its labels counted twice."""
     with pytest.raises(Rejected, match="was opened before"):
         decide(many_sessions(after(OPEN, LABEL)), OPEN)
+
+
+def test_names_of_forgotten_sessions_are_bounded() -> None:
+    user = after(*(opened(f"s{nr}", nr) for nr in range(SESSIONS_KEPT_MAX + FORGOTTEN_MAX + 2)))
+    assert len(user.forgotten) == FORGOTTEN_MAX
+    assert (user.forgotten[0], next(iter(user.sessions))) == ("s2", f"s{FORGOTTEN_MAX + 2}")
 
 
 def test_an_older_session_that_was_recorded_offline_is_taken() -> None:
