@@ -61,7 +61,9 @@ class StartFailed:
 class Supervise:
     """Node to supervisor: run an actor of this class under this name, with this start message.
 
-    Answered with the child's Started or StartFailed. A child that dies is made again.
+    Answered with the child's Started or StartFailed. A child that dies is made again; if `start` has a
+    `port`, with the port it listened on. The class may have a `stop_stage` (0 without): when the node stops,
+    a child is told to exit only after all those of lower stages have ended.
     """
 
     name: str

@@ -7,14 +7,16 @@ import socket
 from types import TracebackType
 from typing import Any
 
+import psutil
 from thespian.actors import ActorAddress, ActorSystem
 
 from actors.messages import GetDirectory, Started, StartFailed, Supervise
-from actors.supervisor import Own, Supervisor
+from actors.supervisor import STOP_SECONDS_MAX, Own, Stop, Supervisor
 from domain.errors import ConfigurationError, ProcessFailed
 
 START_SECONDS = 30.0
 ASK_SECONDS = 10.0
+KILL_SECONDS = 0.5  # from the end of the actor system to that of its processes
 LOOPBACK = "127.0.0.1"
 
 
@@ -29,7 +31,11 @@ class Node:
             "multiprocTCPBase", capabilities, logDefs=log_definitions, transientUnique=True
         )
         self._supervisor = self._system.createActor(Supervisor)
-        self._system.tell(self._supervisor, Own(os.getpid()))
+        owned = self._system.ask(self._supervisor, Own(os.getpid()), START_SECONDS)
+        if owned is None:
+            self._system.shutdown()
+            raise ProcessFailed("the node's supervisor did not start", remedy="see the node's log")
+        self._admin: psutil.Process = psutil.Process(owned.pid).parent()
 
     def __enter__(self) -> Node:
         return self
@@ -58,8 +64,20 @@ class Node:
         return answer
 
     def stop(self) -> None:
-        """Stop every process of the node."""
+        """Stop every process of the node, part by part; what does not end in time is killed."""
+        processes = _with_descendants(self._admin)
+        self._system.ask(self._supervisor, Stop(), STOP_SECONDS_MAX + KILL_SECONDS)
         self._system.shutdown()
+        _, left = psutil.wait_procs(processes, KILL_SECONDS)
+        for process in left:
+            process.kill()
+
+
+def _with_descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _free_port() -> int:

@@ -104,6 +104,8 @@ class _Run:
 
 
 class SchedulerActor(ActorTypeDispatcher):
+    stop_stage = 2  # a program that is slow to end must keep no device waiting
+
     _config: StartScheduler
     _jobs: JobStore
     _statuses: list[StepStatus]

@@ -46,6 +46,8 @@ WATCHERS = ("api",)  # who is sent live updates
 
 
 class ShardHostActor(ActorTypeDispatcher):
+    stop_stage = 1  # after the gateway, which still has answers to bring to devices
+
     _host: ShardHost | None = None
     _shelf: ModelShelf
     _start: StartShardHost
