@@ -25,6 +25,7 @@ HOSTS = re.compile(
     r"(?:pypi|pythonhosted|npmjs|mav" + r"en|docker|jfrog|artifactory|nexus)[\w-]*\.(?:org|com|io|net|dev)",
     re.IGNORECASE,
 )
+TEST_SECONDS_MAX = 300  # setup.cfg's timeout
 SLEEPS = ("time.sleep", "asyncio.sleep")
 NOT_TEXT = {".png", ".gz"}
 NOT_OURS = {"LICENSE"}  # the text of others, to be kept as it is
@@ -87,7 +88,9 @@ def test_no_host_that_packages_come_from() -> None:
 
 
 def test_tests_do_not_sleep() -> None:
-    """But a test of other processes may look again after POLL_SECONDS, until a deadline."""
+    """But a test of other processes may look again after POLL_SECONDS, until a deadline, and what plays a program
+    that hangs sleeps for longer than any test may take.
+    """
     sleeps = [
         f"{name}:{node.lineno}"
         for name, tree in modules().items()
@@ -153,4 +156,7 @@ def _imports(name: str, tree: ast.Module) -> Iterator[str]:
 
 
 def _may_sleep(call: ast.Call) -> bool:
-    return [ast.unparse(argument) for argument in call.args] in (["0"], ["POLL_SECONDS"])
+    (argument,) = call.args
+    if isinstance(argument, ast.Constant) and isinstance(argument.value, int | float):
+        return argument.value == 0 or argument.value > TEST_SECONDS_MAX
+    return ast.unparse(argument) == "POLL_SECONDS"
