@@ -96,7 +96,7 @@ def test_another_version_is_turned_away(offers: Offers, version: int) -> None:
         pytest.param(token("ann", "coach"), id="coach"),
         pytest.param(jwt.encode({"sub": "ann", "scope": "device", "exp": FOREVER_S}, b"w" * 32), id="forged"),
         pytest.param(
-            jwt.encode({"sub": "ann", "scope": "device", "exp": FOREVER_S}, None, algorithm="none"), id="none"
+            jwt.encode({"sub": "ann", "scope": "device", "exp": FOREVER_S}, "", algorithm="none"), id="none"
         ),
         pytest.param(jwt.encode({"sub": "../x", "scope": "device", "exp": FOREVER_S}, KEY), id="no-user"),
         pytest.param("W1tb" * 3000 + ".e30.e30", id="deep"),

@@ -40,13 +40,12 @@ EXIT_SECONDS_MAX = 30
 
 
 class FakeShardHost(ActorTypeDispatcher):
-    """Answers each batch at once, or keeps it; `Told` asks how many batches came and from which process."""
+    """Answers each batch at once, or keeps it; any text asks how many came, and `keep` to keep them."""
 
     def __init__(self) -> None:
         super().__init__()
         self._keeps = False
         self._batches: list[int] = []
-        self._gateway_pid: Any = None
 
     def receiveMsg_str(self, message: str, sender: Any) -> None:  # noqa: N802
         if message == "keep":
@@ -98,7 +97,7 @@ def shard_host(system: Any) -> Iterator[Any]:
 
 
 def start_message(directory: Path, **changed: Any) -> StartGateway:
-    fields = {
+    fields: dict[str, Any] = {
         "host": "127.0.0.1",
         "port": 0,
         "limits": Limits(),

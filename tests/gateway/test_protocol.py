@@ -231,7 +231,8 @@ def _same(sent: protocol.ServerMessage) -> None:
 
 
 def test_every_error_code_keeps_its_meaning_on_the_way() -> None:
-    kinds, codes = [MuvrError], {}
+    kinds: list[type[MuvrError]] = [MuvrError]
+    codes: dict[str, type[MuvrError]] = {}
     while kinds:
         kind = kinds.pop()
         kinds += kind.__subclasses__()
