@@ -88,8 +88,8 @@ def test_no_host_that_packages_come_from() -> None:
 
 
 def test_tests_do_not_sleep() -> None:
-    """But a test of other processes may look again after POLL_SECONDS, until a deadline, and what plays a program
-    that hangs sleeps for longer than any test may take.
+    """But a test of other processes may look again after POLL_SECONDS, until a deadline; and what plays a
+    program that hangs sleeps for longer than any test may take.
     """
     sleeps = [
         f"{name}:{node.lineno}"
