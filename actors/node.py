@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import socket
+import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 import psutil
 from thespian.actors import ActorAddress, ActorSystem
+from thespian.system.transport.IPBase import IPActorAddress
 
 from actors.messages import GetDirectory, Started, StartFailed, Supervise
-from actors.supervisor import STOP_SECONDS_MAX, Own, Stop, Supervisor
+from actors.supervisor import STOP_SECONDS_MAX, Own, Stop, Supervisor, is_running
 from domain.errors import ConfigurationError, ProcessFailed
 
 START_SECONDS = 30.0
 ASK_SECONDS = 10.0
 KILL_SECONDS = 0.5  # from the end of the actor system to that of its processes
+POLL_SECONDS = 0.01
 LOOPBACK = "127.0.0.1"
 
 
@@ -24,8 +28,7 @@ class Node:
     """Use as a context manager; leaving it stops every process that it started."""
 
     def __init__(self, log_definitions: dict[str, Any] | None = None) -> None:
-        # Thespian pickles messages: its sockets must never be reached from elsewhere.
-        os.environ["THESPIAN_BASE_IPADDR"] = LOOPBACK
+        _keep_to_loopback()
         capabilities = {"Admin Port": _free_port(), "Convention Address.IPv4": None}
         self._system = ActorSystem(
             "multiprocTCPBase", capabilities, logDefs=log_definitions, transientUnique=True
@@ -68,9 +71,22 @@ class Node:
         processes = _with_descendants(self._admin)
         self._system.ask(self._supervisor, Stop(), STOP_SECONDS_MAX + KILL_SECONDS)
         self._system.shutdown()
-        _, left = psutil.wait_procs(processes, KILL_SECONDS)
-        for process in left:
-            process.kill()
+        deadline_s = time.monotonic() + KILL_SECONDS
+        while any(map(is_running, processes)) and time.monotonic() < deadline_s:
+            time.sleep(POLL_SECONDS)
+        for process in filter(is_running, processes):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def _keep_to_loopback() -> None:
+    """Thespian unpickles what it receives: its sockets must never be reached from elsewhere.
+
+    Its setting only says under which address actors are known; they listen on every interface nevertheless.
+    The processes of the node are forked, so what is changed here holds in all of them.
+    """
+    os.environ["THESPIAN_BASE_IPADDR"] = LOOPBACK
+    IPActorAddress.bindArgs = property(lambda address: ((LOOPBACK, address.bindname[1]),))
 
 
 def _with_descendants(process: psutil.Process) -> list[psutil.Process]:

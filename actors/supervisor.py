@@ -146,7 +146,7 @@ class Supervisor(ActorTypeDispatcher):
     @handled_once
     def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: Any) -> None:  # noqa: N802
         match message.payload:
-            case _Look() if self._owner is not None and not _is_running(self._owner) and not self._stopping:
+            case _Look() if self._owner is not None and not is_running(self._owner) and not self._stopping:
                 log.error("the process that started this node is gone: the node stops")
                 self._stop()
             case _Look():
@@ -252,7 +252,8 @@ def _stage(child: _Child) -> int:
     return stage
 
 
-def _is_running(process: psutil.Process) -> bool:
+def is_running(process: psutil.Process) -> bool:
+    """Whether the process has not ended; one that nobody waited for yet has."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
