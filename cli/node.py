@@ -10,6 +10,7 @@ from typing import cast
 
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import open_tokens, running_node
+from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
 
@@ -66,7 +67,13 @@ class _Token:
 
     @staticmethod
     def run(options: argparse.Namespace) -> int:
-        tokens = open_tokens(NodeSettings(data=options.data.absolute()))
+        settings = NodeSettings(data=options.data.absolute())
+        if not settings.data.is_dir():
+            raise ConfigurationError(
+                f"{settings.data} is no node's data directory",
+                remedy="run `muvr up` first, or correct --data",
+            )
+        tokens = open_tokens(settings)
         print(tokens.issue(UserId(options.user), cast(Scope, options.scope), options.days * DAY_SECONDS))
         return 0
 

@@ -11,6 +11,8 @@ from edge.client import DeviceClient
 from edge.int8 import Int8Network
 from edge.recogniser import Observation, Recogniser, SetEnded
 
+ADVICE_PROBABILITY = 0.5  # suggestions are taken about as often as not
+
 
 class Watch:
     """One exercise session at a time through `client`."""
@@ -44,6 +46,11 @@ class Watch:
             return []
         probabilities = self._network.probabilities(np.stack([window.samples for window in windows]))
         return self._recorded(self._recogniser.classified(windows, probabilities))
+
+    def advised(self, exercise: str) -> None:
+        """The server suggests what to do next; advice helps the watch's recogniser when it is unsure."""
+        if self._recogniser is not None:
+            self._recogniser.expect({exercise: ADVICE_PROBABILITY})
 
     def close_session(self, at_ms: int) -> list[Observation]:
         """End the session; a set that is open ends with it."""

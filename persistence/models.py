@@ -72,16 +72,22 @@ class ModelStore:
     def promote(self, model: ModelRow, f1_macro: float) -> bool:
         """Serve `model` unless the one served now did better; the newer wins a tie. True if it is served.
 
-        A model without a figure (NaN) is never served.
+        One whose file is lost or damaged gives way in any case. A figure of NaN is never served.
         """
         if math.isnan(f1_macro):
             return False
         current = next(self._store.read(CURRENT_MODEL, (model.scope, model.sensor_set)), None)
-        if current is not None and current.f1_macro > f1_macro:
+        if current is not None and current.f1_macro > f1_macro and self._is_whole(current.digest):
             return False
         row = CurrentModelRow(model.scope, model.sensor_set, model.model_id, model.digest, f1_macro)
         self._store.write([Insert(CURRENT_MODEL, row)])
         return True
+
+    def _is_whole(self, digest: str) -> bool:
+        try:
+            return self.artefact(digest) is not None
+        except StoredValueCorrupt:
+            return False
 
 
 def evaluation_row(

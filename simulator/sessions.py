@@ -74,7 +74,7 @@ def record(
             session=str(session_nr),
             label=planned.exercise if planned else REST,
             repetitions=planned.repetitions if planned else 0,
-            weight_kg=planned.weight_kg if planned else None,
+            weight_kg=(planned.weight_kg or None) if planned else None,
             rate_hz=rate_hz,
             location="wrist",
             values={letter: values[letter][cuts[number] : cuts[number + 1]] for letter in letters},

@@ -94,6 +94,7 @@ class _Player:
         self._client = DeviceClient(wearer.token, f"{wearer.user}-watch", verify_key=wearer.verify_key)
         self._connection = DeviceConnection(self._client, url, self._notify, random.Random(wearer.user))
         self._played: list[Played] = []
+        self._watch = Watch(self._client)
         self._refusal: Message | None = None  # the last that asked the watch to try again
         self._running: asyncio.Task[None]
 
@@ -118,27 +119,28 @@ class _Player:
         return self._played
 
     async def _play_one(self, played: Played, at_ms: int) -> None:
-        watch = Watch(self._client)
         location = played.session.recordings[0].location
         streams = [(letter, letter, location) for letter in played.streams]
-        watch.open_session(played.session_id, at_ms, played.site, streams)
+        self._watch.open_session(played.session_id, at_ms, played.site, streams)
         for recording in played.session.recordings:
             start_ms = at_ms
             for frame in _frames(recording, played, start_ms):
-                watch.frame(frame)
+                self._watch.frame(frame)
                 at_ms = max(at_ms, round(frame.end_ms))
                 self._connection.changed()
                 if len(self._client.outbox) >= PENDING_MAX:
                     await self._until(lambda: len(self._client.outbox) < PENDING_MAX, "no acknowledgement")
             if recording.label != REST:
                 _confirm(self._client, played, recording, start_ms, at_ms)
-        watch.close_session(at_ms)
+        self._watch.close_session(at_ms)
         self._connection.changed()
         await self._until(lambda: self._client.is_idle, "frames stay unacknowledged")
 
     def _notify(self, message: Message) -> None:
         if message["type"] == "error":
             self._refusal = message
+        elif message["type"] == "suggestion":
+            self._watch.advised(message["exercise"])
         if self._played:
             _keep(self._played, message)
             self._tell(self._user, self._played[-1].site, message)

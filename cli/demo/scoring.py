@@ -19,7 +19,7 @@ from training.evaluate import UNKNOWN, evaluate
 
 @dataclass(frozen=True)
 class ScoredSet:
-    """A set that was done, and the recognised one that overlaps it most, if any.
+    """A set that was done, and the recognised one that answers for it, if any.
 
     `is_learned` says whether the model knows the exercise at all: it cannot name what nobody did on day one.
     """
@@ -44,7 +44,8 @@ class ScoredSet:
 
 
 def score_sets(played: Sequence[Played]) -> list[ScoredSet]:
-    return [_score(truth, each) for each in played for truth in each.truths]
+    """Each set that was done, in order. A recognised set answers for one of them at most."""
+    return [scored for each in played for scored in _score(each)]
 
 
 def extra_sets(played: Sequence[Played]) -> int:
@@ -86,12 +87,31 @@ def window_figures(store: Store, played: Sequence[Played]) -> dict[str, float]:
     return {"windows": metrics.windows, "accuracy": metrics.accuracy, "f1_macro": metrics.f1_macro}
 
 
-def _score(truth: TrueSet, each: Played) -> ScoredSet:
-    best = max(each.sets, key=lambda found: _overlap_ms(found, truth), default=None)
+def _score(each: Played) -> list[ScoredSet]:
+    """Pairs of done and recognised sets, those that overlap most first."""
+    overlaps = sorted(
+        (
+            (_overlap_ms(found, truth), -index, -number)
+            for index, truth in enumerate(each.truths)
+            for number, found in enumerate(each.sets)
+        ),
+        reverse=True,
+    )
+    pairs: dict[int, int] = {}
+    for overlap_ms, index, number in overlaps:
+        if overlap_ms > 0 and -index not in pairs and -number not in pairs.values():
+            pairs[-index] = -number
+    return [_scored(each, truth, pairs.get(index)) for index, truth in enumerate(each.truths)]
+
+
+def _scored(each: Played, truth: TrueSet, number: int | None) -> ScoredSet:
     is_learned = each.model is not None and truth.exercise in each.model.classes
-    if best is None or _overlap_ms(best, truth) <= 0:
+    if number is None:
         return ScoredSet(truth, each.site, is_learned, None, 0.0, 0)
-    return ScoredSet(truth, each.site, is_learned, best["exercise"], best["confidence"], best["repetitions"])
+    found = each.sets[number]
+    return ScoredSet(
+        truth, each.site, is_learned, found["exercise"], found["confidence"], found["repetitions"]
+    )
 
 
 def _overlap_ms(found: Message, truth: TrueSet) -> int:

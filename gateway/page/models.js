@@ -67,7 +67,7 @@ function figure(name, share) {
 
 function facts(model) {
   return [
-    counted(model.classes.length, "exercise", "exercises"),
+    counted(model.classes.filter((name) => name !== "rest").length, "exercise", "exercises"),
     `${(model.byte_count / 1024).toFixed(1)}\u00a0KiB`,
     counted(model.parameter_count, "parameter", "parameters"),
     `trained ${day(model.created_ms)}, ${time(model.created_ms)}, in ${duration(model.train_seconds * 1000)}`,

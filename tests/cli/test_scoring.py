@@ -43,6 +43,12 @@ def test_a_missed_set_is_wrong_and_counts_no_repetitions() -> None:
     assert extra_sets([each]) == 1
 
 
+def test_one_found_set_answers_for_one_of_two_that_were_done() -> None:
+    each = played(found(0, 30_000, "row", 20), truths=[(0, 14_000, "row", 10), (15_000, 30_000, "row", 10)])
+    first, second = score_sets([each])
+    assert (first.recognised, second.recognised) == (None, "row")
+
+
 @pytest.mark.parametrize("unknown", [None, 0])
 def test_unknown_repetitions_are_not_scored(unknown: int | None) -> None:
     (scored,) = score_sets([played(found(0, 9000, "row", 8), truths=[(0, 9000, "row", unknown)])])

@@ -84,12 +84,20 @@ def test_evaluations_are_listed_newest_first(models: ModelStore) -> None:
 def test_the_best_is_served_and_the_newest_on_a_tie(
     models: ModelStore, now: float, candidate: float, served: bool
 ) -> None:
+    models.save(model("old", 1), b"weights", evaluation("old"))
     assert models.promote(model("old", 1), now)
     assert models.promote(model("new", 2), candidate) == served
     current = models.current(EVERYONE, SET)
     assert current is not None
     assert current.model_id == ("new" if served else "old")
     assert current.f1_macro == (candidate if served else now)
+
+
+def test_a_better_model_whose_file_is_lost_or_damaged_gives_way(models: ModelStore, store: Store) -> None:
+    assert models.promote(model("lost", 1), 0.9)
+    assert models.promote(model("damaged", 2), 0.8)
+    store.write([Insert(ARTEFACT, ArtefactRow(model("damaged", 2).digest, 0, b"other"))])
+    assert models.promote(model("sound", 3), 0.7)
 
 
 def test_a_model_without_a_figure_is_never_served(models: ModelStore) -> None:
