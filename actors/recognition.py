@@ -41,11 +41,11 @@ class ModelShelf:
     def refresh(self) -> None:
         """Load what is served now. A model that cannot be read is logged and the one before it kept."""
         for row in self._models.current_models():
-            sensor_set = SensorSet.parse(row.sensor_set)
-            known = self._by_sensor_set.get(sensor_set)
-            if row.scope != EVERYONE or (known is not None and known.model_id == row.model_id):
-                continue
             try:
+                sensor_set = SensorSet.parse(row.sensor_set)
+                known = self._by_sensor_set.get(sensor_set)
+                if row.scope != EVERYONE or (known is not None and known.model_id == row.model_id):
+                    continue
                 artefact = decode(self._models.artefact(row.digest) or b"")
             except MuvrError as error:
                 log.error("model %s is not served: %s", row.model_id, error)
