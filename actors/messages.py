@@ -5,8 +5,9 @@ Batches travel as MessagePack bytes: Thespian pickles messages, which costs more
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -45,9 +46,10 @@ class StartShardHost:
 
 @dataclass(frozen=True)
 class Started:
-    """Any process to its supervisor: ready. `port` is what it listens on, if it does."""
+    """Any process to its supervisor: ready. `port` is what it listens on, if it does; `pid` is its own."""
 
     port: int | None = None
+    pid: int = field(default_factory=os.getpid)
 
 
 @dataclass(frozen=True)

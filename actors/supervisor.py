@@ -78,6 +78,7 @@ class _Child:
     request: Supervise
     address: ActorAddress | None
     asker: ActorAddress | None
+    process: psutil.Process | None = None
     is_ready: bool = False
     is_told: bool = False  # to exit
     restarts: deque[float] = field(default_factory=lambda: deque(maxlen=len(RESTART_DELAYS_SECONDS)))
@@ -109,7 +110,7 @@ class Supervisor(ActorTypeDispatcher):
         child = self._child_at(sender)
         if child is None:
             return
-        child.is_ready = True
+        child.is_ready, child.process = True, _process(message.pid)
         child.request = _keeping_port(child.request, message.port)
         self._publish()
         self._answer(child, message)
@@ -129,22 +130,14 @@ class Supervisor(ActorTypeDispatcher):
     @handled_once
     def receiveMsg_ChildActorExited(self, message: ChildActorExited, sender: Any) -> None:  # noqa: N802
         child = self._child_at(message.childAddress)
-        if child is None:
-            return
-        child.address, child.is_ready = None, False
-        if self._stopping:
-            self._stop_stage()
-            return
-        self._publish()
-        if child.asker is not None:
-            name = child.request.name
-            self._answer(child, StartFailed(f"{name} died while it started; see the node's log"))
-            del self._children[name]
-            return
-        self._plan_restart(child)
+        if child is not None:
+            self._exited(child)
+        self._look_for_dead()
 
     @handled_once
     def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: Any) -> None:  # noqa: N802
+        if isinstance(message.payload, _Look):
+            self._look_for_dead()
         match message.payload:
             case _Look() if self._owner is not None and not is_running(self._owner) and not self._stopping:
                 log.error("the process that started this node is gone: the node stops")
@@ -172,6 +165,25 @@ class Supervisor(ActorTypeDispatcher):
     def _create(self, child: _Child) -> None:
         child.address = self.createActor(child.request.actor_class)
         self.send(child.address, child.request.start)
+
+    def _look_for_dead(self) -> None:
+        """Of children that die at the same time Thespian tells of one."""
+        for child in list(self._children.values()):
+            if child.is_ready and (child.process is None or not is_running(child.process)):
+                self._exited(child)
+
+    def _exited(self, child: _Child) -> None:
+        child.address, child.is_ready = None, False
+        if self._stopping:
+            self._stop_stage()
+            return
+        self._publish()
+        if child.asker is not None:
+            name = child.request.name
+            self._answer(child, StartFailed(f"{name} died while it started; see the node's log"))
+            del self._children[name]
+            return
+        self._plan_restart(child)
 
     def _not_started(self, address: ActorAddress, message: StartFailed) -> None:
         """A part that was never ready is given up; one that was before is tried again when it has ended."""
@@ -245,6 +257,13 @@ def _keeping_port(request: Supervise, port: int | None) -> Supervise:
     if port is None or not is_dataclass(start) or "port" not in {each.name for each in fields(start)}:
         return request
     return replace(request, start=replace(start, port=port))  # type: ignore[type-var]
+
+
+def _process(pid: int) -> psutil.Process | None:
+    try:
+        return psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _stage(child: _Child) -> int:
