@@ -127,23 +127,22 @@ def _plain(options: argparse.Namespace) -> Iterator[tuple[int, Callable[[], int]
 
 
 def _cpu_seconds() -> dict[str, float]:
-    """CPU seconds so far of this process's descendants, by what they are."""
+    """CPU seconds so far of the server's processes, by what they are."""
     spent: dict[str, float] = {}
-    for process in psutil.Process().children(recursive=True):
+    for process in psutil.process_iter():
         try:
-            times, name = process.cpu_times(), _role(process)
+            role = _role(" ".join(process.cmdline()))
+            times = process.cpu_times()
         except psutil.Error:
             continue  # it has just ended
-        spent[name] = spent.get(name, 0.0) + times.user + times.system
+        if role is not None:
+            spent[role] = spent.get(role, 0.0) + times.user + times.system
     return spent
 
 
-def _role(process: psutil.Process) -> str:
-    line = " ".join(process.cmdline())
-    for part, role in (("Gateway", "gateway"), ("ShardHost", "shard host"), ("plain_server", "plain server")):
-        if part in line or part in process.name():
-            return role
-    return "other"
+def _role(command: str) -> str | None:
+    roles = {"DeviceGatewayActor": "gateway", "ShardHostActor": "shard host", "plain_server": "plain server"}
+    return next((role for name, role in roles.items() if name in command), None)
 
 
 def _summary(runs: list[Figures]) -> Figures:
