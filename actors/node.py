@@ -38,7 +38,8 @@ class Node:
         if owned is None:
             self._system.shutdown()
             raise ProcessFailed("the node's supervisor did not start", remedy="see the node's log")
-        self._admin: psutil.Process = psutil.Process(owned.pid).parent()
+        self._supervisor_process = psutil.Process(owned.pid)
+        self._admin: psutil.Process = self._supervisor_process.parent()
 
     def __enter__(self) -> Node:
         return self
@@ -69,7 +70,8 @@ class Node:
     def stop(self) -> None:
         """Stop every process of the node, part by part; what does not end in time is killed."""
         processes = _with_descendants(self._admin)
-        self._system.ask(self._supervisor, Stop(), STOP_SECONDS_MAX + KILL_SECONDS)
+        if is_running(self._supervisor_process):
+            self._system.ask(self._supervisor, Stop(), STOP_SECONDS_MAX + KILL_SECONDS)
         self._system.shutdown()
         deadline_s = time.monotonic() + KILL_SECONDS
         while any(map(is_running, processes)) and time.monotonic() < deadline_s:
