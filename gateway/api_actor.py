@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import msgspec
 from thespian.actors import ActorAddress, ActorExitRequest, ActorTypeDispatcher
@@ -51,9 +50,6 @@ class ApiActor(ActorTypeDispatcher):
     @handled_once
     def receiveMsg_ActorExitRequest(self, _: ActorExitRequest, __: ActorAddress) -> None:  # noqa: N802
         self._stop()
-
-    def receiveUnrecognizedMessage(self, message: Any, _: ActorAddress) -> None:  # noqa: N802
-        _log.warning("the API's actor knows no %s", type(message).__name__)
 
     def _start(self, message: StartApi) -> int:
         """The port that is served, also if it was served before."""

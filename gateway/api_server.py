@@ -35,6 +35,7 @@ class ApiServer:
             app,
             lifespan="on",
             log_config=None,
+            log_level="warning",
             access_log=False,
             server_header=False,
             limit_concurrency=CONNECTIONS_MAX,

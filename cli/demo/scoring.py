@@ -12,6 +12,7 @@ from cli.demo.player import Played, TrueSet
 from domain.identifiers import StreamId
 from edge.int8 import Int8Network
 from edge.protocol import Message
+from edge.recogniser import UNKNOWN as UNKNOWN_EXERCISE
 from persistence.ports import Store
 from persistence.sensors import SensorStore
 from training.evaluate import UNKNOWN, evaluate
@@ -21,7 +22,8 @@ from training.evaluate import UNKNOWN, evaluate
 class ScoredSet:
     """A set that was done, and the recognised one that answers for it, if any.
 
-    `is_learned` says whether the model knows the exercise at all: it cannot name what nobody did on day one.
+    `is_learned` says whether the model knows the exercise at all. What nobody did on day one cannot be named,
+    and is right if it is called unknown.
     """
 
     truth: TrueSet
@@ -33,7 +35,7 @@ class ScoredSet:
 
     @property
     def is_right(self) -> bool:
-        return self.recognised == self.truth.exercise
+        return self.recognised == (self.truth.exercise if self.is_learned else UNKNOWN_EXERCISE)
 
     @property
     def repetitions_off(self) -> int | None:

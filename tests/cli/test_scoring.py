@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from cli.demo.player import Played, TrueSet
@@ -9,6 +12,7 @@ from cli.demo.programme import PlayedSession
 from cli.demo.report import is_whole, table
 from cli.demo.scoring import extra_sets, score_sets
 from domain.identifiers import SessionId, UserId
+from edge.artefact import Artefact
 from edge.protocol import Message
 
 
@@ -17,6 +21,7 @@ def played(*found: Message, truths: list[tuple[int, int, str, int | None]]) -> P
     each = Played(PlayedSession(user, "day", ()), session, "server", ("a",))
     each.truths = [TrueSet(user, session, *truth) for truth in truths]
     each.sets = list(found)
+    each.model = cast(Artefact, SimpleNamespace(classes=("curl", "row", "rest")))
     return each
 
 
@@ -41,6 +46,13 @@ def test_a_missed_set_is_wrong_and_counts_no_repetitions() -> None:
     (scored,) = score_sets([each])
     assert (scored.recognised, scored.is_right, scored.repetitions_off) == (None, False, 8)
     assert extra_sets([each]) == 1
+
+
+def test_an_exercise_that_was_never_learned_is_right_when_called_unknown() -> None:
+    truths = [(0, 9000, "swing", 8), (10_000, 19_000, "swing", 8)]
+    each = played(found(0, 9000, "unknown", 8), found(10_000, 19_000, "row", 8), truths=truths)
+    assert [scored.is_right for scored in score_sets([each])] == [True, False]
+    assert not any(scored.is_learned for scored in score_sets([each]))
 
 
 def test_one_found_set_answers_for_one_of_two_that_were_done() -> None:
