@@ -80,9 +80,13 @@ class GetDirectory:
 
 @dataclass(frozen=True)
 class Directory:
-    """Supervisor to every child, whenever it changes: the address of each that is ready, by name."""
+    """Supervisor to every child, whenever it changes: the address of each that is ready, by name.
+
+    `given_up` names those that died so often that they are not started again.
+    """
 
     addresses: Mapping[str, Any]
+    given_up: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import psutil
 from thespian.actors import ActorAddress, ActorSystem
 from thespian.system.transport.IPBase import IPActorAddress
 
-from actors.messages import GetDirectory, Started, StartFailed, Supervise
+from actors.messages import Directory, GetDirectory, Started, StartFailed, Supervise
 from actors.supervisor import STOP_SECONDS_MAX, Own, Stop, Supervisor, is_running
 from domain.errors import ConfigurationError, ProcessFailed
 
@@ -58,14 +58,26 @@ class Node:
             raise ConfigurationError(answer.message)
         raise ProcessFailed(f"{name} did not start within {START_SECONDS:g} s", remedy="see the node's log")
 
+    def check(self) -> None:
+        """Raise ProcessFailed if the node can serve no more: a part was given up, or nothing supervises."""
+        if given_up := self._directory().given_up:
+            names = ", ".join(given_up)
+            raise ProcessFailed(f"{names} died again and again", remedy="see the node's log; start it again")
+
     def ask(self, name: str, message: object) -> Any:
         """The answer of a running part; raises ProcessFailed if there is none."""
-        directory = self._system.ask(self._supervisor, GetDirectory(), ASK_SECONDS)
-        address: ActorAddress | None = directory.addresses.get(name) if directory else None
+        address: ActorAddress | None = self._directory().addresses.get(name)
         answer = self._system.ask(address, message, ASK_SECONDS) if address is not None else None
         if answer is None:
             raise ProcessFailed(f"{name} does not answer", remedy="see the node's log; restart the node")
         return answer
+
+    def _directory(self) -> Directory:
+        is_there = is_running(self._supervisor_process)
+        directory = self._system.ask(self._supervisor, GetDirectory(), ASK_SECONDS) if is_there else None
+        if not isinstance(directory, Directory):
+            raise ProcessFailed("the node's supervisor is gone", remedy="start the node again")
+        return directory
 
     def stop(self) -> None:
         """Stop every process of the node, part by part; what does not end in time is killed."""

@@ -22,9 +22,10 @@ from actors.messages import Directory, ModelsChanged, Started, StartFailed
 from actors.planning import next_night
 from domain.errors import MuvrError, ProcessFailed
 from persistence.jobs import FAILED, RUNNING, SUCCEEDED, JobStore
+from persistence.models import ModelStore
 from persistence.ports import Store
 from persistence.schema import Timestamp
-from persistence.tables import JobRunRow
+from persistence.tables import CurrentModelRow, JobRunRow
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ LOG_CHARACTERS_MAX = 4000
 MESSAGE_CHARACTERS_MAX = 400
 RECORD_EVERY_SECONDS = 0.5
 NIGHT = "night"  # payload of the wakeup that begins one
+MODELS = "models"  # payload of the wakeup that looks for models trained by hand
+MODELS_EVERY_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ class SchedulerActor(ActorTypeDispatcher):
 
     _config: StartScheduler
     _jobs: JobStore
+    _models: ModelStore
+    _announced: list[CurrentModelRow]
     _statuses: list[StepStatus]
     _run: _Run | None = None
     _planned: datetime
@@ -144,7 +149,10 @@ class SchedulerActor(ActorTypeDispatcher):
 
     def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: Any) -> None:  # noqa: N802
         run = self._run
-        if message.payload == NIGHT:
+        if message.payload == MODELS:
+            self.wakeupAfter(timedelta(seconds=MODELS_EVERY_SECONDS), payload=MODELS)
+            self._announce_models()
+        elif message.payload == NIGHT:
             self._plan()
             self._begin()
         elif run is not None and run.process is not None and message.payload == run.run_id:
@@ -168,7 +176,10 @@ class SchedulerActor(ActorTypeDispatcher):
 
     def _open(self, message: StartScheduler) -> None:
         message.log_directory.mkdir(parents=True, exist_ok=True)
-        self._config, self._jobs = message, JobStore(message.open_store())
+        store = message.open_store()
+        self._config, self._jobs, self._models = message, JobStore(store), ModelStore(store)
+        self._announced = self._models.current_models()
+        self.wakeupAfter(timedelta(seconds=MODELS_EVERY_SECONDS), payload=MODELS)
         self._statuses = [StepStatus(name=step.name) for step in message.steps]
         self._planned = datetime.now(UTC)
         self._plan()
@@ -259,8 +270,15 @@ class SchedulerActor(ActorTypeDispatcher):
         if run.index + 1 < len(self._config.steps):
             self._launch(run.index + 1)
             return
-        for address in self._addresses.values():
-            self.send(address, ModelsChanged())
+        self._announce_models()
+
+    def _announce_models(self) -> None:
+        """Tell of the served models if they are others than those told of, whoever trained them."""
+        served = self._models.current_models()
+        if served != self._announced:
+            self._announced = served
+            for address in self._addresses.values():
+                self.send(address, ModelsChanged())
 
     def _status(self) -> NightStatus:
         return NightStatus(self._run is not None, tuple(self._statuses))
@@ -277,10 +295,11 @@ def _share(done: object, total: object) -> float | None:
 
 
 def _failure(path: Path, status: int) -> str:
+    if status < 0:
+        return f"it was ended by {signal.Signals(-status).name}; run the night again (log {path})"
     lines = _tail(path).strip().splitlines()
     reason = lines[-1] if lines else "it printed no reason"
-    ended = f"exit status {status}" if status > 0 else f"ended by {signal.Signals(-status).name}"
-    return f"{reason} ({ended}, log {path})"
+    return f"{reason} (exit status {status}, log {path})"
 
 
 def _tail(path: Path) -> str:

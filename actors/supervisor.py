@@ -81,6 +81,7 @@ class _Child:
     process: psutil.Process | None = None
     is_ready: bool = False
     is_told: bool = False  # to exit
+    is_given_up: bool = False
     restarts: deque[float] = field(default_factory=lambda: deque(maxlen=len(RESTART_DELAYS_SECONDS)))
 
 
@@ -201,6 +202,7 @@ class Supervisor(ActorTypeDispatcher):
         recent = [at_s for at_s in child.restarts if now_s - at_s < RESTARTS_WITHIN_SECONDS]
         if len(recent) == len(RESTART_DELAYS_SECONDS):
             log.error("%s died %d times in a minute and stays down", name, len(recent) + 1)
+            child.is_given_up = True
             return
         log.error("%s died and is started again", name)
         child.restarts.append(now_s)
@@ -238,7 +240,11 @@ class Supervisor(ActorTypeDispatcher):
         return next((child for child in self._children.values() if child.address == address), None)
 
     def _directory(self) -> Directory:
-        return Directory({name: child.address for name, child in self._children.items() if child.is_ready})
+        children = self._children.items()
+        return Directory(
+            {name: child.address for name, child in children if child.is_ready},
+            tuple(name for name, child in children if child.is_given_up),
+        )
 
     def _publish(self) -> None:
         directory = self._directory()

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import cast
 
+from actors.node import Node
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
@@ -15,6 +16,7 @@ from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
 
 DAY_SECONDS = 86_400
+CHECK_SECONDS = 5.0  # between looks at the node's health
 
 
 class _Up:
@@ -49,7 +51,7 @@ class _Up:
             print(f"devices: ws://{settings.host}:{running.gateway_port}")
             print(f"page:    http://{settings.host}:{running.api_port}/#token={operator}")
             print("Ctrl-C stops the node", flush=True)
-            wait_for_signal()
+            serve_until_signal(running.node)
         return 0
 
 
@@ -81,9 +83,10 @@ class _Token:
 up, token = _Up, _Token
 
 
-def wait_for_signal() -> None:
-    """Wait for Ctrl-C or SIGTERM."""
+def serve_until_signal(node: Node) -> None:
+    """Wait for Ctrl-C or SIGTERM; raises ProcessFailed when the node can serve no more."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    ended.wait()
+    while not ended.wait(CHECK_SECONDS):
+        node.check()

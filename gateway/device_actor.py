@@ -21,6 +21,7 @@ from typing import Any
 import uvloop
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch
 
+from actors.handlers import handled_once
 from actors.messages import (
     Directory,
     Envelope,
@@ -79,25 +80,32 @@ class DeviceGatewayActor(ActorTypeDispatcher):
     _batch_nr = 0
     _started = False
 
-    def receiveMsg_StartGateway(self, message: StartGateway, sender: Any) -> Any:  # noqa: N802
+    def receiveMessage(self, message: object, sender: Any) -> Any:  # noqa: N802
+        """Every message is answered with the watch over the pipe, or Thespian would drop it."""
+        self._handle(message, sender)
+        return ThespianWatch([self._wake_read]) if self._started else None
+
+    @handled_once
+    def _handle(self, message: object, sender: Any) -> None:
+        super().receiveMessage(message, sender)
+
+    def receiveMsg_StartGateway(self, message: StartGateway, sender: Any) -> None:  # noqa: N802
         try:
             port = self._start(message)
         except Exception as error:  # raised once more by Thespian otherwise, and nobody would be answered
             if not isinstance(error, MuvrError):
                 log.exception("the device gateway did not start")
             self.send(sender, StartFailed(str(error) or type(error).__name__))
-            return None
+            return
         self._started = True
         self.send(sender, Started(port))
-        return self._watch()
 
-    def receiveMsg_WatchMessage(self, message: Any, sender: Any) -> Any:  # noqa: N802
+    def receiveMsg_WatchMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
         with suppress(BlockingIOError):
             os.read(self._wake_read, 65536)
         self._pump()
-        return self._watch()
 
-    def receiveMsg_ShardAnswer(self, message: ShardAnswer, sender: Any) -> Any:  # noqa: N802
+    def receiveMsg_ShardAnswer(self, message: ShardAnswer, sender: Any) -> None:  # noqa: N802
         for lane in self._lanes:
             if lane.in_flight and lane.batch_nr == message.number:
                 answered = [envelope.connection for envelope in lane.in_flight]
@@ -105,9 +113,8 @@ class DeviceGatewayActor(ActorTypeDispatcher):
                 self._pump()
                 replies = decode_addressed(message.replies)
                 self._loop.call_soon_threadsafe(self._server.deliver, replies, answered)
-        return self._watch()
 
-    def receiveMsg_Directory(self, message: Directory, sender: Any) -> Any:  # noqa: N802
+    def receiveMsg_Directory(self, message: Directory, sender: Any) -> None:  # noqa: N802
         """A shard host that was made again is given its batch again, which stores nothing twice."""
         for lane in self._lanes:
             address = message.addresses.get(lane.name)
@@ -116,15 +123,13 @@ class DeviceGatewayActor(ActorTypeDispatcher):
                 if lane.in_flight and address is not None:
                     self._send(lane)
         self._pump()
-        return self._watch()
 
-    def receiveMsg_ModelsChanged(self, message: ModelsChanged, sender: Any) -> Any:  # noqa: N802
+    def receiveMsg_ModelsChanged(self, message: ModelsChanged, sender: Any) -> None:  # noqa: N802
         try:
             news = self._offers.refresh()
             self._loop.call_soon_threadsafe(self._server.offer, news)
         except MuvrError as error:
             log.error("the served models were not read: %s", error)
-        return self._watch()
 
     def receiveMsg_ActorExitRequest(self, message: ActorExitRequest, sender: Any) -> None:  # noqa: N802
         if self._started:
@@ -180,6 +185,3 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         self._batch_nr += 1
         lane.batch_nr = self._batch_nr
         self.send(lane.address, ShardBatch(lane.batch_nr, encode_envelopes(lane.in_flight)))
-
-    def _watch(self) -> Any:
-        return ThespianWatch([self._wake_read]) if self._started else None

@@ -20,7 +20,7 @@ from cli.demo.programme import PlayedSession, Programme, of_directory, simulated
 from cli.demo.report import is_whole, report, table, totals
 from cli.demo.scoring import score_sets
 from cli.demo.words import Words
-from cli.node import wait_for_signal
+from cli.node import serve_until_signal
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import RunningNode, open_store, open_tokens, running_node, store_location, verify_key
 from domain.commands import RecogniserSite
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
         _finish(options, figures, day_two, words)
         if not options.exit:
             words.say(f"The page is at http://{LOOPBACK}:{running.api_port} - Ctrl-C stops everything.")
-            wait_for_signal()
+            serve_until_signal(running.node)
             words.say("Stopping.")
     return 0 if is_whole(figures) else 1
 

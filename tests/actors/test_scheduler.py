@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -10,14 +11,17 @@ from typing import Any
 
 import psutil
 import pytest
-from thespian.actors import ActorExitRequest, ActorSystem
+from thespian.actors import Actor, ActorExitRequest, ActorSystem, WakeupMessage
 
 from actors.messages import Directory, ModelsChanged, Started, StartFailed
-from actors.scheduler import GetNight, NightStatus, RunNight, SchedulerActor, StartScheduler, Step
+from actors.scheduler import MODELS, GetNight, NightStatus, RunNight, SchedulerActor, StartScheduler, Step
 from domain.errors import StoreUnavailable
 from persistence.jobs import FAILED, RUNNING, SUCCEEDED, JobStore
+from persistence.models import EVERYONE, ModelStore
 from persistence.ports import Store
+from persistence.schema import Timestamp
 from persistence.sqlite import SqliteStore
+from persistence.tables import ModelRow
 from tests.actors.helpers import DEADLINE_SECONDS, are_gone, eventually, is_alive
 
 FINE = 'import json; print(json.dumps({"done": 1, "total": 4, "message": "half way"}))'
@@ -150,7 +154,7 @@ def test_a_killed_program_is_a_failure(nights: Callable[..., Night], tmp_path: P
         )
     )
     night.begin()
-    assert "it printed no reason (ended by SIGKILL" in night.ended().steps[0].message
+    assert "it was ended by SIGKILL; run the night again" in night.ended().steps[0].message
 
 
 def test_a_program_that_hangs_is_ended_with_its_children(
@@ -255,3 +259,33 @@ def test_what_cannot_be_used_is_answered(
     answer = night.ask(StartScheduler(**(fields | changed)))
     assert isinstance(answer, StartFailed)
     assert wrong in answer.message
+
+
+class ListenerActor(Actor):
+    """Counts the news of models; answers any other message with the count."""
+
+    news = 0
+
+    def receiveMessage(self, message: object, sender: Any) -> None:  # noqa: N802
+        if isinstance(message, ModelsChanged):
+            self.news += 1
+        else:
+            self.send(sender, self.news)
+
+
+def test_a_model_that_was_trained_by_hand_is_told_of_once(
+    system: Any, nights: Callable[..., Night], tmp_path: Path
+) -> None:
+    night = nights()
+    listener = system.createActor(ListenerActor)
+    assert isinstance(night.ask(night.start), Started)
+    system.tell(night.actor, Directory({"listener": listener}))
+    digest = hashlib.sha256(b"weights").hexdigest()
+    row = ModelRow(EVERYONE, "a@50", Timestamp(1), "by-hand", digest, "[]", 1, 7, 1.0, "{}")
+    store = SqliteStore(tmp_path / "store")
+    ModelStore(store).promote(row, 0.9)
+    store.close()
+    for _ in range(2):
+        system.tell(night.actor, WakeupMessage(None, payload=MODELS))
+    assert night.ask(GetNight()).steps == ()  # the scheduler has taken everything before this
+    eventually(lambda: system.ask(listener, "how many?", DEADLINE_SECONDS) == 1, "it is told of")

@@ -106,6 +106,34 @@ def test_a_part_that_dies_again_and_again_stays_down(node: Node, tmp_path: Path)
         node.ask("part", GetPart())
 
 
+def test_a_node_whose_part_is_given_up_can_serve_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "RESTART_DELAYS_SECONDS", ())
+    with Node() as node:
+        node.start("part", PartActor, StartPart(tmp_path / "part"))
+        node.check()
+        first = part(node, "part")
+        assert first is not None
+        os.kill(first.pid, signal.SIGKILL)
+        eventually(lambda: complaint(node) == "part died again and again", "the node says so")
+
+
+def test_a_node_without_a_supervisor_can_serve_no_more() -> None:
+    with Node() as node:
+        node._supervisor_process.kill()
+        eventually(lambda: complaint(node) == "the node's supervisor is gone", "the node says so")
+
+
+def complaint(node: Node) -> str:
+    """What the node says is wrong with it."""
+    try:
+        node.check()
+    except ProcessFailed as error:
+        return error.wrong
+    return ""
+
+
 def part_processes(node: Node) -> list[psutil.Process]:
     """The children of the supervisor."""
     (owned,) = [p for p in node._admin.children() if p.children()]
