@@ -25,6 +25,7 @@ from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import RunningNode, open_store, open_tokens, running_node, store_location, verify_key
 from domain.commands import RecogniserSite
 from domain.errors import ConfigurationError, ProcessFailed
+from domain.sensors import SensorSet
 from persistence.jobs import FAILED
 
 TOKEN_SECONDS = 86_400
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     words.say(f"Playing {programme.description}.")
     if programme.is_simulated:
         words.say("They are simulated; --recordings DIR plays real people.")
-    settings = _settings(options)
+    settings = _settings(options, programme.sensor_set)
     with clock.starting("start") as started, running_node(settings) as running:
         started()
         words.say(f"A node runs: devices at ws://{LOOPBACK}:{running.gateway_port}, data in {settings.data}")
@@ -202,7 +203,7 @@ def _programme(options: argparse.Namespace) -> Programme:
     return of_directory(options.recordings, options.sessions_max)
 
 
-def _settings(options: argparse.Namespace) -> NodeSettings:
+def _settings(options: argparse.Namespace, sensor_set: SensorSet) -> NodeSettings:
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     data = (options.data or Path("muvr-data") / f"demo-{stamp}").absolute()
     if data.exists() and any(data.iterdir()):
@@ -214,6 +215,7 @@ def _settings(options: argparse.Namespace) -> NodeSettings:
         gateway_port=options.gateway_port,
         api_port=options.api_port,
         open_page=True,
+        sensor_sets=(sensor_set,),
         train_minutes=options.train_minutes,
         night_cron=None,
         debug=options.debug,

@@ -25,6 +25,7 @@ from edge.watch import Watch
 FRAME_SECONDS = 1.0
 PENDING_MAX = 64  # messages recorded ahead of the server's acknowledgements
 ACK_SECONDS_MAX = 30.0
+PAUSE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,11 @@ class _Player:
         location = played.session.recordings[0].location
         streams = [(letter, letter, location) for letter in played.streams]
         self._watch.open_session(played.session_id, at_ms, played.site, streams)
+        before = REST
         for recording in played.session.recordings:
-            start_ms = at_ms
+            if REST not in (before, recording.label):
+                at_ms += PAUSE_MS  # nobody recorded the rest between these sets, so nothing is sent
+            start_ms, before = at_ms, recording.label
             for frame in _frames(recording, played, start_ms):
                 self._watch.frame(frame)
                 at_ms = max(at_ms, round(frame.end_ms))

@@ -11,6 +11,7 @@ from pathlib import Path
 from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from domain.recording import REST, Recording
+from domain.sensors import SensorSet
 from edge.recordings import load_directory
 from simulator.people import people
 from simulator.sessions import record
@@ -19,6 +20,10 @@ DAY_ONE_SHARE = 0.6
 SIMULATED_PEOPLE = 4
 SIMULATED_SESSIONS = 4  # per person; the last is day two's
 WATCHES_MAX = 4
+MOTION_SENSORS = ("a", "g")
+RATE_HZ = 50
+
+Key = tuple[str, str]  # subject and session
 _DATE_FORMATS = ("%Y-%m-%d", "%d%m%y", "%d-%m-%y", "%Y-%m-%d %H-%M-%S")
 
 
@@ -38,14 +43,28 @@ class Programme:
     day_one: tuple[PlayedSession, ...]
     day_two: tuple[PlayedSession, ...]
 
+    @property
+    def sensor_set(self) -> SensorSet:
+        """What a model can learn from: the motion sensors that every recording has, at the usual rate.
+
+        Raises ConfigurationError if there are none.
+        """
+        recordings = [r for session in (*self.day_one, *self.day_two) for r in session.recordings]
+        letters = tuple(letter for letter in MOTION_SENSORS if all(letter in r.values for r in recordings))
+        if not letters:
+            raise ConfigurationError(
+                "no motion sensor is in every recording", expected="an accelerometer", remedy="choose others"
+            )
+        return SensorSet(letters, RATE_HZ)
+
 
 def of_directory(directory: Path, sessions_max: int) -> Programme:
-    """Sessions of a data set, earlier ones for day one, later ones for day two.
+    """Sessions of a data set: earlier ones for day one, later ones for day two.
 
     Of sensors worn at several places at once, the place with most recordings is played.
     """
     recordings, place = _of_one_place(load_directory(directory))
-    by_session: dict[tuple[str, str], list[Recording]] = defaultdict(list)
+    by_session: dict[Key, list[Recording]] = defaultdict(list)
     for recording in recordings:
         by_session[recording.subject, recording.session].append(recording)
     keys = [key for key in by_session if any(r.label != REST for r in by_session[key])]
@@ -83,7 +102,7 @@ def _of_one_place(recordings: Sequence[Recording]) -> tuple[list[Recording], str
     return [recording for recording in recordings if recording.location == place], place
 
 
-def _in_time(keys: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _in_time(keys: list[Key]) -> list[Key]:
     """In the order of their dates if every session's name is one, else as the data set lists them."""
     dates = [_date(session) for _, session in keys]
     if any(date is None for date in dates):
@@ -100,7 +119,7 @@ def _date(name: str) -> datetime | None:
     return None
 
 
-def _users(keys: Sequence[tuple[str, str]], subjects: Sequence[str]) -> dict[tuple[str, str], UserId]:
+def _users(keys: Sequence[Key], subjects: Sequence[str]) -> dict[Key, UserId]:
     """One user per subject; a single subject's sessions are dealt to several watches, a user each."""
     if len(subjects) > 1:
         return {key: UserId(f"person-{key[0]}") for key in keys}

@@ -33,17 +33,26 @@ def of(
     return programme.of_directory(Path("recordings"), sessions_max)
 
 
+def names(sessions: tuple[programme.PlayedSession, ...]) -> list[str]:
+    return [session.name for session in sessions]
+
+
 def test_days_never_share_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
     made = of([recording("S", str(number)) for number in range(10)], monkeypatch)
-    names = [session.name for session in (*made.day_one, *made.day_two)]
-    assert len(names) == len(set(names)) == 10
-    assert len(made.day_one) == 6
+    every = names((*made.day_one, *made.day_two))
+    assert len(every) == len(set(every)) == 10
+    assert len(made.day_two) == 4
 
 
 def test_dated_sessions_are_played_in_the_order_of_their_dates(monkeypatch: pytest.MonkeyPatch) -> None:
     made = of([recording("S", date) for date in ("040125", "231124", "100125", "011224")], monkeypatch)
-    assert [session.name for session in made.day_one] == ["S/231124", "S/011224"]
-    assert [session.name for session in made.day_two] == ["S/040125", "S/100125"]
+    assert names(made.day_one) == ["S/231124", "S/011224"]
+    assert names(made.day_two) == ["S/040125", "S/100125"]
+
+
+def test_a_model_is_made_for_the_sensors_that_all_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert str(of([recording("S", "1"), recording("S", "2")], monkeypatch).sensor_set) == "a@50"
+    assert str(programme.simulated(1).sensor_set) == "a,g@50"
 
 
 def test_one_lifter_is_dealt_to_several_watches_and_several_people_are_one_each(
