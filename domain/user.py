@@ -260,12 +260,18 @@ def _opened(user: User, event: SessionOpened) -> User:
         next_nrs={COMMANDS: event.command_nr + 1},
     )
     sessions = {**user.sessions, event.session: session}
-    over = list(sessions)[:-SESSIONS_KEPT_MAX]
+    over = _crowded_out(sessions)
     return msgspec.structs.replace(
         user,
         sessions={name: kept for name, kept in sessions.items() if name not in over},
         forgotten=(*user.forgotten, *over)[-FORGOTTEN_MAX:],
     )
+
+
+def _crowded_out(sessions: Mapping[SessionId, Session]) -> list[SessionId]:
+    """Those beyond SESSIONS_KEPT_MAX, closed ones first: the device of an open one may be offline."""
+    closed_first = sorted(sessions, key=lambda name: not sessions[name].closed)
+    return closed_first[: max(0, len(sessions) - SESSIONS_KEPT_MAX)]
 
 
 def positioned(user: User, name: SessionId, stream: StreamId, next_: int) -> User:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.commands import AcceptFrame, Command, FoundSet, InnerCommand, OpenSession, Suggest
+from domain.commands import AcceptFrame, CloseSession, Command, FoundSet, InnerCommand, OpenSession, Suggest
 from domain.errors import OutOfOrder, Rejected
 from domain.events import (
     Event,
@@ -126,6 +126,15 @@ def test_old_sessions_are_forgotten_and_refuse_politely() -> None:
         with pytest.raises(Rejected, match="was opened before"):
             decide(user, command)
     assert next_nr(user, SESSION, FRAME.stream) == 0
+
+
+def test_an_open_session_outlasts_closed_ones_of_other_devices() -> None:
+    user = after(opened("offline", 1))
+    for nr in range(2 * SESSIONS_KEPT_MAX):
+        name = SessionId(f"later{nr}")
+        user = after(opened(name, nr + 2), CloseSession(session=name, command_nr=1, at_ms=nr + 3), user=user)
+    assert SessionId("offline") in user.sessions
+    assert len(user.sessions) == SESSIONS_KEPT_MAX
 
 
 def test_a_forgotten_session_cannot_be_opened_again() -> None:
