@@ -51,7 +51,6 @@ class Device(WSListener):
     def __init__(self, number: int, token: str, job: Job, timings: Timings) -> None:
         self._session = f"bench-{number}"
         self._token = token
-        self._job = job
         self._timings = timings
         self._transport: WSTransport | None = None
         self._sent_at: list[float] = []

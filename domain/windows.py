@@ -170,13 +170,6 @@ class WindowSlicer:
             channel.drop_before(newest - self.PENDING_SECONDS_MAX * self.sensor_set.rate_hz)
 
 
-def windows_of(frames: list[SensorFrame], sensor_set: SensorSet, stride_seconds: float) -> list[Window]:
-    """All windows of a session's frames; frames in order within each stream, in any order among streams."""
-    slicer = WindowSlicer(sensor_set, stride_seconds)
-    ordered = sorted(frames, key=lambda frame: frame.start_ms)
-    return [window for frame in ordered for window in slicer.push(frame)]
-
-
 @dataclass(frozen=True, kw_only=True)
 class LabelledWindow:
     """A window that a user confirmed: what the nightly batch writes and training reads.

@@ -39,11 +39,6 @@ class Outbox:
         """Messages that are not acknowledged."""
         return self._count
 
-    @property
-    def acknowledged_count(self) -> int:
-        """Messages acknowledged so far, over all streams."""
-        return sum(self._acknowledged.values())
-
     def next_number(self, session: str, stream: str) -> int:
         """The number of the next message of a stream."""
         return self._next.get((session, stream), 0)

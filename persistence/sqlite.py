@@ -158,13 +158,9 @@ class SqliteStore:
                 raise
 
 
+@lru_cache(maxsize=65536)
 def token_of(partition: Key) -> int:
     """The token of a partition: the first 8 bytes of its BLAKE2b, as a signed integer."""
-    return _token(partition)
-
-
-@lru_cache(maxsize=65536)
-def _token(partition: Key) -> int:
     digest = hashlib.blake2b(repr(partition).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
@@ -214,7 +210,7 @@ def _insert_sql(table: Table[Any]) -> str:
 
 
 def _values(table: Table[Any], row: NamedTuple) -> tuple[Value, ...]:
-    return (_token(_partition_of(table, row)), *row)
+    return (token_of(_partition_of(table, row)), *row)
 
 
 def _partition_of(table: Table[Any], row: NamedTuple) -> Key:
@@ -253,7 +249,7 @@ def _select(
 
 def _where(table: Table[Any], partition: Key, lower: Key, upper: Key) -> tuple[str, list[Value]]:
     conditions = ["token = ?", *(f"{name} = ?" for name in table.partition)]
-    parameters: list[Value] = [_token(partition), *partition]
+    parameters: list[Value] = [token_of(partition), *partition]
     for bound, operator in ((lower, ">="), (upper, "<=")):
         if bound:
             names = ", ".join(table.clustering[: len(bound)])

@@ -167,8 +167,8 @@ def _night(running: RunningNode, words: Words) -> NightStatus:
             break
         time.sleep(POLL_SECONDS)
         status = running.node.ask("scheduler", GetNight())
-    failed = next((step for step in status.steps if step.state == FAILED), None)
-    if failed is not None:
+    if not status.has_succeeded:
+        failed = next(step for step in status.steps if step.state == FAILED)
         raise ProcessFailed(f"the night's {failed.name} failed: {failed.message}", remedy="read its log")
     return status
 

@@ -12,10 +12,10 @@ from batch.jobs import Progress, run_slices
 from batch.slices import pseudonym_of
 from domain.recording import REST
 from domain.sensors import SensorSet
-from domain.windows import windows_of
 from persistence.sqlite import SqliteStore
 from persistence.tables import WINDOW
 from persistence.windows import WindowStore
+from tests.windowing import windows_of
 
 KEY = b"0123456789abcdef"
 ALONE, BOTH = SensorSet.parse("a@50"), SensorSet.parse("a,g@50")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from domain.frames import SensorFrame, check_frame, pack_samples
 from domain.identifiers import SessionId, StreamId
 from domain.sensors import SENSORS, SensorSet
-from domain.windows import GAP_MS_MAX, Window, WindowSlicer, windows_of
+from domain.windows import GAP_MS_MAX, Window, WindowSlicer
+from tests.windowing import windows_of
 
 START_MS = 1_790_000_000_000
 Signal = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]

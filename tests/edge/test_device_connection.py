@@ -107,7 +107,7 @@ def test_everything_arrives_once_although_the_server_goes_away(goodbyes: list[in
     assert (told, error) == ([], None)
     assert server.stored == list(range(LABELS + 1))
     assert server.connections == breaks + 1
-    assert client.outbox.acknowledged_count == LABELS + 1
+    assert client.outbox.acknowledged("s", "") == LABELS + 1
 
 
 def test_writes_that_failed_are_sent_again() -> None:
