@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import random
 import socket
 import time
 from contextlib import suppress
@@ -10,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 import psutil
-from thespian.actors import ActorAddress, ActorSystem
+from thespian.actors import ActorAddress, ActorSystem, ActorSystemException, InvalidActorAddress
 from thespian.system.transport.IPBase import IPActorAddress
 
 from actors.messages import Directory, GetDirectory, Started, StartFailed, Supervise
@@ -22,6 +24,10 @@ ASK_SECONDS = 10.0
 KILL_SECONDS = 0.5  # from the end of the actor system to that of its processes
 POLL_SECONDS = 0.01
 LOOPBACK = "127.0.0.1"
+PORTS = (20_000, 32_000)
+PORT_TRIES_MAX = 3
+
+log = logging.getLogger(__name__)
 
 
 class Node:
@@ -29,10 +35,7 @@ class Node:
 
     def __init__(self, log_definitions: dict[str, Any] | None = None) -> None:
         _keep_to_loopback()
-        capabilities = {"Admin Port": _free_port(), "Convention Address.IPv4": None}
-        self._system = ActorSystem(
-            "multiprocTCPBase", capabilities, logDefs=log_definitions, transientUnique=True
-        )
+        self._system = _actor_system(log_definitions)
         self._supervisor = self._system.createActor(Supervisor)
         owned = self._system.ask(self._supervisor, Own(os.getpid()), START_SECONDS)
         if owned is None:
@@ -110,8 +113,23 @@ def _with_descendants(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
+def _actor_system(log_definitions: dict[str, Any] | None) -> ActorSystem:
+    """Thespian wants to be told its port; another program may take the one that was free."""
+    for _ in range(PORT_TRIES_MAX):
+        capabilities = {"Admin Port": _free_port(), "Convention Address.IPv4": None}
+        try:
+            return ActorSystem(
+                "multiprocTCPBase", capabilities, logDefs=log_definitions, transientUnique=True
+            )
+        except (ActorSystemException, InvalidActorAddress) as error:
+            log.warning("the actor system did not start and is tried again: %s", error)
+    raise ProcessFailed("the node's actor system does not start", remedy="see the node's log")
+
+
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A free port below those that Linux gives to outgoing connections, which come and go."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            port = random.randrange(*PORTS)
+            probe.bind((LOOPBACK, port))
+            return port

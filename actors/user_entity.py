@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actors.answers import live_reply, refusal, stream_of
+from actors.answers import live_reply, number_of, refusal, stream_of
 from actors.effects import Classified, ClassifyRequest, Effects
 from actors.recognition import Model, ModelShelf
 from coach.suggestion import advise, next_exercises
@@ -85,19 +85,20 @@ class UserEntity:
         """Decide and apply `commands` in order; acknowledgements are cumulative, one per stream."""
         self._now_ms = now_ms
         effects = Effects()
-        touched: dict[tuple[int, SessionId, StreamId], None] = {}
+        touched: dict[tuple[int, SessionId, StreamId], int] = {}  # to the highest number taken
         for connection, command in commands:
             try:
                 self._apply(command, effects)
             except Rejected as error:
                 effects.replies.append((connection, refusal(command, error)))
             else:
-                touched[connection, session_of(command), stream_of(command)] = None
-        for connection, session, stream in touched:
-            reply = Acknowledged(
-                session=session, stream=stream, next_nr=next_nr(self._state, session, stream)
+                key = connection, session_of(command), stream_of(command)
+                touched[key] = max(number_of(command), touched.get(key, 0))
+        for (connection, session, stream), taken_nr in touched.items():
+            expected = next_nr(self._state, session, stream, taken_nr)
+            effects.replies.append(
+                (connection, Acknowledged(session=session, stream=stream, next_nr=expected))
             )
-            effects.replies.append((connection, reply))
         effects.requests = self._requested
         effects.more = bool(self._requested or self._closing)
         effects.snapshot_due = self._sequence_nr - self._snapshot_nr >= EVENTS_PER_SNAPSHOT

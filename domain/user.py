@@ -19,6 +19,7 @@ from domain.commands import (
     RecordSet,
     Stream,
     Suggest,
+    session_of,
 )
 from domain.errors import OutOfOrder, Rejected
 from domain.events import (
@@ -65,12 +66,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """State of a user. `sessions` in the order in which they were opened, `history` oldest first.
 
-    `forgotten` names the sessions that were opened before those, oldest first.
+    Of the sessions that were opened before those, `forgotten` names the ones that were closed, so whatever
+    comes for them is stored, and `given_up` those that were left open; oldest first.
     """
 
     sessions: Mapping[SessionId, Session] = {}
     history: tuple[PastSet, ...] = ()
     forgotten: tuple[SessionId, ...] = ()
+    given_up: tuple[SessionId, ...] = ()
 
 
 def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
@@ -78,11 +81,13 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
 
     `command` has passed `domain.commands.check_command`.
     """
+    if isinstance(command, FoundSet | Suggest):
+        return _note(user, command)
+    if session_of(command) in user.forgotten:
+        return ()
     match command:
         case AcceptFrame():
             return _accept_frame(user, command)
-        case FoundSet() | Suggest():
-            return _note(user, command)
         case OpenSession():
             return _open(user, command)
     session = _session(user, command.session)
@@ -119,16 +124,21 @@ def evolve(user: User, event: Event) -> User:
     return msgspec.structs.replace(user, sessions={**user.sessions, event.session: changed})
 
 
-def next_nr(user: User, session: SessionId, stream: StreamId) -> int:
-    """What the server expects next of a stream: the cumulative acknowledgement."""
+def next_nr(user: User, session: SessionId, stream: StreamId, taken_nr: int = -1) -> int:
+    """What the server expects next of a stream: the cumulative acknowledgement.
+
+    Of a forgotten session everything is stored, so it is what follows the command that was taken, `taken_nr`.
+    """
     known = user.sessions.get(session)
-    return known.next_nrs.get(stream, 0) if known else 0
+    if known is not None:
+        return known.next_nrs.get(stream, 0)
+    return taken_nr + 1 if session in user.forgotten else 0
 
 
 def _open(user: User, command: OpenSession) -> tuple[Event, ...]:
     if command.session in user.sessions:
         return ()
-    _check_remembered(user, command.session)
+    _check_not_given_up(user, command.session)
     return (
         SessionOpened(
             session=command.session,
@@ -225,7 +235,6 @@ def _note(user: User, command: FoundSet | Suggest) -> tuple[Event, ...]:
 def _session(user: User, session: SessionId) -> Session:
     known = user.sessions.get(session)
     if known is None:
-        _check_remembered(user, session)
         raise Rejected(
             f"session {session!r} is not known",
             expected=f"a session that was opened before, one of the user's last {SESSIONS_KEPT_MAX}",
@@ -234,11 +243,11 @@ def _session(user: User, session: SessionId) -> Session:
     return known
 
 
-def _check_remembered(user: User, session: SessionId) -> None:
-    if session in user.forgotten:
+def _check_not_given_up(user: User, session: SessionId) -> None:
+    if session in user.given_up:
         raise Rejected(
-            f"session {session!r} was opened before, and too many newer ones followed",
-            expected=f"one of the user's last {SESSIONS_KEPT_MAX} sessions, or a new one",
+            f"session {session!r} was left open, and too many newer ones followed",
+            expected=f"at most {SESSIONS_KEPT_MAX} open sessions of a user",
             remedy="drop what is left of it",
         )
 
@@ -261,10 +270,13 @@ def _opened(user: User, event: SessionOpened) -> User:
     )
     sessions = {**user.sessions, event.session: session}
     over = _crowded_out(sessions)
+    closed = [name for name in over if sessions[name].closed]
+    given_up = [name for name in over if not sessions[name].closed]
     return msgspec.structs.replace(
         user,
         sessions={name: kept for name, kept in sessions.items() if name not in over},
-        forgotten=(*user.forgotten, *over)[-FORGOTTEN_MAX:],
+        forgotten=(*user.forgotten, *closed)[-FORGOTTEN_MAX:],
+        given_up=(*user.given_up, *given_up)[-FORGOTTEN_MAX:],
     )
 
 

@@ -165,11 +165,12 @@ class DeviceClient:
         )
 
     def close_session(self, session: str, at_ms: int) -> None:
-        self._command(session, {"type": "close", "at_ms": at_ms})
+        self._command(session, {"type": "close", "at_ms": at_ms}, is_last=True)
 
-    def _command(self, session: str, message: Message) -> None:
+    def _command(self, session: str, message: Message, *, is_last: bool = False) -> None:
         number = self.outbox.next_number(session, COMMANDS)
-        self.outbox.add(session, COMMANDS, protocol.encode({**message, "session": session, "nr": number}))
+        data = protocol.encode({**message, "session": session, "nr": number})
+        self.outbox.add(session, COMMANDS, data, is_last=is_last)
 
     def _refused(self, message: Message) -> Message | None:
         if message["code"] in _FATAL_CODES:

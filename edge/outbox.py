@@ -19,6 +19,7 @@ class _Entry:
     key: Key
     number: int
     data: bytes
+    is_last: bool  # of its session: sent once everything else of it is acknowledged
 
 
 class Outbox:
@@ -47,8 +48,11 @@ class Outbox:
         """The number below which the server has acknowledged everything."""
         return self._acknowledged.get((session, stream), 0)
 
-    def add(self, session: str, stream: str, data: bytes) -> None:
+    def add(self, session: str, stream: str, data: bytes, *, is_last: bool = False) -> None:
         """Append the message with the stream's next number; raises InvalidInput when the outbox is full.
+
+        The last message of a session is sent once all others of it are acknowledged, so that the server may
+        take whatever comes for a closed session for something that it has.
 
         Of a session that was dropped nothing is kept: its streams have a hole that the server never fills.
         """
@@ -64,12 +68,14 @@ class Outbox:
         number = self._next.get(key, 0)
         self._next[key] = number + 1
         self._count += 1
-        self._waiting.append(_Entry(key, number, data))
+        self._waiting.append(_Entry(key, number, data, is_last))
 
     def take(self, credit: int) -> list[bytes]:
         """Messages to send now so that at most `credit` are unanswered."""
         batch = []
         while self._waiting and len(self._in_flight) < credit:
+            if self._must_wait(self._waiting[0]):
+                break
             entry = self._waiting.popleft()
             if not self._is_acknowledged(entry):
                 self._in_flight.append(entry)
@@ -117,6 +123,9 @@ class Outbox:
 
     def is_dropped(self, session: str) -> bool:
         return session in self._dropped
+
+    def _must_wait(self, entry: _Entry) -> bool:
+        return entry.is_last and any(other.key[0] == entry.key[0] for other in self._in_flight)
 
     def _is_acknowledged(self, entry: _Entry) -> bool:
         return entry.number < self._acknowledged.get(entry.key, 0)

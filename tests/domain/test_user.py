@@ -118,14 +118,24 @@ def test_a_label_of_what_was_done_before_the_suggestion_does_not_answer_it() -> 
     assert len(decide(user, LABEL)) == 1
 
 
-def test_old_sessions_are_forgotten_and_refuse_politely() -> None:
-    user = many_sessions(after(OPEN, FRAMED))
+def test_what_comes_for_a_closed_session_that_is_forgotten_was_taken_before() -> None:
+    user = many_sessions(after(OPEN, FRAMED, LABEL, CLOSE))
     assert len(user.sessions) == SESSIONS_KEPT_MAX
     assert SESSION not in user.sessions
+    assert [decide(user, command) for command in (OPEN, FRAMED, LABEL, CLOSE)] == [()] * 4
+    assert next_nr(user, SESSION, FRAME.stream, taken_nr=7) == 8
+
+
+def test_a_session_left_open_is_given_up_politely_when_too_many_follow() -> None:
+    """Else a device that sends everything again would have its labels counted twice."""
+    user = many_sessions(after(OPEN, FRAMED))
+    assert (user.given_up, user.forgotten) == ((SESSION,), ())
     for command in (FRAMED, LABEL, CLOSE):
-        with pytest.raises(Rejected, match="was opened before"):
+        with pytest.raises(Rejected, match="is not known"):
             decide(user, command)
-    assert next_nr(user, SESSION, FRAME.stream) == 0
+    with pytest.raises(Rejected, match="was left open"):
+        decide(user, OPEN)
+    assert next_nr(user, SESSION, FRAME.stream, taken_nr=7) == 0
 
 
 def test_an_open_session_outlasts_closed_ones_of_other_devices() -> None:
@@ -137,16 +147,16 @@ def test_an_open_session_outlasts_closed_ones_of_other_devices() -> None:
     assert len(user.sessions) == SESSIONS_KEPT_MAX
 
 
-def test_a_forgotten_session_cannot_be_opened_again() -> None:
-    """Else a device that sends everything again would have its labels counted twice."""
-    with pytest.raises(Rejected, match="was opened before"):
-        decide(many_sessions(after(OPEN, LABEL)), OPEN)
-
-
-def test_names_of_forgotten_sessions_are_bounded() -> None:
-    user = after(*(opened(f"s{nr}", nr) for nr in range(SESSIONS_KEPT_MAX + FORGOTTEN_MAX + 2)))
-    assert len(user.forgotten) == FORGOTTEN_MAX
-    assert (user.forgotten[0], next(iter(user.sessions))) == ("s2", f"s{FORGOTTEN_MAX + 2}")
+@pytest.mark.parametrize("closing", [True, False])
+def test_names_of_forgotten_sessions_are_bounded(closing: bool) -> None:
+    user = User()
+    for nr in range(SESSIONS_KEPT_MAX + FORGOTTEN_MAX + 2):
+        name = SessionId(f"s{nr}")
+        close = CloseSession(session=name, command_nr=1, at_ms=nr)
+        user = after(opened(name, nr), *([close] if closing else []), user=user)
+    names = user.forgotten if closing else user.given_up
+    assert len(names) == FORGOTTEN_MAX
+    assert (names[0], next(iter(user.sessions))) == ("s2", f"s{FORGOTTEN_MAX + 2}")
 
 
 def test_an_older_session_that_was_recorded_offline_is_taken() -> None:

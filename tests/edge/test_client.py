@@ -42,7 +42,7 @@ def sent(client: DeviceClient) -> list[tuple[str, int]]:
 def recording(client: DeviceClient) -> DeviceClient:
     client.open_session("s", 1, "server", [("a", "a", "wrist")])
     client.label("s", 1, 2, "squat", 8, None)
-    client.close_session("s", 3)
+    client.label("s", 3, 4, "row", 8, None)
     return client
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_sent_before_the_welcome() -> None:
     told(client, type="welcome", version=1, credit=2, models=[])
     assert sent(client) == [("open", 0), ("label", 1)]
     told(client, type="ack", session="s", stream=COMMANDS, next=2)
-    assert sent(client) == [("close", 2)]
+    assert sent(client) == [("label", 2)]
     assert not client.is_idle
 
 
@@ -98,7 +98,18 @@ def test_after_a_break_what_is_unacknowledged_comes_again() -> None:
     assert not client.is_welcome
     client.hello()
     told(client, type="welcome", version=1, credit=32, models=[])
-    assert sent(client) == [("label", 1), ("close", 2)]
+    assert sent(client) == [("label", 1), ("label", 2)]
+
+
+def test_a_session_is_closed_once_everything_else_of_it_is_acknowledged() -> None:
+    client = recording(welcomed())
+    client.close_session("s", 5)
+    client.open_session("later", 6, "server", [])
+    assert sent(client) == [("open", 0), ("label", 1), ("label", 2)]
+    told(client, type="ack", session="s", stream=COMMANDS, next=2)
+    assert sent(client) == []
+    told(client, type="ack", session="s", stream=COMMANDS, next=3)
+    assert sent(client) == [("close", 3), ("open", 0)]
 
 
 def test_go_back_n_begins_where_the_server_says() -> None:
@@ -107,7 +118,7 @@ def test_go_back_n_begins_where_the_server_says() -> None:
     told(client, type="ack", session="s", stream=COMMANDS, next=1)
     for _ in range(2):
         assert refused(client, "out_of_order", nr=2, expected_nr=1, retry=True) is None
-    assert sent(client) == [("label", 1), ("close", 2)]
+    assert sent(client) == [("label", 1), ("label", 2)]
 
 
 def test_a_server_that_lost_what_it_acknowledged_ends_the_session_only() -> None:
@@ -139,7 +150,7 @@ def test_a_session_whose_opening_was_not_written_comes_again_as_a_whole() -> Non
     assert second is not None
     assert (is_retry(first), is_retry(second)) == (True, True)
     client.retry()
-    assert sent(client) == [("open", 0), ("label", 1), ("close", 2)]
+    assert sent(client) == [("open", 0), ("label", 1), ("label", 2)]
     assert not client.refusals
 
 

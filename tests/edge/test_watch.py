@@ -16,6 +16,7 @@ from edge.client import DeviceClient
 from edge.recogniser import Exercising, SetEnded
 from edge.watch import Watch
 from tests.edge.test_artefact import artefact
+from tests.everything_sent import everything_sent
 
 RATE_HZ = 50
 STREAMS = [("a", "a", "wrist")]
@@ -54,7 +55,7 @@ def frame(second: int) -> SensorFrame:
 
 
 def sent(client: DeviceClient) -> list[dict[str, Any]]:
-    return [msgpack.unpackb(data) for data in client.to_send()]
+    return [msgpack.unpackb(data) for data in everything_sent(client)]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from gateway import protocol
 from gateway.connection import Connection
 from gateway.offers import Offers
 from persistence.sqlite import SqliteStore
+from tests.everything_sent import everything_sent
 from tests.gateway.device_example import (
     MESSAGES,
     gateway_token,
@@ -158,7 +159,7 @@ def test_the_server_reads_what_the_device_writes(
     declared = tuple(
         Stream(stream=StreamId(s), sensor=letter, location=where) for s, letter, where in streams
     )
-    assert [protocol.decode(data) for data in client.to_send()] == [
+    assert [protocol.decode(data) for data in everything_sent(client)] == [
         protocol.Open(session=session, nr=0, at_ms=time_ms, recogniser="device", streams=declared),
         protocol.Frame(
             session=session,

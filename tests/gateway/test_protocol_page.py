@@ -18,6 +18,7 @@ from edge import artefact
 from edge import protocol as edge_protocol
 from edge.client import DeviceClient
 from gateway import connection, protocol
+from tests.everything_sent import everything_sent
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 EXAMPLES = {
@@ -74,7 +75,7 @@ def written_by_a_device() -> dict[str, bytes]:
     client.frame(frame)
     client.label("s-1", START_MS, START_MS + 30_000, "squat", 8, 60.0)
     client.close_session("s-1", START_MS + 40_000)
-    return dict(zip(MESSAGES, messages + client.to_send(), strict=True))
+    return dict(zip(MESSAGES, messages + everything_sent(client), strict=True))
 
 
 @pytest.mark.parametrize("name", MESSAGES)
