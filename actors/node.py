@@ -34,8 +34,7 @@ class Node:
     """Use as a context manager; leaving it stops every process that it started."""
 
     def __init__(self, log_definitions: dict[str, Any] | None = None) -> None:
-        _keep_to_loopback()
-        self._system = _actor_system(log_definitions)
+        self._system = actor_system(log_definitions)
         self._supervisor = self._system.createActor(Supervisor)
         owned = self._system.ask(self._supervisor, Own(os.getpid()), START_SECONDS)
         if owned is None:
@@ -113,8 +112,12 @@ def _with_descendants(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _actor_system(log_definitions: dict[str, Any] | None) -> ActorSystem:
-    """Thespian wants to be told its port; another program may take the one that was free."""
+def actor_system(log_definitions: dict[str, Any] | None) -> ActorSystem:
+    """Processes for actors, on loopback alone.
+
+    Thespian wants to be told its port, and another program may take the one that was free.
+    """
+    _keep_to_loopback()
     for _ in range(PORT_TRIES_MAX):
         capabilities = {"Admin Port": _free_port(), "Convention Address.IPv4": None}
         try:

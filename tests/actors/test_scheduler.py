@@ -11,9 +11,10 @@ from typing import Any
 
 import psutil
 import pytest
-from thespian.actors import Actor, ActorExitRequest, ActorSystem, WakeupMessage
+from thespian.actors import Actor, ActorExitRequest, WakeupMessage
 
 from actors.messages import Directory, ModelsChanged, Started, StartFailed
+from actors.node import actor_system
 from actors.scheduler import MODELS, GetNight, NightStatus, RunNight, SchedulerActor, StartScheduler, Step
 from domain.errors import StoreUnavailable
 from persistence.jobs import FAILED, RUNNING, SUCCEEDED, JobStore
@@ -90,7 +91,7 @@ class Night:
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[Any]:
-    system = ActorSystem("multiprocTCPBase", transientUnique=True)
+    system = actor_system(None)
     yield system
     system.shutdown()
 

@@ -13,9 +13,10 @@ import httpx
 import msgspec
 import psutil
 import pytest
-from thespian.actors import ActorExitRequest, ActorSystem
+from thespian.actors import ActorExitRequest
 
 from actors.messages import LiveUpdates, Started, StartFailed
+from actors.node import actor_system
 from domain.identifiers import UserId
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
@@ -35,7 +36,7 @@ def clock_s() -> float:
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[Any]:
-    system = ActorSystem("multiprocTCPBase", transientUnique=True)
+    system = actor_system(None)
     yield system
     system.shutdown()
 

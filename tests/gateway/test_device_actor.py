@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 import psutil
 import pytest
-from thespian.actors import ActorExitRequest, ActorSystem, ActorTypeDispatcher
+from thespian.actors import ActorExitRequest, ActorTypeDispatcher
 from websockets.asyncio.client import ClientConnection, connect
 
 from actors.messages import (
@@ -27,6 +27,7 @@ from actors.messages import (
     decode_envelopes,
     encode_addressed,
 )
+from actors.node import actor_system
 from domain.commands import session_of
 from domain.replies import Acknowledged
 from gateway.device_actor import DeviceGatewayActor, StartGateway
@@ -77,7 +78,7 @@ class PidActor(DeviceGatewayActor):
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[Any]:
-    system = ActorSystem("multiprocTCPBase", transientUnique=True)
+    system = actor_system(None)
     yield system
     system.shutdown()
 
