@@ -42,8 +42,8 @@ class RecogniserParameters:
     set_ms_expected: int = 45_000
     rest_ms_expected: int = 60_000
     open_above: float = 0.8  # a set opens when exercising is this probable
-    close_below: float = 0.3
-    pause_ms_max: int = 4_000  # shorter pauses belong to the set
+    close_below: float = 0.5
+    pause_ms_max: int = 3_000  # shorter pauses belong to the set
     set_ms_min: int = 7_000  # shorter sets are noise: the shortest real ones, of two repetitions, take 8 s
     gap_ms_max: int = 10_000  # a longer silence of the sensors ends the set
     share_min: float = 0.4  # a name needs this share of the set's exercise probability, else UNKNOWN
