@@ -25,11 +25,13 @@ from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import RunningNode, open_store, open_tokens, running_node, store_location, verify_key
 from domain.commands import RecogniserSite
 from domain.errors import ConfigurationError, ProcessFailed
+from domain.identifiers import UserId
 from domain.sensors import SensorSet
 from persistence.jobs import FAILED
 
 TOKEN_SECONDS = 86_400
 DAY_MS = 86_400_000
+BETWEEN_SESSIONS_MS = 3_600_000
 POLL_SECONDS = 0.2
 
 
@@ -112,38 +114,18 @@ def _day(
     learned: bool,
 ) -> list[Played]:
     """All watches at once, each with its sessions one after the other."""
-    tokens = open_tokens(settings)
-    key = verify_key(settings)
-    by_user: dict[str, list[tuple[PlayedSession, int, RecogniserSite]]] = {}
-    for number, session in enumerate(sessions):
-        site: RecogniserSite = "device" if number % 2 == 0 and learned else "server"
-        # Earlier sessions of a wearer end before later ones begin; today's end about now.
-        seconds = sum(recording.seconds for recording in session.recordings)
-        start_ms = now_ms() - days_ago * DAY_MS - round(seconds * 1000)
-        mine = by_user.setdefault(session.user, [])
-        start_ms += len(mine) * 4 * 3_600_000 if days_ago else 0
-        mine.append((session, start_ms, site))
-    words.expect(sum(len(session.recordings) for session in sessions), sessions)
+    words.expect(sessions)
+    url = f"ws://{LOOPBACK}:{running.gateway_port}"
+    tokens, key = open_tokens(settings), verify_key(settings)
+    planned = _planned(sessions, now_ms() - days_ago * DAY_MS, learned=learned)
 
     async def everyone() -> list[list[Played]]:
-        url = f"ws://{LOOPBACK}:{running.gateway_port}"
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(
-                    play(
-                        url,
-                        Wearer(
-                            sessions[0][0].user,
-                            tokens.issue(sessions[0][0].user, "device", TOKEN_SECONDS),
-                            key,
-                        ),
-                        sessions,
-                        words.heard,
-                        needs_model=learned,
-                    )
-                )
-                for sessions in by_user.values()
-            ]
+            tasks = []
+            for user, mine in planned.items():
+                wearer = Wearer(user, tokens.issue(user, "device", TOKEN_SECONDS), key)
+                playing = play(url, wearer, mine, words.heard, needs_model=learned)
+                tasks.append(group.create_task(playing))
         return [task.result() for task in tasks]
 
     try:
@@ -155,6 +137,24 @@ def _day(
             raise ProcessFailed(f"the server refused {each.refusals[0]}", remedy="see the node's log")
     words.done(played)
     return played
+
+
+def _planned(
+    sessions: Sequence[PlayedSession], end_ms: int, *, learned: bool
+) -> dict[UserId, list[tuple[PlayedSession, int, RecogniserSite]]]:
+    """Per wearer the sessions in order, each with its start and who recognises; the last ends at `end_ms`.
+
+    Every other session is recognised on the watch, once there is something learned.
+    """
+    planned: dict[UserId, list[tuple[PlayedSession, int, RecogniserSite]]] = {}
+    starts_ms: dict[UserId, int] = {}
+    for number, session in reversed(list(enumerate(sessions))):
+        site: RecogniserSite = "device" if learned and number % 2 == 0 else "server"
+        start_ms = starts_ms.get(session.user, end_ms + BETWEEN_SESSIONS_MS) - BETWEEN_SESSIONS_MS
+        start_ms -= round(1000 * sum(recording.seconds for recording in session.recordings))
+        starts_ms[session.user] = start_ms
+        planned.setdefault(session.user, []).insert(0, (session, start_ms, site))
+    return planned
 
 
 def _night(running: RunningNode, words: Words) -> NightStatus:

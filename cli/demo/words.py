@@ -34,7 +34,7 @@ class Words:
         print(f"\r\x1b[K{line[:150]}", end="\n" if is_last else "", file=self._out, flush=True)
         self._is_open = not is_last
 
-    def expect(self, recordings: int, sessions: Sequence[PlayedSession]) -> None:
+    def expect(self, sessions: Sequence[PlayedSession]) -> None:
         seconds = sum(recording.seconds for session in sessions for recording in session.recordings)
         sets = sum(recording.label != REST for session in sessions for recording in session.recordings)
         self.say(f"   {len(sessions)} sessions, {sets} sets, {seconds / 60:.0f} minutes of exercise and rest")

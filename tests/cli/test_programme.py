@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from cli.demo import programme
+from cli.demo.command import BETWEEN_SESSIONS_MS, _planned
 from domain.errors import ConfigurationError
+from domain.identifiers import UserId
 from domain.recording import REST, Recording
 
 
@@ -84,3 +86,16 @@ def test_the_simulated_days_are_the_same_for_a_seed() -> None:
     np.testing.assert_array_equal(left.values["a"], right.values["a"])
     labels = {r.label for session in first.day_one for r in session.recordings} - {REST}
     assert len(labels) >= 8
+
+
+def test_a_wearers_sessions_follow_one_another_and_half_are_for_the_watch() -> None:
+    sessions = [
+        programme.PlayedSession(UserId(user), f"{user}{number}", (recording("S", "1"),))
+        for number in range(2)
+        for user in ("ann", "bob")
+    ]
+    planned = _planned(sessions, 100_000_000, learned=True)
+    (first, start_ms, _), (second, later_ms, _) = planned[UserId("ann")]
+    assert (first.name, second.name) == ("ann0", "ann1")
+    assert start_ms + 2_000 + BETWEEN_SESSIONS_MS == later_ms == 100_000_000 - 2_000
+    assert [site for mine in planned.values() for _, _, site in mine].count("device") == 2
