@@ -121,14 +121,16 @@ class ShardHost:
                 effects[user] = answer
             else:
                 refused[user] = self._refuse(user, commands, answer)
-        requests = [(user, request) for user, effect in effects.items() for request in effect.requests]
-        answers = classify([(request.model, request.windows) for _, request in requests])
-        for user in [user for user, effect in effects.items() if effect.more]:
-            mine = [a for (owner, _), a in zip(requests, answers, strict=True) if owner == user]
+        requests = [request for effect in effects.values() for request in effect.requests]
+        answers = iter(classify([(request.model, request.windows) for request in requests]))
+        for user, effect in list(effects.items()):
+            mine = list(itertools.islice(answers, len(effect.requests)))
+            if not effect.more:
+                continue
             answer = self._ask(self._members[user].address, Classified(mine))
             if isinstance(answer, Effects):
-                effects[user].writes += answer.writes
-                effects[user].replies += answer.replies
+                effect.writes += answer.writes
+                effect.replies += answer.replies
             else:
                 del effects[user]
                 refused[user] = self._refuse(user, by_user[user], answer)

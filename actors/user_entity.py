@@ -116,9 +116,10 @@ class UserEntity:
                 self._observe(request.session, observation, effects)
         closing, self._closing = self._closing, []
         for session in closing:
-            if (closed := self._live.pop(session, None)) is not None:
-                for observation in closed.recogniser.finish():
-                    self._observe(session, observation, effects, closed.model)
+            if (live := self._live.get(session)) is not None:
+                for observation in live.recogniser.finish():
+                    self._observe(session, observation, effects)
+                del self._live[session]
         return effects
 
     def save_snapshot(self) -> None:
@@ -218,9 +219,7 @@ class UserEntity:
         if windows:
             self._requested.append(ClassifyRequest(frame.session, live.model, windows))
 
-    def _observe(
-        self, session: SessionId, observation: Observation, effects: Effects, model: Model | None = None
-    ) -> None:
+    def _observe(self, session: SessionId, observation: Observation, effects: Effects) -> None:
         match observation:
             case Exercising():
                 reply: Reply = ExerciseRecognised(
@@ -241,7 +240,7 @@ class UserEntity:
                     exercise=observation.exercise,
                     confidence=observation.confidence,
                     repetitions=observation.repetitions,
-                    model_id=(model or self._live[session].model).model_id,
+                    model_id=self._live[session].model.model_id,
                 )
                 self._apply(found, effects)
 

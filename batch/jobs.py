@@ -16,7 +16,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
@@ -26,13 +25,12 @@ from batch.arrow import Row, map_rows
 from batch.slices import LABEL_SCHEMA, SENSOR_SCHEMA, slice_windows, window_of_row
 from domain.errors import ConfigurationError, StoredValueCorrupt
 from domain.sensors import SensorSet
+from persistence.location import open_store, sqlite_directory
 from persistence.ports import Store, TokenRange
 from persistence.schema import Samples, Table, Timestamp
-from persistence.sqlite import SqliteStore
 from persistence.tables import LABEL, SENSOR
 from persistence.windows import WindowStore
 
-SQLITE = "sqlite:"
 RANGES_PER_CORE = 4  # so that a core which is done early finds more to do
 PROGRESS_SECONDS = 0.5
 _COUNT_SCHEMA = "counted string, count bigint"
@@ -111,13 +109,7 @@ def label_rows(session: SparkSession, location: str, range_count: int) -> DataFr
 
 def check_location(location: str) -> None:
     """Raise ConfigurationError unless `location` names a store that exists and can be read."""
-    if not location.startswith(SQLITE):
-        raise ConfigurationError(
-            f"store {location!r} is not of a known kind",
-            expected="sqlite:DIRECTORY",
-            remedy="correct --store",
-        )
-    file = Path(location.removeprefix(SQLITE)) / f"{SENSOR.keyspace}.sqlite"
+    file = sqlite_directory(location) / f"{SENSOR.keyspace}.sqlite"
     try:
         file.open("rb").close()
     except OSError as error:
@@ -128,10 +120,10 @@ def check_location(location: str) -> None:
 
 
 @lru_cache(maxsize=1)
-def open_store(location: str) -> Store:
+def worker_store(location: str) -> Store:
     """The store at `location`, opened once in each of Spark's Python workers."""
     check_location(location)
-    return SqliteStore(Path(location.removeprefix(SQLITE)))
+    return open_store(location)
 
 
 def _scanned(
@@ -143,7 +135,7 @@ def _scanned(
     schema: str,
 ) -> DataFrame:
     """One task per token range of `table`, each of which reads its range itself."""
-    ranges = open_store(location).token_ranges(table, range_count)
+    ranges = worker_store(location).token_ranges(table, range_count)
     # Numbers come from Java; a DataFrame of ranges would need a Python worker more for each task.
     numbers = session.range(0, len(ranges), 1, len(ranges))
     return map_rows(numbers, lambda rows: read(ranges[number] for (number,) in rows), schema)
@@ -160,7 +152,7 @@ def _bounds_ms(day: date | None) -> tuple[int, int] | None:
 def _read_sensor_rows(
     ranges: Iterable[TokenRange], *, location: str, bounds_ms: tuple[int, int] | None
 ) -> Iterator[Row]:
-    store = open_store(location)
+    store = worker_store(location)
     lower, upper = ((), ()) if bounds_ms is None else ((bounds_ms[0],), (bounds_ms[1],))
     for tokens in ranges:
         rows = store.scan(SENSOR, tokens)
@@ -171,7 +163,7 @@ def _read_sensor_rows(
 
 
 def _read_label_rows(ranges: Iterable[TokenRange], *, location: str) -> Iterator[Row]:
-    store = open_store(location)
+    store = worker_store(location)
     for tokens in ranges:
         for row in store.scan(LABEL, tokens):
             yield _typed(LABEL, row)[: len(LABEL_SCHEMA.split(","))]
@@ -197,7 +189,7 @@ def _typed(table: Table[Any], row: Row) -> Row:
 def _write(rows: Iterable[Row], *, location: str) -> Iterator[Row]:
     """Store the windows of a partition; yields how many sessions and windows per sensor set there were."""
     counts: Counter[str] = Counter()
-    store = WindowStore(open_store(location))
+    store = WindowStore(worker_store(location))
     for _, group in groupby(rows, key=itemgetter(2)):
         counts[_SESSIONS] += 1
         store.write(_counted(group, counts))

@@ -25,8 +25,9 @@ from typing import Any
 import psutil
 
 from cli.settings import NodeSettings
-from cli.wiring import open_store, open_tokens, running_node, store_location
+from cli.wiring import open_tokens, running_node, store_location
 from domain.identifiers import UserId
+from persistence.location import open_store
 from persistence.sqlite import SqliteStore
 from persistence.tables import SENSOR
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.settings import NodeSettings
-from cli.wiring import open_store, signing_key, store_location
+from cli.wiring import signing_key, store_location
 from domain.identifiers import ModelId
 from domain.sensors import SensorSet
 from edge.artefact import digest
+from persistence.location import open_store
 from persistence.models import EVERYONE, ModelStore, evaluation_row
 from persistence.schema import Timestamp
 from persistence.tables import ModelRow

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,15 +19,14 @@ from actors.node import Node
 from actors.scheduler import SchedulerActor, StartScheduler, Step
 from actors.shard_host_actor import ShardHostActor
 from cli.settings import NodeSettings, check
-from domain.errors import ConfigurationError
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
 from gateway.auth import Tokens
 from gateway.device_actor import DeviceGatewayActor, StartGateway
 from gateway.server import Limits
+from persistence.location import open_store
 from persistence.ports import Store
 from persistence.secret_files import load_or_make_key
-from persistence.sqlite import SqliteStore
 
 BATCH_SECONDS_MAX = 4 * 3600.0
 TRAIN_MARGIN_SECONDS = 300.0
@@ -39,16 +37,6 @@ class RunningNode:
     node: Node
     gateway_port: int
     api_port: int
-
-
-def open_store(location: str) -> Store:
-    """The store at `sqlite:DIRECTORY`; raises ConfigurationError for any other."""
-    scheme, _, place = location.partition(":")
-    if scheme != "sqlite" or not place:
-        raise ConfigurationError(
-            f"{location!r} is not a store", expected="sqlite:DIRECTORY", remedy="correct --store"
-        )
-    return SqliteStore(Path(place))
 
 
 def store_location(settings: NodeSettings) -> str:

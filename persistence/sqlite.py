@@ -177,8 +177,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _apply_schema(connection: sqlite3.Connection, keyspace: str, path: Path) -> None:
+    if _version(connection) == SCHEMA_VERSION:
+        return  # without waiting for a writer, as each process of a node and of Spark opens the store
     connection.execute("BEGIN IMMEDIATE")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(connection)
     if version > SCHEMA_VERSION:
         connection.execute("ROLLBACK")
         raise ConfigurationError(
@@ -191,6 +193,11 @@ def _apply_schema(connection: sqlite3.Connection, keyspace: str, path: Path) -> 
             connection.execute(_ddl(table))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
 def _ddl(table: Table[Any]) -> str:

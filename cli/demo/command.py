@@ -22,12 +22,13 @@ from cli.demo.scoring import score_sets
 from cli.demo.words import Words
 from cli.node import serve_until_signal
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
-from cli.wiring import RunningNode, open_store, open_tokens, running_node, store_location, verify_key
+from cli.wiring import RunningNode, open_tokens, running_node, store_location, verify_key
 from domain.commands import RecogniserSite
 from domain.errors import ConfigurationError, ProcessFailed
 from domain.identifiers import UserId
 from domain.sensors import SensorSet
 from persistence.jobs import FAILED
+from persistence.location import open_store
 
 TOKEN_SECONDS = 86_400
 DAY_MS = 86_400_000

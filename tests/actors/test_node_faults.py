@@ -14,10 +14,11 @@ import psutil
 import pytest
 
 from cli.settings import NodeSettings
-from cli.wiring import RunningNode, open_store, open_tokens, running_node, store_location
+from cli.wiring import RunningNode, open_tokens, running_node, store_location
 from domain.identifiers import UserId
 from edge.client import DeviceClient
 from edge.connection import DeviceConnection
+from persistence.location import open_store
 from persistence.tables import SENSOR, SNAPSHOT
 from tests.actors.helpers import DEADLINE_SECONDS, are_gone, eventually, is_alive
 from tests.actors.stub_models import T0_MS, heart_frame
