@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from actors.view import View
 from domain.commands import Command
 from domain.identifiers import UserId
 from domain.replies import LiveReply, LiveUpdate, Reply
@@ -36,12 +37,18 @@ class Addressed(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class StartShardHost:
-    """Node to shard host: open the store and be ready. Answered with Started or StartFailed."""
+    """Node to shard host: open the store and be ready. Answered with Started or StartFailed.
+
+    `member_id` names it in the cluster, `url` is where devices of its users connect.
+    """
 
     open_store: Callable[[], Store]
     master_key: bytes
     sessions_max: int
     passivate_after_s: float
+    member_id: str
+    url: str
+    lease_s: float
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class Directory:
 
 @dataclass(frozen=True)
 class ShardBatch:
-    """Gateway to shard host: list[Envelope]. Answered with ShardAnswer of the same number."""
+    """Gateway to shard host: list[Envelope]. Several may be on their way; see ShardAnswer."""
 
     number: int
     envelopes: bytes
@@ -99,10 +106,20 @@ class ShardBatch:
 
 @dataclass(frozen=True)
 class ShardAnswer:
-    """Shard host to gateway: list[Addressed]; everything acknowledged in it is durable."""
+    """Shard host to gateway: list[Addressed]; everything acknowledged in it is durable.
 
-    number: int
+    `finished` are the numbers of the batches all of whose commands have been answered with this.
+    """
+
+    finished: tuple[int, ...]
     replies: bytes
+
+
+@dataclass(frozen=True)
+class ViewChanged:
+    """Shard host to the processes of its node: who owns which shard. No answer."""
+
+    view: View
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@
     │   └── InvalidArtefact     a model file is truncated, altered, unsigned or of a newer version
     ├── Rejected                a command was refused; nothing was stored, the session goes on
     │   └── OutOfOrder          a frame came before its predecessor; says which one is expected
+    ├── NotOwner                another node serves the user, or will in a moment; nothing was stored
     ├── NotAuthorised           the token is missing, wrong, expired or lacks the scope
     ├── StoreError              the store did not answer as it must
     │   ├── StoreUnavailable    nobody knows whether the write happened; recover before going on
     │   ├── StoreFull           the disk is full; nothing of the batch was written
+    │   ├── StoreRejected       the store refuses the statement; nothing was written
     │   └── StoredValueCorrupt  a stored value cannot be read; names the row
     ├── ProcessFailed           a program that muvr started ended badly
     └── ConfigurationError      a setting, directory or port cannot be used
@@ -93,6 +95,11 @@ class OutOfOrder(Rejected):
         self.expected_sequence_nr = expected_sequence_nr
 
 
+class NotOwner(MuvrError):
+    code = "not_owner"
+    retry = True
+
+
 class NotAuthorised(MuvrError):
     code = "not_authorised"
 
@@ -108,6 +115,11 @@ class StoreUnavailable(StoreError):
 
 class StoreFull(StoreError):
     code = "store_full"
+
+
+class StoreRejected(StoreError):
+    code = "store_rejected"
+    retry = False
 
 
 class StoredValueCorrupt(StoreError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -17,6 +18,7 @@ RowT = TypeVar("RowT", bound=NamedTuple)
 
 TOKEN_MIN = -(2**63)
 TOKEN_MAX = 2**63 - 1
+ATOMIC_BYTES_MAX = 32 * 1024  # of one partition's rows in one write that are surely applied all or none
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,21 @@ class Delete:
     upper: Key = ()
 
 
-Mutation = Insert | Delete
+@dataclass(frozen=True)
+class Then:
+    """What follows it in a write is applied only once what precedes it is durable."""
+
+
+Mutation = Insert | Delete | Then
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows of `partition` whose clustering prefix lies in [lower, upper], both inclusive, as in `read`."""
+
+    partition: Key
+    lower: Key = ()
+    upper: Key = ()
 
 
 @dataclass(frozen=True)
@@ -55,13 +71,20 @@ class Store(Protocol):
     """A backend. Safe for use from several threads and, on one directory or cluster, several processes.
 
     Every operation raises StoreUnavailable when nobody knows whether it took place, StoreFull when there is
-    no room (nothing was written), StoredValueCorrupt when a stored value cannot be read.
+    no room and StoreRejected when the store will not have it (nothing was written), StoredValueCorrupt when a
+    stored value cannot be read. A backend repeats what is idempotent, as writes and reads are, for some
+    seconds before it gives up.
     """
 
     def write(self, mutations: Sequence[Mutation]) -> None:
-        """Apply `mutations` in order; when this returns they are durable.
+        """Apply `mutations`; when this returns they are durable."""
 
-        Those of one partition of one table are applied all or none.
+    def submit(self, mutations: Sequence[Mutation]) -> Future[None]:
+        """Begin to apply `mutations`; the future ends when they are durable, or with what `write` raises.
+
+        Those of one partition of one table are applied in order, and all or none up to ATOMIC_BYTES_MAX;
+        of more than that a failure may leave a prefix. Nothing orders different partitions, but `Then`.
+        Callbacks of the future run in a thread of the store and must not wait for the store.
         """
 
     def insert_if_absent(self, table: Table[Any], row: NamedTuple) -> bool:
@@ -87,6 +110,21 @@ class Store(Protocol):
 
         In the table's clustering order, or its opposite if `backwards`. Nothing if the partition is unknown,
         `limit` is 0 or `lower` is above `upper`.
+        """
+
+    def read_many(
+        self, table: Table[RowT], slices: Sequence[Slice], *, limit: int | None = None
+    ) -> list[list[RowT]]:
+        """The rows of each slice, in the table's clustering order, at most `limit` of each.
+
+        Much cheaper than as many reads. Slices of equal bounds share a query: where the exact bound does not
+        matter, round it. All is held in memory.
+        """
+
+    def not_before(self, at_ms: int) -> None:
+        """Let writes from now on count as later than any stamped up to `at_ms` by whatever clock.
+
+        For the new owner of what another process wrote, whose clock may have been ahead.
         """
 
     def scan(self, table: Table[RowT], tokens: TokenRange | None = None) -> Iterator[RowT]:

@@ -303,19 +303,36 @@ DATA_KEY = Table(
 )
 
 
-class LeaseRow(NamedTuple):
-    name: str
-    owner: str
-    epoch: int
-    expires_at: Timestamp
+class MemberRow(NamedTuple):
+    member_id: str
+    incarnation: str
+    renewal_nr: int
+    view_nr: int
+    url: str
+    renewed_at: Timestamp
 
 
-LEASE = Table(
-    name="lease",
+MEMBER = Table(
+    name="member",
     keyspace=KEYS,
-    row=LeaseRow,
+    row=MemberRow,
+    partition=("member_id",),
+    comment="Lease of a shard host, alive while renewal_nr grows; it has let go of what view_nr takes from it",
+)
+
+
+class ViewRow(NamedTuple):
+    name: str
+    number: int
+    members: str
+
+
+VIEW = Table(
+    name="view",
+    keyspace=KEYS,
+    row=ViewRow,
     partition=("name",),
-    comment="Who may act for a shard or a job, until when; the epoch grows with every owner",
+    comment="The members of the cluster, a JSON list, after so many changes; who owns a shard follows from it",
 )
 
 TABLES: tuple[Table[Any], ...] = tuple(value for value in globals().values() if isinstance(value, Table))

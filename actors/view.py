@@ -1,0 +1,59 @@
+"""Which shard host owns which shard: a numbered view of the members, and rendezvous hashing over them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+
+import msgspec
+
+from domain.identifiers import SHARD_COUNT, ShardNr
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A shard host of some node: `member_id` stays when it is started again, `incarnation` is of one process.
+
+    `url` is where devices of its users connect.
+    """
+
+    member_id: str
+    incarnation: str
+    url: str
+
+
+class View(msgspec.Struct, frozen=True):
+    """The members after the `number`th change. The owner of every shard follows from it."""
+
+    number: int
+    members: tuple[Member, ...]
+
+    def owner(self, shard: ShardNr) -> Member | None:
+        """Who owns `shard`, or None if there are no members."""
+        return self.members[_owners(self._ids())[shard]] if self.members else None
+
+    def shards_of(self, member_id: str) -> frozenset[ShardNr]:
+        ids = self._ids()
+        if member_id not in ids:
+            return frozenset()
+        index = ids.index(member_id)
+        return frozenset(ShardNr(nr) for nr, owner in enumerate(_owners(ids)) if owner == index)
+
+    def _ids(self) -> tuple[str, ...]:
+        return tuple(member.member_id for member in self.members)
+
+
+@lru_cache(maxsize=64)
+def _owners(member_ids: Sequence[str]) -> tuple[int, ...]:
+    """Index of each shard's owner: who has the highest weight for it.
+
+    Rendezvous hashing (Thaler and Ravishankar 1998): when a member comes or goes, only its shards move.
+    """
+    return tuple(
+        max(range(len(member_ids)), key=lambda index: _weight(shard, member_ids[index]))
+        for shard in range(SHARD_COUNT)
+    )
+
+
+def _weight(shard: int, member_id: str) -> bytes:
+    return hashlib.blake2b(f"{shard}/{member_id}".encode(), digest_size=8).digest()
