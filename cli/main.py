@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from cli import node, train
+from cli.cassandra import command as cassandra
 from cli.demo import command as demo
 from domain.errors import MuvrError
 
@@ -19,6 +20,7 @@ _EXAMPLES = """examples:
   muvr up --data muvr-data               run a node
   muvr token --data muvr-data --user me  a token for a device
   muvr train --data muvr-data            train now, without waiting for the night
+  muvr cassandra up                      a Cassandra server of this machine
 """
 
 
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         ("up", node.up, "run a node until Ctrl-C"),
         ("token", node.token, "make a token for a device, a user or an operator"),
         ("train", train, "train a model on the store's windows"),
+        ("cassandra", cassandra, "run Cassandra on this machine, to keep a node's data in"),
     ):
         command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
         module.add_arguments(command)
