@@ -19,6 +19,7 @@ RowT = TypeVar("RowT", bound=NamedTuple)
 TOKEN_MIN = -(2**63)
 TOKEN_MAX = 2**63 - 1
 ATOMIC_BYTES_MAX = 32 * 1024  # of one partition's rows in one write that are surely applied all or none
+SUBMITTED_MAX = 1024  # writes under way; one more waits in `submit` until one of them ends
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ Mutation = Insert | Delete | Then
 
 @dataclass(frozen=True)
 class Slice:
-    """The rows of `partition` whose clustering prefix lies in [lower, upper], both inclusive, as in `read`."""
+    """Rows of `partition` whose clustering prefix lies in [lower, upper], both inclusive."""
 
     partition: Key
     lower: Key = ()
@@ -84,7 +85,8 @@ class Store(Protocol):
 
         Those of one partition of one table are applied in order, and all or none up to ATOMIC_BYTES_MAX;
         of more than that a failure may leave a prefix. Nothing orders different partitions, but `Then`.
-        Callbacks of the future run in a thread of the store and must not wait for the store.
+        Of two calls, the later counts as later, also for a row that both write. Waits while SUBMITTED_MAX
+        are under way. Callbacks of the future run in a thread of the store and must not wait for the store.
         """
 
     def insert_if_absent(self, table: Table[Any], row: NamedTuple) -> bool:

@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from domain.errors import ConfigurationError, StoredValueCorrupt, StoreError, StoreFull, StoreUnavailable
+from domain.errors import (
+    ConfigurationError,
+    StoredValueCorrupt,
+    StoreError,
+    StoreFull,
+    StoreRejected,
+    StoreUnavailable,
+)
+
+# What SQLite says of a value, not of the file. Python's own complaints about one carry no code.
+_REFUSALS = ("SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_TOOBIG")
 
 
 @contextmanager
@@ -32,6 +42,8 @@ def errors_of(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translated(path, error) from error
+    except (OverflowError, UnicodeError) as error:
+        raise _rejected(path, error) from error
     except OSError as error:
         raise StoreUnavailable(
             f"{path}: {error.strerror}", remedy="check the disk and its permissions"
@@ -45,9 +57,17 @@ def _translated(path: Path, error: sqlite3.Error) -> StoreError:
             f"no room is left for {path}",
             remedy="free space on that disk; devices keep what is unacknowledged",
         )
+    if str(error).startswith("Could not decode"):
+        return StoredValueCorrupt(f"{path}: {error}", remedy="correct or delete the row")
     if code.startswith("SQLITE_CORRUPT") or code == "SQLITE_NOTADB":
         return StoredValueCorrupt(
             f"{path} is not a sound SQLite file ({error})",
             remedy="restore it from a backup, or choose another --data directory",
         )
+    if code.startswith(_REFUSALS) or (not code and "closed" not in str(error)):
+        return _rejected(path, error)
     return StoreUnavailable(f"{path}: {error}", remedy="check that the disk works and who else uses the file")
+
+
+def _rejected(path: Path, error: Exception) -> StoreRejected:
+    return StoreRejected(f"{path}: {error}", expected="values of the declared types, and a key without None")

@@ -317,7 +317,7 @@ MEMBER = Table(
     keyspace=KEYS,
     row=MemberRow,
     partition=("member_id",),
-    comment="Lease of a shard host, alive while renewal_nr grows; it has let go of what view_nr takes from it",
+    comment="Lease of a shard host, alive while renewal_nr grows; what view_nr takes from it, it let go",
 )
 
 
@@ -332,7 +332,7 @@ VIEW = Table(
     keyspace=KEYS,
     row=ViewRow,
     partition=("name",),
-    comment="The members of the cluster, a JSON list, after so many changes; who owns a shard follows from it",
+    comment="Members of the cluster (JSON) after so many changes; the owner of a shard follows from it",
 )
 
 TABLES: tuple[Table[Any], ...] = tuple(value for value in globals().values() if isinstance(value, Table))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from persistence.schema import Timestamp
-from persistence.tables import JobRunRow, JournalRow, LabelRow, LeaseRow
+from persistence.tables import JobRunRow, JournalRow, LabelRow, ViewRow
 
 
 def journal(number: int, epoch: int = 0, *, of: str = "ada", event: bytes = b"e") -> JournalRow:
@@ -18,5 +18,5 @@ def label(start: int, weight_kg: float | None = None, repetitions: int | None = 
     return LabelRow("ada", "s", Timestamp(start), Timestamp(start + 1), "squat", repetitions, weight_kg)
 
 
-def lease(epoch: int, owner: str = "one", *, name: str = "shard-1") -> LeaseRow:
-    return LeaseRow(name, owner, epoch, Timestamp(99))
+def view(number: int, members: str = "one", *, name: str = "shards") -> ViewRow:
+    return ViewRow(name, number, members)

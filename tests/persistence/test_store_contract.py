@@ -10,7 +10,7 @@ import pytest
 
 from persistence.ports import TOKEN_MAX, TOKEN_MIN, Delete, Insert, Store, TokenRange
 from persistence.schema import Key, Table
-from persistence.tables import JOB_RUN, JOURNAL, LABEL, LEASE, JournalRow
+from persistence.tables import JOB_RUN, JOURNAL, LABEL, VIEW, JournalRow
 from tests.persistence import rows
 
 ADA = ("ada", 0)
@@ -21,7 +21,7 @@ PAIRS = [(1, 0), (2, 0), (2, 1), (3, 0)]  # sequence number and epoch
 def journalled(store: Store) -> Store:
     """Four journal rows written out of order, beside another user's and another table's."""
     written = [rows.journal(*PAIRS[index]) for index in (2, 0, 3, 1)]
-    others = [Insert(JOURNAL, rows.journal(7, of="bob")), Insert(LEASE, rows.lease(1, name="ada"))]
+    others = [Insert(JOURNAL, rows.journal(7, of="bob")), Insert(VIEW, rows.view(1, name="ada"))]
     store.write([*(Insert(JOURNAL, row) for row in written), *others])
     return store
 
@@ -99,19 +99,19 @@ def test_mutations_apply_in_order(store: Store) -> None:
 
 
 def test_insert_if_absent_inserts_once(store: Store) -> None:
-    assert store.insert_if_absent(LEASE, rows.lease(1))
-    assert not store.insert_if_absent(LEASE, rows.lease(2, "two"))
-    assert list(store.read(LEASE, ("shard-1",))) == [rows.lease(1)]
-    assert store.insert_if_absent(LEASE, rows.lease(2, name="shard-2"))
+    assert store.insert_if_absent(VIEW, rows.view(1))
+    assert not store.insert_if_absent(VIEW, rows.view(2, "two"))
+    assert list(store.read(VIEW, ("shards",))) == [rows.view(1)]
+    assert store.insert_if_absent(VIEW, rows.view(2, name="others"))
 
 
-@pytest.mark.parametrize("expected", [rows.lease(2), rows.lease(1, "two"), rows.lease(1, name="shard-2")])
+@pytest.mark.parametrize("expected", [rows.view(2), rows.view(1, "two"), rows.view(1, name="others")])
 def test_compare_and_set_wants_every_column_equal(store: Store, expected: Any) -> None:
-    store.write([Insert(LEASE, rows.lease(1))])
-    assert not store.compare_and_set(LEASE, expected, rows.lease(9, "three", name=expected.name))
-    assert [row.epoch for row in store.scan(LEASE)] == [1]
-    assert store.compare_and_set(LEASE, rows.lease(1), rows.lease(2, "two"))
-    assert list(store.read(LEASE, ("shard-1",))) == [rows.lease(2, "two")]
+    store.write([Insert(VIEW, rows.view(1))])
+    assert not store.compare_and_set(VIEW, expected, rows.view(9, "three", name=expected.name))
+    assert [row.number for row in store.scan(VIEW)] == [1]
+    assert store.compare_and_set(VIEW, rows.view(1), rows.view(2, "two"))
+    assert list(store.read(VIEW, ("shards",))) == [rows.view(2, "two")]
 
 
 def test_compare_and_set_compares_none_and_clustering_columns(store: Store) -> None:

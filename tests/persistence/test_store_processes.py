@@ -14,7 +14,7 @@ import pytest
 
 from persistence.ports import Insert, Store
 from persistence.schema import Timestamp
-from persistence.tables import DATA_KEY, JOURNAL, LEASE, WINDOW, DataKeyRow
+from persistence.tables import DATA_KEY, JOURNAL, VIEW, WINDOW, DataKeyRow
 from tests.persistence import rows
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def test_what_was_acknowledged_survives_kill_9(backend: str, reopen: Reopen, tmp
 
 
 def test_processes_that_start_at_once_all_write(backend: str, reopen: Reopen, tmp_path: Path) -> None:
-    """They also make the store at once; of all that wanted the lease, one got it."""
+    """They also make the store at once; of all that wanted to be the first view, one is."""
     names = ["ada", "bob", "eve", "dan"]
     processes = [writer(backend, tmp_path / "store", name, 25) for name in names]
     printed = [process.communicate()[0].split() for process in processes]
@@ -59,8 +59,8 @@ def test_processes_that_start_at_once_all_write(backend: str, reopen: Reopen, tm
     assert sorted(lines[0] for lines in printed) == ["lost", "lost", "lost", "won"]
     store = reopen()
     assert {len(list(store.read(JOURNAL, (name, 0)))) for name in names} == {25}
-    (lease,) = store.scan(LEASE)
-    assert [name for name, lines in zip(names, printed, strict=True) if lines[0] == "won"] == [lease.owner]
+    (view,) = store.scan(VIEW)
+    assert [name for name, lines in zip(names, printed, strict=True) if lines[0] == "won"] == [view.members]
 
 
 def test_threads_write_and_read_at_once(store: Store) -> None:
@@ -79,7 +79,7 @@ def test_of_racing_inserts_one_is_first(store: Store) -> None:
 
     def race(owner: str) -> bool:
         barrier.wait()
-        return store.insert_if_absent(LEASE, rows.lease(1, owner))
+        return store.insert_if_absent(VIEW, rows.view(1, owner))
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(race, "abcd")) == [False, False, False, True]
@@ -87,17 +87,17 @@ def test_of_racing_inserts_one_is_first(store: Store) -> None:
 
 def test_compare_and_set_loses_no_increment(store: Store) -> None:
     """Four threads count to 40 together in one row."""
-    store.write([Insert(LEASE, rows.lease(0))])
+    store.write([Insert(VIEW, rows.view(0))])
 
     def count(_: int) -> None:
         won = 0
         while won < 10:
-            (row,) = store.read(LEASE, ("shard-1",))
-            won += store.compare_and_set(LEASE, row, row._replace(epoch=row.epoch + 1))
+            (row,) = store.read(VIEW, ("shards",))
+            won += store.compare_and_set(VIEW, row, row._replace(number=row.number + 1))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(count, range(4)))
-    assert [row.epoch for row in store.scan(LEASE)] == [40]
+    assert [row.number for row in store.scan(VIEW)] == [40]
 
 
 def test_writing_while_reading_with_another_writer(reopen: Reopen) -> None:

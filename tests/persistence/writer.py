@@ -9,15 +9,15 @@ import sys
 from pathlib import Path
 
 from persistence.ports import Insert
-from persistence.tables import JOURNAL, LEASE
+from persistence.tables import JOURNAL, VIEW
 from tests.persistence import rows
 from tests.persistence.backends import BACKENDS
 
 
 def main(backend: str, place: str, name: str, count: int) -> None:
-    """Write journal rows 1 to `count` of `name`, after trying for the lease that all writers want."""
+    """Write journal rows 1 to `count` of `name`, after trying to be the first view, as all writers do."""
     store = BACKENDS[backend](Path(place))
-    won = store.insert_if_absent(LEASE, rows.lease(1, name))
+    won = store.insert_if_absent(VIEW, rows.view(1, name))
     print("won" if won else "lost", flush=True)
     for number in range(1, count + 1):
         store.write([Insert(JOURNAL, rows.journal(number, of=name, event=bytes(500)))])
