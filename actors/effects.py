@@ -13,7 +13,7 @@ from domain.commands import Command
 from domain.identifiers import SessionId
 from domain.replies import Reply
 from domain.windows import Window
-from persistence.ports import Insert
+from persistence.ports import Mutation
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Effects:
     `snapshot_due` it wants a `Snapshot` once the batch is durable.
     """
 
-    writes: list[Insert] = field(default_factory=list)
+    writes: list[Mutation] = field(default_factory=list)
     replies: list[tuple[int | None, Reply]] = field(default_factory=list)
     requests: list[ClassifyRequest] = field(default_factory=list)
     more: bool = False

@@ -11,21 +11,29 @@ from thespian.actors import Actor, ActorExitRequest
 from actors.effects import Classified, Take
 from actors.user_entity import UserEntity
 from domain.errors import MuvrError
+from persistence.ports import Mutation
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Wake:
-    """First message: recover the user. Answered with Done or Failed."""
+    """First message: the user, as recovered. Answered with Done."""
 
-    recover: Callable[[], UserEntity]
+    entity: UserEntity
     now_ms: Callable[[], int]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Save the state, all of whose events are durable. Answered with Done or Failed."""
+    """What saves the state, all of whose events are durable? Answered with Saving or Failed."""
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Mutations that save the state; none if it is saved."""
+
+    writes: list[Mutation]
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class SessionActor(Actor):
     def _answer(self, message: object) -> object:
         if isinstance(message, Wake):
             self._now_ms = message.now_ms
-            self._entity = message.recover()
+            self._entity = message.entity
             return Done()
         if isinstance(message, Forget):
             self._entity = None
@@ -80,7 +88,7 @@ class SessionActor(Actor):
             case Classified():
                 return self._entity.classified(message)
             case Snapshot():
-                self._entity.save_snapshot()
+                return Saving(self._entity.snapshot())
         return Done()
 
 

@@ -1,7 +1,9 @@
-"""A shard host: one session actor per user of its shards, and the group commit.
+"""A shard host: the group commit over the session actors of its shards.
 
-For each batch the session actors decide, the windows of all of them are classified together, everything is
-written with one call, and only then is anything acknowledged.
+Commands wait per user. Those of users without a write in flight are taken together as a group: their session
+actors decide, the windows of all of them are classified together, and everything is submitted as one write.
+Several groups are in flight at a time, of different users each; nothing of a group is acknowledged before its
+write is durable, and only while the host's tenure is valid.
 """
 
 from __future__ import annotations
@@ -9,186 +11,331 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-
-from thespian.actors import ActorAddress, ActorSystem
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from actors.answers import refusal
-from actors.effects import Classified, Effects, Take
+from actors.effects import Classified, Effects
 from actors.messages import Addressed, Envelope
 from actors.recognition import ModelShelf, classify
-from actors.session_actor import Done, Failed, Forget, SessionActor, Snapshot, Wake, internal_error
-from actors.user_entity import UserEntity, UserStores
-from domain.commands import Command
-from domain.errors import MuvrError
-from domain.identifiers import UserId
+from actors.session_actor import internal_error
+from actors.session_actors import SessionActors
+from actors.snapshot_writer import SnapshotWriter
+from actors.tenure import Tenure
+from actors.user_entity import UserStores
+from domain.errors import MuvrError, NotOwner, StoreError
+from domain.identifiers import ShardNr, UserId, shard_of
 from persistence.ports import Mutation, Store
 
 log = logging.getLogger(__name__)
 
-ASK_SECONDS = 60.0  # nested actors answer within the call; only a timeout of 0 would be too short
+GROUPS_MAX = 6  # writes in flight: enough that the store never waits for the host
+SNAPSHOTS_PER_WRITE = 50
+GROUP_COMMANDS_MAX = 256  # of a group: a few milliseconds of work, in which nothing else is answered
 
-_Commands = list[tuple[int, Command]]
+
+class _Work(NamedTuple):
+    batch_nr: int
+    envelope: Envelope
 
 
 @dataclass
-class _Member:
-    address: ActorAddress
-    last_used_ms: int
+class _Group:
+    """What was taken together: per user its commands, and what its actor answered or why it could not."""
+
+    works: dict[UserId, list[_Work]]
+    effects: dict[UserId, Effects] = field(default_factory=dict)
+    refused: dict[UserId, MuvrError] = field(default_factory=dict)
+
+
+@dataclass
+class Answers:
+    """`finished` are the batches of which the last replies are among `replies` or were before."""
+
+    finished: list[int] = field(default_factory=list)
+    replies: list[Addressed] = field(default_factory=list)
 
 
 class ShardHost:
-    """Session actors over a store, of which `sessions_max` stay after a batch; `now_ms` is since 1970."""
+    """Session actors over a store, of which about `sessions_max` stay; `now_ms` is since 1970.
+
+    One thread uses it: it submits batches and calls `advance`, and again whenever `woken` was called, which
+    threads of the store do.
+    """
 
     def __init__(
         self,
         store: Store,
         stores: UserStores,
         shelf: ModelShelf,
+        tenure: Tenure,
         now_ms: Callable[[], int],
         *,
+        woken: Callable[[], None],
         sessions_max: int = 20_000,
     ) -> None:
         self._store = store
-        self._stores = stores
-        self._shelf = shelf
-        self._now_ms = now_ms
+        self._tenure = tenure
+        self._woken = woken
         self._sessions_max = sessions_max
-        self._system = ActorSystem("simpleSystemBase", transientUnique=True, logDefs=False)
-        self._members: OrderedDict[UserId, _Member] = OrderedDict()  # the one used longest ago first
-        self._spare: list[ActorAddress] = []
+        self._actors = SessionActors(stores, shelf, now_ms)
+        self._snapshots = SnapshotWriter(store)
+        self._left: dict[int, int] = {}  # commands of each batch that are not answered
+        self._waiting: dict[UserId, list[_Work]] = {}
+        self._ready: OrderedDict[UserId, None] = OrderedDict()  # of those waiting, without a write in flight
+        self._busy: set[UserId] = set()
+        self._group_count = 0
+        self._ended: deque[tuple[_Group, BaseException | None]] = deque()
+        self._some_ended = threading.Event()
+        self._failures = 0  # writes that nobody knows of: what follows is written under a higher epoch
+        self._target: Mapping[ShardNr, int] = tenure.epochs
+        self._answers = Answers()
 
     @property
     def live_count(self) -> int:
-        return len(self._members)
+        return len(self._actors)
 
-    def process(self, envelopes: Sequence[Envelope]) -> list[Addressed]:
-        """Take a batch; return the replies. What they acknowledge is durable, the rest was not stored."""
-        by_user: dict[UserId, _Commands] = {}
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits and no write is in flight."""
+        return not self._left and not self._group_count and self._snapshots.is_idle
+
+    def submit(self, batch_nr: int, envelopes: Sequence[Envelope]) -> None:
+        """Take a batch; `advance` gives the replies. A user's commands are taken in the order they came."""
+        if not envelopes:
+            self._answers.finished.append(batch_nr)
+            return
+        self._left[batch_nr] = len(envelopes)
         for envelope in envelopes:
-            by_user.setdefault(envelope.user, []).append((envelope.connection, envelope.command))
-        refused: dict[UserId, list[Addressed]] = {}
-        try:
-            effects = self._decide(by_user, refused)
-            writes: list[Mutation] = [write for effect in effects.values() for write in effect.writes]
-            if writes:
-                self._store.write(writes)
-        except Exception as error:
-            return self._undo(by_user, refused, error)
-        replies = [reply for mine in refused.values() for reply in mine]
-        for user, effect in effects.items():
-            replies += [Addressed(connection, user, reply) for connection, reply in effect.replies]
-            if effect.snapshot_due:
-                self._save(user)
+            user = envelope.user
+            works = self._waiting.get(user)
+            if works is None:
+                works = self._waiting[user] = []
+                if user not in self._busy:
+                    self._ready[user] = None
+            works.append(_Work(batch_nr, envelope))
+
+    def advance(self) -> Answers:
+        """Go on as far as is possible now; what the replies acknowledge is durable."""
+        self._complete_ended()
+        while self._ready and self._group_count < GROUPS_MAX:
+            self._begin(self._next_users())
+            self._complete_ended()  # what has nothing to write has ended already
         self._bound()
-        return replies
+        answers, self._answers = self._answers, Answers()
+        return answers
+
+    def serve(self, epochs: Mapping[ShardNr, int]) -> None:
+        """Act for these shards, under these epochs, once all others are let go of: see `has_released`."""
+        self._target = epochs
+        self._tenure.epochs = {
+            shard: epoch for shard, epoch in self._tenure.epochs.items() if epochs.get(shard) == epoch
+        }
+        self._release()
+
+    @property
+    def has_released(self) -> bool:
+        """Nothing is in flight or in memory for a shard that was taken away; the new ones are served."""
+        return self._tenure.epochs is self._target
 
     def passivate(self, idle_ms: int, count_max: int | None = None) -> int:
         """Snapshot and stop actors that were idle for `idle_ms`, at most `count_max`; return how many."""
-        before_ms = self._now_ms() - idle_ms
-        idle = itertools.takewhile(lambda item: item[1].last_used_ms <= before_ms, self._members.items())
-        users = [user for user, _ in itertools.islice(idle, count_max)]
-        for user in users:
-            self._passivate(user)
+        users = list(itertools.islice(self._actors.idle(idle_ms, self._busy), count_max))
+        self._passivate(users)
         return len(users)
 
-    def close(self, seconds_max: float = math.inf) -> None:
-        """Snapshot the actors, those used last first, as far as `seconds_max` lets; then end the system.
+    def close(self, seconds_max: float = math.inf) -> Answers:
+        """Refuse what waits, finish what is in flight, snapshot those used last first, as time allows.
 
-        The others lose nothing: their users recover from older snapshots and more events.
+        Users without a new snapshot lose nothing: they recover from older ones and more events.
         """
         deadline_s = time.monotonic() + seconds_max
-        for count, user in enumerate(reversed(list(self._members))):
+        self._refuse_waiting()
+        self._complete_ended()
+        while self._group_count and (left_s := deadline_s - time.monotonic()) > 0:
+            self._some_ended.wait(min(left_s, threading.TIMEOUT_MAX))
+            self._complete_ended()
+        users = [user for user in reversed(self._actors.users()) if user not in self._busy]
+        for first in range(0, len(users), SNAPSHOTS_PER_WRITE):
+            self._snapshots.wait_for_room(_seconds_until(deadline_s))
             if time.monotonic() > deadline_s:
-                log.warning("%d users are without a new snapshot", len(self._members) - count)
+                log.warning("%d users are without a new snapshot", len(users) - first)
                 break
-            self._save(user)
-        self._members.clear()
-        self._system.shutdown()
+            self._save(users[first : first + SNAPSHOTS_PER_WRITE])
+        self._snapshots.wait_for_all(_seconds_until(deadline_s))
+        self._actors.close()
+        return self._answers
 
-    def _decide(
-        self, by_user: dict[UserId, _Commands], refused: dict[UserId, list[Addressed]]
-    ) -> dict[UserId, Effects]:
-        """Effects per user, classification included; users whose actor failed come into `refused`."""
-        effects: dict[UserId, Effects] = {}
-        for user, commands in by_user.items():
-            answer = self._ask_user(user, Take(commands))
-            if isinstance(answer, Effects):
-                effects[user] = answer
+    def _next_users(self) -> list[UserId]:
+        """Of those that are ready the ones that came first, with commands for one group."""
+        users, count = [], 0
+        while self._ready and count < GROUP_COMMANDS_MAX:
+            user, _ = self._ready.popitem(last=False)
+            users.append(user)
+            count += len(self._waiting[user])
+        return users
+
+    def _begin(self, users: Iterable[UserId]) -> None:
+        group = _Group({user: self._waiting.pop(user) for user in users})
+        self._group_count += 1
+        self._busy.update(group.works)
+        try:
+            self._wake(group)
+            self._decide(group)
+            self._classify(group)
+            writes: list[Mutation] = [write for effect in group.effects.values() for write in effect.writes]
+            if writes and not self._tenure.is_valid:
+                raise _not_owner()
+            if writes:
+                self._store.submit(writes).add_done_callback(lambda done: self._end(group, done))
             else:
-                refused[user] = self._refuse(user, commands, answer)
-        requests = [request for effect in effects.values() for request in effect.requests]
+                self._ended.append((group, None))
+        except Exception as error:
+            self._ended.append((group, error))
+
+    def _end(self, group: _Group, done: Future[None]) -> None:
+        """A group's write has ended. Called in a thread of the store, or at once."""
+        self._ended.append((group, done.exception()))
+        self._some_ended.set()
+        self._woken()
+
+    def _complete_ended(self) -> None:
+        self._some_ended.clear()
+        while self._ended:
+            self._complete(*self._ended.popleft())
+
+    def _complete(self, group: _Group, error: BaseException | None) -> None:
+        """Answer a group: its writes are durable, or nobody knows and every actor of it must recover."""
+        self._group_count -= 1
+        if error is None and not self._tenure.is_valid:
+            error = _not_owner()
+        if error is not None:
+            self._fail(group, error)
+        for user, reason in group.refused.items():
+            self._actors.stop(user)
+            self._refuse(user, group.works[user], reason)
+        for user, effect in group.effects.items():
+            self._answers.replies += [
+                Addressed(connection, user, reply) for connection, reply in effect.replies
+            ]
+            for work in group.works[user]:
+                self._count_answered(work)
+        self._save([user for user, effect in group.effects.items() if effect.snapshot_due])
+        self._busy.difference_update(group.works)
+        for user in group.works:
+            if user in self._waiting:
+                self._ready[user] = None
+        if not self.has_released:
+            self._release()
+
+    def _fail(self, group: _Group, error: BaseException) -> None:
+        reason = internal_error(error) if isinstance(error, Exception) else MuvrError(repr(error))
+        log.error("a group of %d users was not written: %s", len(group.works), reason, exc_info=error)
+        self._failures += 1
+        group.effects.clear()
+        for user in group.works:
+            group.refused.setdefault(user, reason)
+
+    def _refuse(self, user: UserId, works: Iterable[_Work], reason: MuvrError) -> None:
+        for work in works:
+            reply = refusal(work.envelope.command, reason)
+            self._answers.replies.append(Addressed(work.envelope.connection, user, reply))
+            self._count_answered(work)
+
+    def _count_answered(self, work: _Work) -> None:
+        self._left[work.batch_nr] -= 1
+        if not self._left[work.batch_nr]:
+            del self._left[work.batch_nr]
+            self._answers.finished.append(work.batch_nr)
+
+    def _wake(self, group: _Group) -> None:
+        """Recover the users of a group that have no actor; who is not this host's is refused."""
+        epochs: dict[UserId, int] = {}
+        for user in group.works:
+            epoch = self._tenure.epoch_of(user)
+            if epoch is None:
+                group.refused[user] = _not_owner()
+            elif user not in self._actors:
+                epochs[user] = epoch + self._failures
+        if not epochs:
+            return
+        try:
+            group.refused.update(self._actors.wake(epochs))
+        except StoreError as error:
+            log.error("%d users cannot be recovered: %s", len(epochs), error)
+            group.refused.update(dict.fromkeys(epochs, error))
+
+    def _decide(self, group: _Group) -> None:
+        for user, works in group.works.items():
+            if user not in group.refused:
+                commands = [(work.envelope.connection, work.envelope.command) for work in works]
+                answer = self._actors.take(user, commands)
+                if isinstance(answer, Effects):
+                    group.effects[user] = answer
+                else:
+                    group.refused[user] = answer
+
+    def _classify(self, group: _Group) -> None:
+        """The windows of all users of a group in one call."""
+        requests = [request for effect in group.effects.values() for request in effect.requests]
         answers = iter(classify([(request.model, request.windows) for request in requests]))
-        for user, effect in list(effects.items()):
-            mine = list(itertools.islice(answers, len(effect.requests)))
+        for user, effect in list(group.effects.items()):
             if not effect.more:
                 continue
-            answer = self._ask(self._members[user].address, Classified(mine))
+            mine = list(itertools.islice(answers, len(effect.requests)))
+            answer = self._actors.classified(user, Classified(mine))
             if isinstance(answer, Effects):
                 effect.writes += answer.writes
                 effect.replies += answer.replies
             else:
-                del effects[user]
-                refused[user] = self._refuse(user, by_user[user], answer)
-        return effects
+                del group.effects[user]
+                group.refused[user] = answer
 
-    def _ask_user(self, user: UserId, message: Take) -> object:
-        member = self._members.get(user)
-        if member is None:
-            # Thespian never forgets an address, so that of an actor without a user is taken first.
-            address = self._spare.pop() if self._spare else self._system.createActor(SessionActor)
-            recover = partial(UserEntity, user, self._stores, self._shelf)
-            member = self._members[user] = _Member(address, 0)
-            answer = self._ask(address, Wake(recover, self._now_ms))
-            if not isinstance(answer, Done):
-                return answer
-        member.last_used_ms = self._now_ms()
-        self._members.move_to_end(user)
-        return self._ask(member.address, message)
+    def _save(self, users: Sequence[UserId]) -> None:
+        """Begin to save states all of whose events may be acknowledged, as the tenure is valid."""
+        if not users or self._snapshots.is_full:
+            return
+        writes = [write for user in users for write in self._actors.snapshot(user)]
+        if writes and self._tenure.is_valid:
+            self._snapshots.save(users, writes)
 
-    def _ask(self, address: ActorAddress, message: object) -> object:
-        return self._system.ask(address, message, ASK_SECONDS)
+    def _release(self) -> None:
+        """Let go of the users of shards that were taken away; when none is left, serve the new shards."""
+        served = self._tenure.epochs
+        gone = [user for user in self._actors.users() if shard_of(user) not in served]
+        self._passivate([user for user in gone if user not in self._busy])
+        if not any(shard_of(user) not in served for user in self._busy):
+            self._tenure.epochs = self._target
 
-    def _refuse(self, user: UserId, commands: _Commands, answer: object) -> list[Addressed]:
-        """Stop an actor that failed: it is recovered when the user is next heard of."""
-        error = answer.error if isinstance(answer, Failed) else MuvrError("the session actor did not answer")
-        log.error("user %s: %s", user, error)
-        return self._fail(user, commands, error)
-
-    def _undo(
-        self, by_user: dict[UserId, _Commands], refused: dict[UserId, list[Addressed]], failure: Exception
-    ) -> list[Addressed]:
-        """Nobody knows what was written: every actor of the batch stops and will recover from the store."""
-        error = internal_error(failure)
-        log.error("a batch of %d users was not written: %s", len(by_user), error, exc_info=failure)
-        for user, commands in by_user.items():
-            if user not in refused:
-                refused[user] = self._fail(user, commands, error)
-        return [reply for mine in refused.values() for reply in mine]
-
-    def _fail(self, user: UserId, commands: _Commands, error: MuvrError) -> list[Addressed]:
-        self._stop(user)
-        return [Addressed(connection, user, refusal(command, error)) for connection, command in commands]
-
-    def _save(self, user: UserId) -> None:
-        answer = self._ask(self._members[user].address, Snapshot())
-        if isinstance(answer, Failed):
-            # The events are durable: a missing snapshot only makes the next recovery longer.
-            log.error("no snapshot of user %s: %s", user, answer.error)
+    def _refuse_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        self._ready.clear()
+        for user, works in waiting.items():
+            self._refuse(user, works, _not_owner())
 
     def _bound(self) -> None:
-        while len(self._members) > self._sessions_max:
-            self._passivate(next(iter(self._members)))
+        """Stop the actors used longest ago beyond `sessions_max`; one with a write in flight stays."""
+        over = len(self._actors) - self._sessions_max
+        if over > 0:
+            self._passivate(list(itertools.islice(self._actors.idle(0, self._busy), over)))
 
-    def _passivate(self, user: UserId) -> None:
-        self._save(user)
-        self._stop(user)
+    def _passivate(self, users: Sequence[UserId]) -> None:
+        for first in range(0, len(users), SNAPSHOTS_PER_WRITE):
+            self._save(users[first : first + SNAPSHOTS_PER_WRITE])
+        for user in users:
+            self._actors.stop(user)
 
-    def _stop(self, user: UserId) -> None:
-        member = self._members.pop(user, None)
-        if member is not None and isinstance(self._ask(member.address, Forget()), Done):
-            self._spare.append(member.address)
+
+def _seconds_until(deadline_s: float) -> float:
+    return min(threading.TIMEOUT_MAX, max(0.0, deadline_s - time.monotonic()))
+
+
+def _not_owner() -> NotOwner:
+    return NotOwner(
+        "this shard host does not serve the user now", remedy="send it again; a redirect follows if need be"
+    )

@@ -1,48 +1,61 @@
-"""The Thespian process around a shard host."""
+"""The Thespian process around a shard host and its membership.
+
+The store's threads and the membership's thread meet the actor's loop in a pipe: what they have to say is
+queued, and a byte in the pipe wakes the loop.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import time
+import uuid
+from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from thespian.actors import ActorExitRequest, ActorTypeDispatcher, WakeupMessage
+from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch, WakeupMessage
 
 from actors.answers import refusal
 from actors.handlers import handled_once
+from actors.membership import Holding, Membership, MembershipThread
 from actors.messages import (
     Addressed,
     Directory,
     Envelope,
-    LiveUpdates,
     ModelsChanged,
     ShardAnswer,
     ShardBatch,
     Started,
     StartFailed,
     StartShardHost,
+    ViewChanged,
     decode_envelopes,
     encode_addressed,
     live_updates,
 )
 from actors.recognition import ModelShelf
 from actors.session_actor import internal_error
-from actors.shard_host import ShardHost
+from actors.shard_host import Answers, ShardHost
+from actors.tenure import Tenure
 from actors.user_entity import UserStores
-from persistence.journal import Journal, SnapshotStore
+from persistence.journal import Journal
 from persistence.keys import DataKeyStore
 from persistence.models import ModelStore
 from persistence.ports import Store
 from persistence.sensors import SensorStore
+from persistence.snapshots import SnapshotStore
 
 log = logging.getLogger(__name__)
 
 PASSIVATE_EVERY_SECONDS = 10.0
-PASSIVATE_MAX = 200  # at a time: batches wait meanwhile, and each is a write
-CLOSE_SECONDS_MAX = 2.0
+PASSIVATE_MAX = 200  # at a time: batches wait meanwhile
+CLOSE_SECONDS_MAX = 1.0
+LEAVE_SECONDS_MAX = 1.0
 WATCHERS = ("api",)  # who is sent live updates
+ROUTERS = ("gateway",)  # who is told which host owns which shard
 
 
 class ShardHostActor(ActorTypeDispatcher):
@@ -52,9 +65,24 @@ class ShardHostActor(ActorTypeDispatcher):
     _shelf: ModelShelf
     _start: StartShardHost
     _store: Store
+    _membership: MembershipThread
+    _holdings: deque[Holding]
+    _holding: Holding | None = None
+    _is_releasing = False
+    _gateway: Any = None
     _addresses: Mapping[str, Any] = {}
+    _wake_read: int
+    _wake_write: int
+
+    def receiveMessage(self, message: object, sender: Any) -> Any:  # noqa: N802
+        """Every message is answered with the watch over the pipe, or Thespian would drop it."""
+        self._handle(message, sender)
+        return ThespianWatch([self._wake_read]) if self._host is not None else None
 
     @handled_once
+    def _handle(self, message: object, sender: Any) -> None:
+        super().receiveMessage(message, sender)
+
     def receiveMsg_StartShardHost(self, message: StartShardHost, sender: Any) -> None:  # noqa: N802
         try:
             self._open(message)
@@ -65,49 +93,49 @@ class ShardHostActor(ActorTypeDispatcher):
         self.send(sender, Started())
         self.wakeupAfter(timedelta(seconds=PASSIVATE_EVERY_SECONDS))
 
-    @handled_once
     def receiveMsg_ShardBatch(self, message: ShardBatch, sender: Any) -> None:  # noqa: N802
-        replies = self._answer(message)
-        self.send(sender, ShardAnswer(message.number, encode_addressed(replies)))
-        updates: LiveUpdates | None = live_updates(replies)
-        if updates is not None:
-            for name in WATCHERS:
-                if name in self._addresses:
-                    self.send(self._addresses[name], updates)
+        """Whatever happens the gateway gets an answer, or it would wait with all that follows."""
+        self._gateway = sender
+        envelopes: list[Envelope] = []
+        try:
+            envelopes = decode_envelopes(message.envelopes)
+            assert self._host is not None, "started first"
+            self._host.submit(message.number, envelopes)
+        except Exception as error:
+            log.exception("a batch cannot be taken")
+            failure = internal_error(error)
+            replies = [Addressed(e.connection, e.user, refusal(e.command, failure)) for e in envelopes]
+            self._answer(Answers([message.number], replies))
+            return
+        self._advance()
 
-    @handled_once
+    def receiveMsg_WatchMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
+        with suppress(BlockingIOError):
+            os.read(self._wake_read, 65536)
+        while self._holdings:
+            self._take_over(self._holdings.popleft())
+        self._advance()
+
     def receiveMsg_Directory(self, message: Directory, sender: Any) -> None:  # noqa: N802
         self._addresses = message.addresses
+        self._tell_view()
 
-    @handled_once
     def receiveMsg_ModelsChanged(self, message: ModelsChanged, sender: Any) -> None:  # noqa: N802
         if self._host is not None:
             self._shelf.refresh()
 
-    @handled_once
     def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: Any) -> None:  # noqa: N802
         self.wakeupAfter(timedelta(seconds=PASSIVATE_EVERY_SECONDS))
         if self._host is not None:
             idle_ms = int(self._start.passivate_after_s * 1000)
             self._host.passivate(idle_ms, PASSIVATE_MAX)
 
-    @handled_once
     def receiveMsg_ActorExitRequest(self, message: ActorExitRequest, sender: Any) -> None:  # noqa: N802
         if self._host is not None:
-            self._host.close(CLOSE_SECONDS_MAX)
+            self._answer(self._host.close(CLOSE_SECONDS_MAX))
+            self._membership.leave(LEAVE_SECONDS_MAX)
+            self._host = None
             self._store.close()
-
-    def _answer(self, message: ShardBatch) -> list[Addressed]:
-        """Whatever happens the gateway gets an answer, or it would wait with all that follows."""
-        envelopes: list[Envelope] = []
-        try:
-            envelopes = decode_envelopes(message.envelopes)
-            assert self._host is not None, "started first"
-            return self._host.process(envelopes)
-        except Exception as error:
-            log.exception("a batch failed")
-            failure = internal_error(error)
-            return [Addressed(e.connection, e.user, refusal(e.command, failure)) for e in envelopes]
 
     def _open(self, message: StartShardHost) -> None:
         store = self._store = message.open_store()
@@ -117,7 +145,66 @@ class ShardHostActor(ActorTypeDispatcher):
         self._start = message
         self._shelf = ModelShelf(ModelStore(store))
         self._shelf.refresh()
-        self._host = ShardHost(store, stores, self._shelf, _now_ms, sessions_max=message.sessions_max)
+        self._holdings = deque()
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        tenure = Tenure(time.monotonic)
+        self._host = ShardHost(
+            store, stores, self._shelf, tenure, _now_ms, woken=self._wake, sessions_max=message.sessions_max
+        )
+        membership = Membership(
+            store,
+            message.member_id,
+            message.url,
+            tenure,
+            time.monotonic,
+            new_incarnation=lambda: uuid.uuid4().hex,
+            lease_s=message.lease_s,
+        )
+        self._membership = MembershipThread(membership, self._changed)
+        self._membership.start()
+
+    def _changed(self, holding: Holding) -> None:
+        """Called in the membership's thread."""
+        self._holdings.append(holding)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Called in any thread."""
+        with suppress(BlockingIOError):  # a full pipe wakes the actor as well
+            os.write(self._wake_write, b"x")
+
+    def _take_over(self, holding: Holding) -> None:
+        assert self._host is not None, "started first"
+        self._holding = holding
+        self._is_releasing = True
+        self._host.serve(holding.epochs)
+        self._tell_view()
+
+    def _advance(self) -> None:
+        if self._host is None:
+            return
+        self._answer(self._host.advance())
+        if self._is_releasing and self._holding is not None and self._host.has_released:
+            self._is_releasing = False
+            self._membership.released(self._holding.view.number)
+
+    def _answer(self, answers: Answers) -> None:
+        if answers.finished or answers.replies:
+            answer = ShardAnswer(tuple(answers.finished), encode_addressed(answers.replies))
+            self.send(self._gateway, answer)
+            if (updates := live_updates(answers.replies)) is not None:
+                self._send_all(WATCHERS, updates)
+
+    def _tell_view(self) -> None:
+        if self._holding is not None:
+            self._send_all(ROUTERS, ViewChanged(self._holding.view))
+
+    def _send_all(self, names: tuple[str, ...], message: object) -> None:
+        for name in names:
+            if name in self._addresses:
+                self.send(self._addresses[name], message)
 
 
 def _now_ms() -> int:

@@ -6,7 +6,7 @@ effects; if that fails the entity is thrown away and recovered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.answers import live_reply, number_of, refusal, stream_of
@@ -35,12 +35,15 @@ from domain.replies import (
 )
 from domain.user import Session, User, decide, evolve, next_nr, positioned
 from edge.recogniser import Exercising, Observation, Recogniser, Resting, SetEnded
-from persistence.journal import Journal, SnapshotStore
+from persistence.journal import Journal, Numbered
 from persistence.keys import Cipher, DataKeyStore
+from persistence.ports import Mutation
 from persistence.projections import project
 from persistence.sensors import SensorStore
+from persistence.snapshots import Snapshot, SnapshotStore
 
 EVENTS_PER_SNAPSHOT = 200
+FRAMES_PER_SNAPSHOT = 600  # bounds how many stored frames a recovery reads to find where a stream stands
 REFEED_FRAMES_MAX = 120  # of an interrupted session, what its recogniser hears again per stream
 
 
@@ -52,6 +55,15 @@ class UserStores:
     keys: DataKeyStore
 
 
+@dataclass(frozen=True)
+class History:
+    """What is stored of a user: the newest snapshot, and the events after it."""
+
+    cipher: Cipher
+    snapshot: Snapshot | None
+    events: Iterable[Numbered]
+
+
 @dataclass
 class _Live:
     model: Model
@@ -59,14 +71,19 @@ class _Live:
 
 
 class UserEntity:
-    """One user. `writer_epoch` marks what this owner writes; times are ms since 1970."""
+    """One user. `writer_epoch` marks what this owner writes; times are ms since 1970.
 
-    def __init__(self, user: UserId, stores: UserStores, shelf: ModelShelf, *, writer_epoch: int = 0) -> None:
+    Made from `history`, whose broken rows raise StoredValueCorrupt; `resume` its open sessions next.
+    """
+
+    def __init__(
+        self, user: UserId, history: History, stores: UserStores, shelf: ModelShelf, *, writer_epoch: int
+    ) -> None:
         self.user = user
         self._stores = stores
         self._shelf = shelf
         self._writer_epoch = writer_epoch
-        self._cipher: Cipher = stores.keys.cipher_of(user)
+        self._cipher = history.cipher
         self._state = User()
         self._sequence_nr = 0
         self._snapshot_nr = 0
@@ -75,7 +92,8 @@ class UserEntity:
         self._closing: list[SessionId] = []
         self._unpositioned: set[SessionId] = set()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
-        self._recover()
+        self._frames_unsaved = 0
+        self._replay(history)
 
     @property
     def state(self) -> User:
@@ -101,7 +119,10 @@ class UserEntity:
             )
         effects.requests = self._requested
         effects.more = bool(self._requested or self._closing)
-        effects.snapshot_due = self._sequence_nr - self._snapshot_nr >= EVENTS_PER_SNAPSHOT
+        effects.snapshot_due = (
+            self._sequence_nr - self._snapshot_nr >= EVENTS_PER_SNAPSHOT
+            or self._frames_unsaved >= FRAMES_PER_SNAPSHOT
+        )
         return effects
 
     def classified(self, answers: Classified) -> Effects:
@@ -122,28 +143,40 @@ class UserEntity:
                 del self._live[session]
         return effects
 
-    def save_snapshot(self) -> None:
-        """Save the state, all of whose events are durable, unless the last snapshot holds it."""
-        if self._sequence_nr > self._snapshot_nr:
-            self._stores.snapshots.save(self.user, self._cipher, self._sequence_nr, self._state, self._now_ms)
-            self._snapshot_nr = self._sequence_nr
+    def snapshot(self) -> list[Mutation]:
+        """What saves the state; nothing if the last snapshot holds it. All of its events must be durable."""
+        if self._sequence_nr == self._snapshot_nr and not self._frames_unsaved:
+            return []
+        previous_nr, self._snapshot_nr, self._frames_unsaved = self._snapshot_nr, self._sequence_nr, 0
+        return SnapshotStore.entries(
+            self.user, self._cipher, self._sequence_nr, self._state, self._now_ms, previous_nr=previous_nr
+        )
 
-    def _recover(self) -> None:
-        snapshot = self._stores.snapshots.newest(self.user, self._cipher)
-        if snapshot is not None:
-            self._sequence_nr, self._state = snapshot
-            self._snapshot_nr = self._sequence_nr
-        for number, event in self._stores.journal.replay(
-            self.user, self._cipher, lower=self._sequence_nr + 1
-        ):
-            self._follows(number)
-            self._state = evolve(self._state, event)
-            self._sequence_nr = number
+    def unresumed(self) -> list[tuple[SessionId, StreamId, int]]:
+        """The streams of open sessions, each with the number of the first frame that `resume` wants."""
+        return [
+            (name, stream, first)
+            for name, session in self._state.sessions.items()
+            if not session.closed
+            for stream, first in _refeed(session)
+        ]
+
+    def resume(self, stored: Mapping[tuple[SessionId, StreamId], Sequence[SensorFrame]]) -> None:
+        """Go on with the open sessions, given the frames that `unresumed` asked for."""
         for name, session in self._state.sessions.items():
             if session.closed:
                 self._unpositioned.add(name)
             else:
-                self._resume(name, session)
+                self._resume(name, session, stored)
+
+    def _replay(self, history: History) -> None:
+        if history.snapshot is not None:
+            self._sequence_nr, self._state = history.snapshot
+            self._snapshot_nr = self._sequence_nr
+        for number, event in history.events:
+            self._follows(number)
+            self._state = evolve(self._state, event)
+            self._sequence_nr = number
 
     def _follows(self, number: int) -> None:
         if number != self._sequence_nr + 1:
@@ -152,16 +185,20 @@ class UserEntity:
                 remedy="restore the journal from a backup",
             )
 
-    def _resume(self, name: SessionId, session: Session) -> None:
+    def _resume(
+        self,
+        name: SessionId,
+        session: Session,
+        stored: Mapping[tuple[SessionId, StreamId], Sequence[SensorFrame]],
+    ) -> None:
         """Find how far a session's frames are stored, and let its recogniser hear the last of them."""
         recent: list[SensorFrame] = []
-        for stream in session.streams:
-            first = max(0, session.next_nrs.get(stream.stream, 0) - REFEED_FRAMES_MAX)
-            frames = self._stores.sensors.frames(self.user, name, stream.stream, from_nr=first)
+        for stream, first in _refeed(session):
             # A crash may leave a later frame stored and an earlier one not: what follows a gap comes again.
-            stored = [frame for number, frame in enumerate(frames, first) if frame.sequence_nr == number]
-            recent += stored[-REFEED_FRAMES_MAX:]
-            self._state = positioned(self._state, name, stream.stream, first + len(stored))
+            frames = stored[name, stream]
+            whole = [frame for number, frame in enumerate(frames, first) if frame.sequence_nr == number]
+            recent += whole[-REFEED_FRAMES_MAX:]
+            self._state = positioned(self._state, name, stream, first + len(whole))
         self._listen(name, self._state.sessions[name])
         for frame in sorted(recent, key=lambda frame: frame.start_ms):
             if frame.start_ms >= session.last_set_end_ms:
@@ -170,8 +207,7 @@ class UserEntity:
     def _apply(self, command: Command | InnerCommand, effects: Effects) -> None:
         if isinstance(command, AcceptFrame) and command.frame.session in self._unpositioned:
             self._unpositioned.remove(command.frame.session)
-            if (session := self._state.sessions.get(command.frame.session)) is not None:
-                self._resume(command.frame.session, session)
+            self._reposition(command.frame.session)
         for event in decide(self._state, command):
             self._happened(event, effects)
         if isinstance(command, OpenSession) and command.session not in self._live:
@@ -180,10 +216,19 @@ class UserEntity:
         elif isinstance(command, CloseSession) and command.session in self._live:
             self._closing.append(command.session)
 
+    def _reposition(self, name: SessionId) -> None:
+        """Find how far a closed session's frames are stored, now that more of them come."""
+        if (session := self._state.sessions.get(name)) is not None:
+            wanted = [(self.user, name, stream, first) for stream, first in _refeed(session)]
+            found = self._stores.sensors.frames_of(wanted)
+            stored = {(name, stream): rows for (_, _, stream, _), rows in zip(wanted, found, strict=True)}
+            self._resume(name, session, stored)
+
     def _happened(self, event: Event, effects: Effects) -> None:
         effects.writes += project(self.user, self._state, event)
         self._state = evolve(self._state, event)
         if isinstance(event, FrameReceived):
+            self._frames_unsaved += 1
             self._hear(event.frame)
             return
         self._sequence_nr += 1
@@ -262,3 +307,9 @@ class UserEntity:
                 reason=advice.reason,
             )
             self._apply(suggest, effects)
+
+
+def _refeed(session: Session) -> Iterator[tuple[StreamId, int]]:
+    """A session's streams, and from where on their frames are heard again."""
+    for stream in session.streams:
+        yield stream.stream, max(0, session.next_nrs.get(stream.stream, 0) - REFEED_FRAMES_MAX)

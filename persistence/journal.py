@@ -1,38 +1,28 @@
-"""Journal and snapshots of users: encrypted, versioned MessagePack, upcast when read."""
+"""Journal of users: their events by number, encrypted, upcast when read, and which rows of them count."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-import msgspec
-from cryptography.exceptions import InvalidTag
-
-from domain.errors import StoredValueCorrupt
 from domain.events import JournalEvent
 from domain.identifiers import UserId
-from domain.user import User
+from persistence.blobs import BlobCodec, Upcaster, context_of
 from persistence.keys import Cipher
-from persistence.ports import Delete, Insert, Store
+from persistence.ports import Delete, Insert, Mutation, Slice, Store, Then
 from persistence.schema import Key, Timestamp
-from persistence.tables import JOURNAL, SNAPSHOT, JournalRow, SnapshotRow
+from persistence.tables import JOURNAL, JournalRow
 
 PARTITION_EVENTS = 10_000  # events per partition: about 2 MB
-SNAPSHOTS_KEPT = 2  # the newest, and one to fall back to
-FORMAT_VERSION = 1
+TAIL_ROWS_MAX = 512  # per user that many are read together; a longer tail is read on its own
+TAIL_ROUNDING = 32  # tails begin at multiples of it, so that those of many users share a query
 _DELETED_NR = 0  # below every event: its row says up to which number events were deleted
 
-# From a format version to the next: (version, value as plain lists and maps) -> value of version + 1.
-Upcaster = Callable[[Any], Any]
 EVENT_UPCASTERS: dict[int, Upcaster] = {}
-STATE_UPCASTERS: dict[int, Upcaster] = {}
 
-ValueT = TypeVar("ValueT")
+_codec: BlobCodec[JournalEvent] = BlobCodec(JournalEvent, EVENT_UPCASTERS)
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode_any = msgspec.msgpack.Decoder().decode
-_decode_event = msgspec.msgpack.Decoder(JournalEvent).decode
-_decode_state = msgspec.msgpack.Decoder(User).decode
+Numbered = tuple[int, JournalEvent]
 
 
 class Journal:
@@ -50,22 +40,20 @@ class Journal:
         first_nr: int,
         writer_epoch: int,
         now_ms: int,
-    ) -> list[Insert]:
-        """The mutations that append `events` as numbers `first_nr`, `first_nr` + 1, ..."""
-        return [
-            Insert(
-                JOURNAL,
-                JournalRow(
-                    user,
-                    _partition_of(number),
-                    number,
-                    writer_epoch,
-                    Timestamp(now_ms),
-                    _seal(cipher, event, _context(user, number)),
-                ),
-            )
-            for number, event in enumerate(events, start=first_nr)
-        ]
+    ) -> list[Mutation]:
+        """The mutations that append `events` as numbers `first_nr`, `first_nr` + 1, ...
+
+        None is ever durable before its predecessor, also where they are in different partitions.
+        """
+        entries: list[Mutation] = []
+        for number, event in enumerate(events, start=first_nr):
+            blob = _codec.seal(cipher, event, context_of(user, number))
+            partition_nr = _partition_of(number)
+            if partition_nr != _partition_of(number - 1) and number > 1:
+                entries.append(Then())
+            row = JournalRow(user, partition_nr, number, writer_epoch, Timestamp(now_ms), blob)
+            entries.append(Insert(JOURNAL, row))
+        return entries
 
     def replay(
         self,
@@ -75,7 +63,7 @@ class Journal:
         lower: int = 1,
         upper: int | None = None,
         limit: int | None = None,
-    ) -> Iterator[tuple[int, JournalEvent]]:
+    ) -> Iterator[Numbered]:
         """Events with numbers in [lower, upper], both inclusive, in order, at most `limit`.
 
         Of rows with one number the highest epoch counts; rows of an epoch below one already seen at a lower
@@ -86,12 +74,35 @@ class Journal:
         for count, row in enumerate(self._valid_rows(user, lower, upper)):
             if limit is not None and count >= limit:
                 return
-            what = f"event {row.sequence_nr} (epoch {row.writer_epoch}) of user {user!r}"
-            context = _context(user, row.sequence_nr)
-            yield (
-                row.sequence_nr,
-                _open(cipher, row.event, context, what, _decode_event, JournalEvent, EVENT_UPCASTERS),
-            )
+            yield row.sequence_nr, _opened(user, cipher, row)
+
+    def tails(self, after: Mapping[UserId, tuple[Cipher, int]]) -> dict[UserId, Iterator[Numbered]]:
+        """For each user the events after a number that counts, or after 0; what `replay` gives, for many.
+
+        The rows are read now, together; they are opened, and a longer tail is read, when iterated.
+        """
+        slices = [
+            Slice((user, _partition_of(number)), (number - number % TAIL_ROUNDING,))
+            for user, (_, number) in after.items()
+        ]
+        found = self._store.read_many(JOURNAL, slices, limit=TAIL_ROWS_MAX)
+        return {
+            user: self._tail(user, cipher, number, rows)
+            for (user, (cipher, number)), rows in zip(after.items(), found, strict=True)
+        }
+
+    def _tail(
+        self, user: UserId, cipher: Cipher, number: int, rows: Sequence[JournalRow]
+    ) -> Iterator[Numbered]:
+        """The events of `rows` after `number`, if these are all there are and none was deleted."""
+        partition_ends = bool(rows) and _partition_of(rows[-1].sequence_nr + 1) > rows[-1].partition_nr
+        was_deleted = bool(rows) and rows[0].sequence_nr == _DELETED_NR
+        at_number = max((row.writer_epoch for row in rows if row.sequence_nr == number), default=None)
+        is_anchored = number == 0 or at_number is not None
+        if len(rows) == TAIL_ROWS_MAX or partition_ends or was_deleted or not is_anchored:
+            return self.replay(user, cipher, lower=number + 1)
+        new = (row for row in rows if row.sequence_nr > number)
+        return ((row.sequence_nr, _opened(user, cipher, row)) for row in _counting(new, at_number or 0))
 
     def highest_nr(self, user: UserId, *, from_nr: int = 0) -> int:
         """The highest sequence number that is stored, or `from_nr` if none is above it."""
@@ -117,7 +128,7 @@ class Journal:
         deletes = [
             Delete(JOURNAL, (user, nr), lower=(_DELETED_NR + 1,), upper=(number,)) for nr in partitions
         ]
-        self._store.write([Insert(JOURNAL, mark), *deletes])
+        self._store.write([Insert(JOURNAL, mark), Then(), *deletes])
 
     def _deleted(self, user: UserId) -> tuple[int, int]:
         """The highest deleted number and its epoch, or zeros."""
@@ -137,16 +148,7 @@ class Journal:
         lower = max(lower, deleted + 1)
         if lower > deleted + 1:
             epoch_seen = max(epoch_seen, self._epoch_at(user, lower - 1))
-        pending: JournalRow | None = None
-        for row in self._rows(user, lower, upper):
-            if pending is not None and row.sequence_nr != pending.sequence_nr:
-                epoch_seen = pending.writer_epoch
-                yield pending
-                pending = None
-            if row.writer_epoch >= epoch_seen:
-                pending = row  # epochs ascend within a number: the last one is the highest
-        if pending is not None:
-            yield pending
+        yield from _counting(self._rows(user, lower, upper), epoch_seen)
 
     def _rows(self, user: UserId, lower: int, upper: int | None) -> Iterator[JournalRow]:
         partition_nr = _partition_of(lower)
@@ -161,75 +163,25 @@ class Journal:
             partition_nr += 1
 
 
-class SnapshotStore:
-    """The state of users after an event's number, newest first."""
+def _counting(rows: Iterable[JournalRow], epoch_seen: int) -> Iterator[JournalRow]:
+    """Of `rows` in order, those that count, after one of epoch `epoch_seen`."""
+    pending: JournalRow | None = None
+    for row in rows:
+        if pending is not None and row.sequence_nr != pending.sequence_nr:
+            epoch_seen = pending.writer_epoch
+            yield pending
+            pending = None
+        if row.writer_epoch >= epoch_seen:
+            pending = row  # epochs ascend within a number: the last one is the highest
+    if pending is not None:
+        yield pending
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
-    def save(self, user: UserId, cipher: Cipher, sequence_nr: int, state: User, now_ms: int) -> None:
-        """Store the state after event `sequence_nr`; all but the newest two are deleted."""
-        blob = _seal(cipher, state, _context(user, sequence_nr))
-        self._store.write([Insert(SNAPSHOT, SnapshotRow(user, sequence_nr, Timestamp(now_ms), blob))])
-        rows = list(self._store.read(SNAPSHOT, (user,), limit=SNAPSHOTS_KEPT + 1))
-        if len(rows) > SNAPSHOTS_KEPT:
-            self._store.write([Delete(SNAPSHOT, (user,), upper=(rows[-1].sequence_nr,))])
-
-    def newest(self, user: UserId, cipher: Cipher, *, at_most: int | None = None) -> tuple[int, User] | None:
-        """The newest readable snapshot, at or below event `at_most`."""
-        upper = () if at_most is None else (at_most,)
-        for row in self._store.read(SNAPSHOT, (user,), upper=upper):
-            what = f"snapshot {row.sequence_nr} of user {user!r}"
-            context = _context(user, row.sequence_nr)
-            try:
-                state = _open(cipher, row.state, context, what, _decode_state, User, STATE_UPCASTERS)
-            except StoredValueCorrupt:
-                continue  # the events behind it are the truth; an older snapshot only takes longer
-            return row.sequence_nr, state
-        return None
+def _opened(user: UserId, cipher: Cipher, row: JournalRow) -> JournalEvent:
+    what = f"event {row.sequence_nr} (epoch {row.writer_epoch}) of user {user!r}"
+    return _codec.open(cipher, row.event, context_of(user, row.sequence_nr), what)
 
 
 def _partition_of(sequence_nr: int) -> int:
-    return (sequence_nr - 1) // PARTITION_EVENTS
-
-
-def _context(user: UserId, sequence_nr: int) -> bytes:
-    return f"{user}/{sequence_nr}".encode()
-
-
-def _seal(cipher: Cipher, value: JournalEvent | User, context: bytes) -> bytes:
-    return bytes([FORMAT_VERSION]) + cipher.seal(_encode(value), context)
-
-
-def _open(
-    cipher: Cipher,
-    blob: bytes,
-    context: bytes,
-    what: str,
-    decode: Callable[[bytes], ValueT],
-    kind: Any,
-    upcasters: dict[int, Upcaster],
-) -> ValueT:
-    if not blob or blob[0] > FORMAT_VERSION:
-        raise StoredValueCorrupt(
-            f"{what} has format version {blob[0] if blob else 'none'}",
-            expected=f"at most {FORMAT_VERSION}",
-            remedy="a newer muvr wrote it: run that version",
-        )
-    try:
-        plain = cipher.open(blob[1:], context)
-        if blob[0] == FORMAT_VERSION:
-            return decode(plain)
-        value = _decode_any(plain)
-        for version in range(blob[0], FORMAT_VERSION):
-            value = upcasters[version](value)
-        return msgspec.convert(value, kind)  # type: ignore[no-any-return]
-    except InvalidTag:
-        raise StoredValueCorrupt(
-            f"{what} was altered or sealed under another key",
-            remedy="restore the row, or the user's data key, from a backup",
-        ) from None
-    except (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise StoredValueCorrupt(
-            f"{what} cannot be decoded ({error})", remedy="restore the row from a backup"
-        ) from error
+    """0 begins with number 0, which no event has, so that it is where the first events are."""
+    return max(0, sequence_nr - 1) // PARTITION_EVENTS

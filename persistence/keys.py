@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.errors import StoredValueCorrupt
 from domain.identifiers import UserId
-from persistence.ports import Delete, Store
+from persistence.ports import Delete, Slice, Store
 from persistence.tables import DATA_KEY, DataKeyRow
 
 NONCE_BYTES = 12
@@ -42,11 +43,16 @@ class DataKeyStore:
     def cipher_of(self, user: UserId) -> Cipher:
         """The user's cipher; its key is made when the user is new."""
         row = next(self._store.read(DATA_KEY, (user,)), None)
-        if row is None:
-            wrapped = self._master.seal(secrets.token_bytes(_KEY_BYTES), user.encode())
-            row = DataKeyRow(user, wrapped)
-            if not self._store.insert_if_absent(DATA_KEY, row):
-                row = next(self._store.read(DATA_KEY, (user,)))
+        return self._unwrapped(user, row or self._made(user))
+
+    def _made(self, user: UserId) -> DataKeyRow:
+        """A new key, or the one that somebody else has made meanwhile."""
+        row = DataKeyRow(user, self._master.seal(secrets.token_bytes(_KEY_BYTES), user.encode()))
+        if self._store.insert_if_absent(DATA_KEY, row):
+            return row
+        return next(self._store.read(DATA_KEY, (user,)))
+
+    def _unwrapped(self, user: UserId, row: DataKeyRow) -> Cipher:
         try:
             return Cipher(self._master.open(row.wrapped_key, user.encode()))
         except InvalidTag:
@@ -54,6 +60,21 @@ class DataKeyStore:
                 f"the data key of user {user!r} does not open with this node's master key",
                 remedy="start the node with the master key that its store was made with",
             ) from None
+
+    def ciphers_of(self, users: Sequence[UserId]) -> dict[UserId, Cipher | StoredValueCorrupt]:
+        """The cipher of each user, or what is wrong with its key; new users get one."""
+        found = self._store.read_many(DATA_KEY, [Slice((user,)) for user in users])
+        rows = {user: rows[0] for user, rows in zip(users, found, strict=True) if rows}
+        for user in users:
+            if user not in rows:
+                rows[user] = self._made(user)
+        ciphers: dict[UserId, Cipher | StoredValueCorrupt] = {}
+        for user, row in rows.items():
+            try:
+                ciphers[user] = self._unwrapped(user, row)
+            except StoredValueCorrupt as error:
+                ciphers[user] = error
+        return ciphers
 
     def destroy(self, user: UserId) -> None:
         """Erase the key: the user's journal and snapshots can never be read again."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
-from persistence.ports import Insert, Store
+from persistence.ports import Insert, Slice, Store
 from persistence.schema import Samples, Timestamp
 from persistence.tables import SENSOR, SensorRow
 
@@ -39,6 +39,13 @@ class SensorStore:
         """Stored frames of a stream in order of their numbers, from `from_nr` on."""
         for row in self._store.read(SENSOR, (user, session, stream), lower=(from_nr,)):
             yield frame_of(row)
+
+    def frames_of(
+        self, streams: Sequence[tuple[UserId, SessionId, StreamId, int]]
+    ) -> list[list[SensorFrame]]:
+        """The stored frames of each (user, session, stream) from a number on, read together."""
+        slices = [Slice((user, session, stream), (first,)) for user, session, stream, first in streams]
+        return [[frame_of(row) for row in rows] for rows in self._store.read_many(SENSOR, slices)]
 
 
 def frame_of(row: SensorRow) -> SensorFrame:
