@@ -1,0 +1,184 @@
+"""A member's lease, and how others know that it has expired, without a clock in common.
+
+A lease is a row that its holder replaces every quarter of `lease_s`. `renewal_nr` grows with every write of
+the row, whoever writes it, so that its versions are in order and none comes twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from actors.tenure import Tenure
+from actors.view import Member
+from persistence.ports import Store
+from persistence.schema import Timestamp
+from persistence.tables import MEMBER, MemberRow
+
+NOBODY = ""  # incarnation of a lease that no process holds any more: it was fenced, or given up
+RENEWALS_PER_LEASE = 4
+CLOCK_MARGIN = 0.1  # part of a lease that its holder forgoes, as clocks may differ in rate
+_TRIES = 2  # an earlier write, of which nobody knew, may have come in between; hardly ever two
+
+
+class Lease:
+    """The row of this process. Holding it prolongs `tenure`, by this process's own clock.
+
+    A write counts from before it was sent, also when its outcome becomes known only later: nobody can have
+    seen it earlier.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tenure: Tenure,
+        clock_s: Callable[[], float],
+        now_ms: Callable[[], int],
+        lease_s: float,
+    ) -> None:
+        self._store = store
+        self._tenure = tenure
+        self._clock_s = clock_s
+        self._now_ms = now_ms
+        self._lease_s = lease_s
+        self._nr = 0
+        self._sent_s: dict[int, float] = {}  # by renewal_nr
+        self._due_s = float("-inf")
+        self.row: MemberRow | None = None  # as last known; None while this process holds no lease
+        self._floor_ms = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Held, and time to renew it."""
+        return self.row is not None and self._clock_s() >= self._due_s
+
+    def take(self, found: MemberRow | None, member: Member, view_nr: int) -> bool:
+        """Hold the lease for the first time, instead of who held the row `found`; False if it changed."""
+        if found is not None and found.incarnation == member.incarnation:
+            self._known(found)  # a write of which nobody knew took place
+            self._prolong(found)
+            return True
+        nr = found.renewal_nr if found is not None else 0
+        new = self._next(
+            MemberRow(member.member_id, member.incarnation, nr, view_nr, member.url, Timestamp(0))
+        )
+        if found is None:
+            taken = self._store.insert_if_absent(MEMBER, new)
+        else:
+            taken = self._store.compare_and_set(MEMBER, found, new)
+        if taken:
+            self._known(new)
+            self._prolong(new)
+        return taken
+
+    def renew(self, view_nr: int) -> bool:
+        """Prolong the lease, saying `view_nr`; False if it is another's now, or nobody's."""
+        assert self.row is not None
+        kept = self._replace(self.row.incarnation, view_nr)
+        if kept:
+            self._prolong(self.row)
+        return kept
+
+    def is_behind(self, latest_ms: int) -> bool:
+        """Whether others should be told that this process's writes count as later than `latest_ms`.
+
+        `renewed_at` says it from the next renewal on. It does so anyway if the clock is ahead of that.
+        """
+        self._floor_ms = max(self._floor_ms, latest_ms)
+        renewed_ms = self.row.renewed_at if self.row is not None else 0
+        return max(renewed_ms, self._now_ms()) < latest_ms
+
+    def give_up(self) -> None:
+        """Let others see at once that nobody holds the lease; nothing may be acted on since before."""
+        self._tenure.valid_until_s = float("-inf")
+        if self.row is not None:
+            self._replace(NOBODY, self.row.view_nr)
+            self.forget()
+
+    def forget(self) -> None:
+        """It is lost: nothing may be acted on."""
+        self._tenure.valid_until_s = float("-inf")
+        self._sent_s.clear()
+        self.row = None
+
+    def stored(self, member_id: str) -> MemberRow | None:
+        """The row in the store."""
+        return next(self._store.read(MEMBER, (member_id,)), None)
+
+    def _replace(self, incarnation: str, view_nr: int) -> bool:
+        for _ in range(_TRIES):
+            row = self.row
+            assert row is not None
+            new = self._next(row._replace(incarnation=incarnation, view_nr=view_nr))
+            if self._store.compare_and_set(MEMBER, row, new):
+                self._known(new)
+                return True
+            found = self.stored(row.member_id)
+            if found is None or (found.renewal_nr > row.renewal_nr and found.incarnation != row.incarnation):
+                return False
+            if found.renewal_nr > row.renewal_nr:
+                self._known(found)  # a write of which nobody knew took place
+        return True
+
+    def _next(self, row: MemberRow) -> MemberRow:
+        """`row` under a number that none of this process's writes had, which is about to be sent."""
+        self._nr = max(self._nr, row.renewal_nr) + 1
+        now_s = self._clock_s()
+        self._sent_s = {nr: sent for nr, sent in self._sent_s.items() if sent > now_s - self._lease_s}
+        self._sent_s[self._nr] = now_s
+        renewed_ms = max(self._now_ms(), row.renewed_at, self._floor_ms)
+        return row._replace(renewal_nr=self._nr, renewed_at=Timestamp(renewed_ms))
+
+    def _known(self, row: MemberRow) -> None:
+        """`row` is stored."""
+        self.row = row
+        self._due_s = self._sent(row) + self._lease_s / RENEWALS_PER_LEASE
+
+    def _prolong(self, row: MemberRow) -> None:
+        until_s = self._sent(row) + self._lease_s * (1 - CLOCK_MARGIN)
+        self._tenure.valid_until_s = max(self._tenure.valid_until_s, until_s)
+
+    def _sent(self, row: MemberRow) -> float:
+        return self._sent_s.get(row.renewal_nr, float("-inf"))
+
+
+class Watch:
+    """What is known of others' leases: the newest row of each member, and since when by this process's clock.
+
+    It forgets none: there are as many as there ever were shard hosts.
+    """
+
+    def __init__(self, clock_s: Callable[[], float], lease_s: float) -> None:
+        self._clock_s = clock_s
+        self._lease_s = lease_s
+        self._seen: dict[str, tuple[MemberRow, float]] = {}
+
+    def see(self, rows: Iterable[MemberRow]) -> None:
+        """Take what was just read; what is older than what is known says nothing."""
+        now_s = self._clock_s()  # after the read: a row cannot be seen before it was written
+        for row in rows:
+            seen = self._seen.get(row.member_id)
+            if seen is None or seen[0].renewal_nr < row.renewal_nr:
+                self._seen[row.member_id] = (row, now_s)
+
+    def newest(self, member_id: str) -> MemberRow | None:
+        seen = self._seen.get(member_id)
+        return seen[0] if seen is not None else None
+
+    def left_s(self, member_id: str) -> float:
+        """After how many seconds more without a renewal the lease has surely expired; never, if unseen."""
+        seen = self._seen.get(member_id)
+        return seen[1] + self._lease_s - self._clock_s() if seen is not None else float("inf")
+
+    def latest_ms(self, incarnations: Iterable[str]) -> int:
+        """A time after all that was written under leases that were seen, by their holders' wall clocks.
+
+        Those of `incarnations` have said that they let go; the others may have written for `lease_s` more.
+        """
+        alive = set(incarnations)
+        return max(
+            (
+                row.renewed_at + (0 if row.incarnation in alive else int(self._lease_s * 1000))
+                for row, _ in self._seen.values()
+            ),
+            default=0,
+        )
