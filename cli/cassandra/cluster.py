@@ -118,31 +118,29 @@ class LocalCluster:
         """Start the nodes that do not run and wait until all answer; how many were started."""
         with self._locked():
             missing = [index for index, node in enumerate(self._nodes) if node.process() is None]
-            self._check_stored(is_any_running=len(missing) < len(self._nodes))
+            stored = stored_settings(self._data)
+            self._check_stored(stored, is_any_running=len(missing) < len(self._nodes))
             try:
-                if 0 in missing:  # whoever comes later asks it for the state of the others
-                    self._start([0])
-                self._start([index for index in missing if index])
+                _store_settings(self._data, self.settings)  # first, so that `down` finds what has begun
+                self._start(missing)
+                self._wait_for_ring()
             except BaseException:
-                for index in missing:
-                    self._nodes[index].stop()
+                self._stop([self._nodes[index] for index in missing])
+                _store_settings(self._data, stored)
                 raise
             return len(missing)
 
     def down(self) -> int:
         """Stop all nodes, each of which writes its memory to disk first; how many were stopped."""
         running = [node for node in self._nodes if node.process() is not None]
-        for node in running:
-            if node.stop():
-                self._say(
-                    f"{node.name} did not stop in time and was killed; it replays its commit log next time"
-                )
+        self._stop(running)
         return len(running)
 
     def start(self, index: int) -> None:
         """Start a node that was killed, and wait until it answers."""
         assert self._nodes[index].process() is None, f"{self._nodes[index].name} runs"
         self._start([index])
+        self._wait_for_ring()
 
     def kill(self, index: int) -> None:
         """SIGKILL, as when the machine's memory runs out; returns when it is gone."""
@@ -157,6 +155,13 @@ class LocalCluster:
 
     def status(self) -> list[NodeStatus]:
         return [_status(node) for node in self._nodes]
+
+    def _stop(self, nodes: list[NodeProcess]) -> None:
+        for node in nodes:
+            node.begin_stop()
+        for node in nodes:
+            if node.wait_until_stopped():
+                self._say(f"{node.name} did not stop in time and was killed; it replays its log next time")
 
     def _start(self, indices: list[int]) -> None:
         """Start nodes side by side and wait for each."""
@@ -173,12 +178,18 @@ class LocalCluster:
             self._nodes[index].wait_until_it_answers()
             self._say(f"{self._nodes[index].name} answers after {time.monotonic() - began:.1f} s")
 
-    def _check_stored(self, *, is_any_running: bool) -> None:
-        """A ring keeps its size and, while a node runs, everything else; then store what is used from now."""
-        stored = stored_settings(self._data)
+    def _wait_for_ring(self) -> None:
+        """Until all nodes that are at work see one another."""
+        at_work = [node for node in self._nodes if node.is_at_work()]
+        if len(at_work) > 1:
+            for node in at_work:
+                node.wait_until_it_reaches(len(at_work))
+
+    def _check_stored(self, stored: ClusterSettings | None, *, is_any_running: bool) -> None:
+        """A ring keeps its size and, while a node runs, everything else."""
         if stored and stored.nodes != self.settings.nodes:
             raise ConfigurationError(
-                f"{self._data} is of {stored.nodes} nodes, not {self.settings.nodes}",
+                f"{self.settings.nodes} nodes on the data of {stored.nodes} in {self._data}",
                 expected="the number of nodes that the data was written with",
                 remedy="choose another directory with --data",
             )
@@ -187,20 +198,21 @@ class LocalCluster:
                 f"nodes of {self._data} run with other settings ({_differences(stored, self.settings)})",
                 remedy="stop them first: muvr cassandra down",
             )
-        (self._data / _SETTINGS_FILE).write_text(json.dumps(asdict(self.settings)))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Only one program starts nodes of `data` at a time."""
         try:
             self._data.mkdir(parents=True, exist_ok=True)
-            with (self._data / "lock").open("w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                yield
-        except PermissionError as error:
+            file = (self._data / "lock").open("w")
+        except OSError as error:
             raise ConfigurationError(
-                f"{error.filename} cannot be written", remedy="choose another directory with --data"
+                f"{self._data} cannot be written: {error.strerror or error}",
+                remedy="choose another directory with --data",
             ) from error
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
 
 def stored_settings(data: Path) -> ClusterSettings | None:
@@ -218,6 +230,16 @@ def stored_settings(data: Path) -> ClusterSettings | None:
     assert settings.nodes in NODES
     assert settings.commitlog_sync in COMMITLOG_SYNCS
     return settings
+
+
+def _store_settings(data: Path, settings: ClusterSettings | None) -> None:
+    path = data / _SETTINGS_FILE
+    if settings is None:
+        path.unlink(missing_ok=True)
+        return
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(asdict(settings)))
+    new.replace(path)
 
 
 def _status(node: NodeProcess) -> NodeStatus:

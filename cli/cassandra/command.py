@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from cli.cassandra.cluster import LocalCluster, stored_settings
@@ -14,8 +15,8 @@ STORAGE_PORT = 7000
 KEYSPACE = "muvr"
 _PORT_MAX = 65_535
 _SYNC_HELP = """when a write is acknowledged. periodic: before the disk has it, which it does within 10 s;
-a killed process loses nothing, a machine that loses power may lose those seconds. group: when the disk has it,
-together with what came in the same 10 ms (default: group, with --dev periodic)"""
+a killed process loses nothing, a machine that loses power may lose those seconds. group: when the disk has
+it, together with what came in the same 10 ms (default: group, with --dev periodic)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +77,7 @@ def _up(options: argparse.Namespace) -> int:
         print("all nodes are up already")
     print(f"\n  {cluster.location(KEYSPACE)}\n")
     print(f"logs: {', '.join(str(cluster.log(index)) for index in range(len(cluster.hosts)))}")
-    print(f"stop: muvr cassandra down --data {options.data}", flush=True)
+    print(f"stop: muvr cassandra down --data {shlex.quote(str(options.data))}", flush=True)
     return 0
 
 

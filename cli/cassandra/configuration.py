@@ -126,7 +126,6 @@ write_request_timeout: 3s
 def logback_xml(log: Path) -> str:
     """At most 120 MB of log beside each other: the last six files."""
     return f"""<configuration>
-  <shutdownHook class="ch.qos.logback.core.hook.DefaultShutdownHook"/>
   <appender name="FILE" class="ch.qos.logback.core.rolling.RollingFileAppender">
     <file>{_escaped(log)}</file>
     <rollingPolicy class="ch.qos.logback.core.rolling.FixedWindowRollingPolicy">
@@ -146,6 +145,7 @@ def logback_xml(log: Path) -> str:
 
 def java_command(java_home: Path, jars: Path, settings: ClusterSettings, directory: Path) -> list[str]:
     """Starts the node of `directory`. JMX stays off: nothing but CQL and the nodes' own port is opened."""
+    is_alone = settings.nodes == 1  # and need not wait for what others say, nor they for it
     return [
         str(java_home / "bin" / "java"),
         f"-javaagent:{agent(jars)}",
@@ -163,8 +163,8 @@ def java_command(java_home: Path, jars: Path, settings: ClusterSettings, directo
         f"-Dcassandra.logdir={directory / 'log'}",
         "-Dcassandra-foreground=true",
         "-Dcassandra.skip_wait_for_gossip_to_settle=0",
-        f"-Dcassandra.ring_delay_ms={0 if settings.nodes == 1 else 1000}",
-        "-Dcassandra.superuser_setup_delay_ms=100",
+        f"-Dcassandra.ring_delay_ms={0 if is_alone else 1000}",
+        f"-Dcassandra.shutdown_announce_in_ms={0 if is_alone else 2000}",
         "-cp",
         os.pathsep.join([str(directory / "conf"), str(jars / "*")]),
         MAIN_CLASS,

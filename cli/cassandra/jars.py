@@ -43,7 +43,7 @@ def fetched_jars(java_home: Path, cache: Path | None = None, say: Say = lambda l
         target.parent.mkdir(parents=True, exist_ok=True)
         with _locked(target.with_name(f"{target.name}.lock"), say):
             if not target.is_dir():
-                say(f"fetching Cassandra {VERSION} (66 MB, once) into {target}")
+                say(f"fetching Cassandra {VERSION} (63 MB, once) into {target}")
                 _fetch(target, java_home)
     except OSError as error:
         raise ConfigurationError(

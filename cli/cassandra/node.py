@@ -6,6 +6,7 @@ import ctypes
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,14 +15,16 @@ from typing import Any
 import psutil
 
 from cli.cassandra.configuration import MAIN_CLASS, storage_argument
-from cli.cassandra.network import answers_cql
+from cli.cassandra.network import answers_cql, reaches
 from domain.errors import ConfigurationError, ProcessFailed
 
 START_SECONDS_MAX = 180.0
 STOP_SECONDS_MAX = 60.0
 PROBE_SECONDS = 2.0
+REACH_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 _LAST_LINES_MAX = 6
+_NO_REASON = ("\tat ", "\t... ", "WARNING: ")
 _LOG_BYTES_MAX = 1 << 20
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -44,6 +47,7 @@ class NodeProcess:
         self._survive = survive
         self._pid_file = directory / "pid"
         self._child: subprocess.Popen[bytes] | None = None
+        self._process: psutil.Process | None = None
         self._log_start = 0
 
     @property
@@ -63,16 +67,20 @@ class NodeProcess:
         """The running node, paused or not; None if the pid file is stale."""
         if self._child is not None:
             self._child.poll()  # a child that has ended stays a zombie until it is asked
-        try:
-            process = psutil.Process(int(self._pid_file.read_text()))
-            arguments = process.cmdline()
-        except (OSError, ValueError, psutil.Error):
-            return None
-        is_ours = MAIN_CLASS in arguments and storage_argument(self.directory) in arguments
-        return process if is_ours else None
+        if self._process is None or _has_ended(self._process):
+            self._process = self._found()
+        return self._process
 
     def answers(self) -> bool:
         return answers_cql(self.host, self.port, PROBE_SECONDS)
+
+    def is_at_work(self) -> bool:
+        """Whether it runs and is not paused."""
+        process = self.process()
+        try:
+            return process is not None and process.status() != psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False
 
     def start(self, command: list[str]) -> None:
         """Start it in a session of its own; `wait_until_it_answers` says when it is up."""
@@ -86,29 +94,38 @@ class NodeProcess:
             ) from error
         self._pid_file.write_text(f"{self._child.pid}\n")
 
-    def wait_until_it_answers(self, seconds: float = START_SECONDS_MAX) -> None:
-        """Raises ProcessFailed with the log's last words if it dies or is not up within `seconds`."""
-        deadline = time.monotonic() + seconds
-        while not self.answers():
+    def wait_until_it_answers(self) -> None:
+        self._wait_until(self.answers, "does not answer")
+
+    def wait_until_it_reaches(self, nodes: int) -> None:
+        """Until reads can be answered by that many `nodes`: one that has just come up knows no other yet."""
+        self._wait_until(
+            lambda: reaches(self.host, self.port, nodes, REACH_SECONDS), f"does not reach {nodes} nodes"
+        )
+
+    def _wait_until(self, is_true: Callable[[], bool], trouble: str) -> None:
+        """Raises ProcessFailed with the log's last words if it dies, or with `trouble` after a while."""
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not is_true():
             if self.process() is None:
                 raise ProcessFailed(
-                    f"Cassandra's {self.name} died while it started:\n{self.last_words()}\n",
-                    remedy=f"its log is {self.log}",
+                    f"Cassandra's {self.name} died while it started",
+                    remedy=f"its log is {self.log}; it said last:\n{self.last_words()}",
                 )
             if time.monotonic() > deadline:
                 raise ProcessFailed(
-                    f"Cassandra's {self.name} does not answer on {self.host}:{self.port} after {seconds:g} s",
+                    f"Cassandra's {self.name} ({self.host}:{self.port}) {trouble} in {START_SECONDS_MAX:g} s",
                     remedy=f"its log is {self.log}",
                 )
             time.sleep(_POLL_SECONDS)
 
-    def stop(self, seconds: float = STOP_SECONDS_MAX) -> bool:
-        """SIGTERM, at which it drains; whether it had to be killed after `seconds`."""
-        process = self.process()
-        if process is not None:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGTERM)
-                process.send_signal(signal.SIGCONT)  # a paused process takes no other signal
+    def begin_stop(self) -> None:
+        """SIGTERM, at which it drains: what it has in memory goes to disk."""
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)  # a paused process takes no other signal
+
+    def wait_until_stopped(self, seconds: float = STOP_SECONDS_MAX) -> bool:
+        """Whether it had to be killed, `seconds` after it was asked to stop."""
         has_lingered = not self._wait_for_end(seconds)
         if has_lingered:
             self.kill()
@@ -129,10 +146,19 @@ class NodeProcess:
 
     def last_words(self) -> str:
         """Why it ended, as far as its output and the log of its last start say."""
-        said = [line for line in _tail(self.output, 0) if not line.startswith(("\tat ", "\t... "))]
+        said = [line for line in _tail(self.output, 0) if not line.startswith(_NO_REASON)]
         logged = [line for line in _tail(self.log, self._log_start) if line.startswith(("ERROR", "FATAL"))]
         lines = [*logged[-_LAST_LINES_MAX:], *said[-_LAST_LINES_MAX:]]
-        return "\n".join(lines) or "it said nothing"
+        return "\n".join(f"  {line}" for line in lines) or "  nothing"
+
+    def _found(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(int(self._pid_file.read_text()))
+            arguments = process.cmdline()
+        except (OSError, ValueError, psutil.Error):
+            return None
+        is_ours = MAIN_CLASS in arguments and storage_argument(self.directory) in arguments
+        return process if is_ours else None
 
     def _popen(self, command: list[str]) -> subprocess.Popen[bytes]:
         prctl = None if self._survive else getattr(ctypes.CDLL(None), "prctl", None)
@@ -155,6 +181,16 @@ class NodeProcess:
             if time.monotonic() > deadline:
                 return False
             time.sleep(_POLL_SECONDS)
+        return True
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Whether it has let go of its ports, too: a zombie may have threads that still end."""
+    try:
+        if not process.is_running():
+            return True
+        return bool(process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
+    except psutil.NoSuchProcess:
         return True
 
 
