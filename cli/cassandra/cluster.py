@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import signal
 import time
 from collections.abc import Iterator
@@ -12,9 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
 from batch.java import find_java
 from cli.cassandra.configuration import (
-    COMMITLOG_SYNCS,
     NODES,
     ClusterSettings,
     CommitlogSync,
@@ -25,7 +25,7 @@ from cli.cassandra.configuration import (
 )
 from cli.cassandra.jars import Say, fetched_jars
 from cli.cassandra.network import check_port, free_port
-from cli.cassandra.node import NodeProcess
+from cli.cassandra.node import STOP_SECONDS_MAX, NodeProcess
 from domain.errors import ConfigurationError
 
 JAVA_MAJORS = (11, 17)  # what Cassandra 5.0 runs on
@@ -160,7 +160,7 @@ class LocalCluster:
         for node in nodes:
             node.begin_stop()
         for node in nodes:
-            if node.wait_until_stopped():
+            if node.wait_until_stopped(STOP_SECONDS_MAX):
                 self._say(f"{node.name} did not stop in time and was killed; it replays its log next time")
 
     def _start(self, indices: list[int]) -> None:
@@ -168,6 +168,8 @@ class LocalCluster:
         began = time.monotonic()
         java_home = find_java(majors=JAVA_MAJORS, program="Cassandra")
         jars = fetched_jars(java_home, self._cache, self._say)
+        if indices:
+            self._say(f"starting {', '.join(self._nodes[index].name for index in indices)}")
         for index in indices:
             node = self._nodes[index]
             check_port([node.host], self.settings.port, "--port")
@@ -219,17 +221,14 @@ def stored_settings(data: Path) -> ClusterSettings | None:
     """What the cluster in `data` was last started with; None if there is none."""
     path = data / _SETTINGS_FILE
     try:
-        value = json.loads(path.read_text())
-        settings = ClusterSettings(**value)
+        return msgspec.json.decode(path.read_bytes(), type=ClusterSettings)
     except FileNotFoundError:
         return None
-    except (NotADirectoryError, ValueError, TypeError) as error:
+    except (NotADirectoryError, msgspec.MsgspecError) as error:
         raise ConfigurationError(
-            f"{path} is not the settings of a cluster", remedy="choose another directory with --data"
+            f"{path} is not the settings of a cluster: {error}",
+            remedy="choose another directory with --data",
         ) from error
-    assert settings.nodes in NODES
-    assert settings.commitlog_sync in COMMITLOG_SYNCS
-    return settings
 
 
 def _store_settings(data: Path, settings: ClusterSettings | None) -> None:
@@ -238,7 +237,7 @@ def _store_settings(data: Path, settings: ClusterSettings | None) -> None:
         path.unlink(missing_ok=True)
         return
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(asdict(settings)))
+    new.write_bytes(msgspec.json.encode(settings))
     new.replace(path)
 
 

@@ -57,7 +57,7 @@ def _add_up_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--storage-port", type=_port, help=f"between the nodes (default: {STORAGE_PORT})")
     parser.add_argument(
         "--heap",
-        type=int,
+        type=_megabytes,
         metavar="MB",
         help="of each node (default: half the memory by the number of nodes,"
         f" {HEAP_MB_MIN} to {HEAP_MB_MAX}; with --dev 128, of three nodes 192)",
@@ -137,6 +137,13 @@ def _known(data: Path) -> LocalCluster:
         survive=True,
         say=lambda line: print(line, flush=True),
     )
+
+
+def _megabytes(text: str) -> int:
+    megabytes = int(text)
+    if megabytes <= 0:
+        raise argparse.ArgumentTypeError(f"{text} MB is no heap")
+    return megabytes
 
 
 def _port(text: str) -> int:

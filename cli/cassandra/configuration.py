@@ -15,7 +15,8 @@ from cli.cassandra.jars import agent
 CommitlogSync = Literal["periodic", "group"]
 COMMITLOG_SYNCS: tuple[CommitlogSync, ...] = ("periodic", "group")
 MAIN_CLASS = "org.apache.cassandra.service.CassandraDaemon"
-NODES = (1, 3)
+NodeCount = Literal[1, 3]
+NODES: tuple[NodeCount, ...] = (1, 3)
 
 DEV_HEAP_MB = {1: 128, 3: 192}  # three nodes need more: each also keeps the others' state and hints
 HEAP_MB_MIN, HEAP_MB_MAX = 512, 4096
@@ -48,7 +49,7 @@ class ClusterSettings:
     together with those of the same 10 ms, so what was acknowledged outlives the machine.
     """
 
-    nodes: int
+    nodes: NodeCount
     port: int
     storage_port: int
     heap_mb: int

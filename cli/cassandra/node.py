@@ -92,6 +92,7 @@ class NodeProcess:
             raise ConfigurationError(
                 f"{command[0]} cannot be started: {error}", remedy="check JAVA_HOME"
             ) from error
+        self._process = psutil.Process(self._child.pid)  # it has no command line yet to be known by
         self._pid_file.write_text(f"{self._child.pid}\n")
 
     def wait_until_it_answers(self) -> None:
