@@ -41,7 +41,7 @@ class DeviceClient:
 
     @property
     def is_welcome(self) -> bool:
-        """The server has answered this connection's hello."""
+        """The server has answered this connection's hello, and not sent the device elsewhere."""
         return self._credit > 0
 
     @property
@@ -63,7 +63,7 @@ class DeviceClient:
         self.outbox.rewind()
 
     def to_send(self) -> list[bytes]:
-        """Messages to send now; empty until the server has welcomed the device."""
+        """Messages to send now; none before the server's welcome, and none after its redirect."""
         if not self.is_welcome:
             return []
         requests, self._requests = self._requests, []
@@ -74,7 +74,7 @@ class DeviceClient:
         self.outbox.rewind()
 
     def receive(self, data: bytes) -> Message | None:
-        """Take a message; return it if it is for the application.
+        """Take a message; return it if it is for the application, or a `redirect`: go on at its `url`.
 
         Raises NotAuthorised if the server turned the device away, InvalidInput for what is no message. A
         model that cannot be used is told to the application as `model_refused`; the one in use is kept.
@@ -87,6 +87,9 @@ class DeviceClient:
                 self._credit = max(1, message["credit"])
                 for offer in message["models"]:
                     self._consider(offer)
+            case "redirect":
+                self._credit = 0
+                return message
             case "ack":
                 self.outbox.acknowledge(message["session"], message["stream"], message["next"])
             case "model":

@@ -1,38 +1,50 @@
-"""Joins a device client to a real websocket: sends what it may, reconnects with backoff, stops when told."""
+"""Joins a device client to real websockets: sends what it may, follows redirects, reconnects with backoff."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
 from domain.errors import ProcessFailed
+from edge.addresses import Addresses
 from edge.client import DeviceClient, is_retry
 from edge.protocol import Message
 
 BACKOFF_SECONDS = (0.1, 5.0)  # first and longest pause; doubles, with jitter, as in RFC 6455, 7.2.3
 ATTEMPTS_MAX = 20
 RETRY_SECONDS = 0.2
+CLOSE_LEAVING = (1001, 1012)  # RFC 6455 and IANA's registry: going away, service restart
 
 
 class DeviceConnection:
-    """Runs a client against `url`. `notify` is given what the application should know."""
+    """Runs a client against the node at `url`, or one at `more_urls` where that is not reached.
+
+    `notify` is given what the application should know. Raises InvalidInput for what is no websocket address.
+    """
 
     def __init__(
-        self, client: DeviceClient, url: str, notify: Callable[[Message], None], rng: random.Random
+        self,
+        client: DeviceClient,
+        url: str,
+        notify: Callable[[Message], None],
+        rng: random.Random,
+        *,
+        more_urls: Sequence[str] = (),
     ) -> None:
         self._client = client
-        self._url = url
+        self._addresses = Addresses((url, *more_urls))
         self._notify = notify
         self._rng = rng
         self._changed = asyncio.Event()  # there may be something to send, or nothing left to wait for
         self._progress = asyncio.Condition()
         self._stopped = asyncio.Event()
         self._retry: asyncio.TimerHandle | None = None  # while it waits, nothing is sent
+        self._is_leaving = False  # the server, by the close code of the last connection
 
     def changed(self) -> None:
         """The client has recorded something."""
@@ -50,24 +62,24 @@ class DeviceConnection:
 
     async def run(self) -> None:
         """Serve until `stop`; raises what the server or the client found wrong for good."""
-        failures = 0
         while not self._stopped.is_set():
-            error = await self._attempt()
-            failures = 0 if self._client.is_welcome else failures + 1
+            url, error = self._addresses.url, await self._attempt()
             self._client.disconnected()
-            if failures > ATTEMPTS_MAX:
+            is_at_once = self._addresses.ended(is_leaving=self._is_leaving)
+            if self._addresses.failures > ATTEMPTS_MAX:
                 raise ProcessFailed(
-                    f"{self._url} cannot be reached ({error})", remedy="start the node, or correct the URL"
+                    f"{url} cannot be reached ({error})", remedy="start the node, or correct the URL"
                 ) from error
-            if not self._stopped.is_set():
-                await self._pause(failures)
+            if not is_at_once and not self._stopped.is_set():
+                await self._pause(self._addresses.failures)
 
     async def _attempt(self) -> Exception | None:
         """One connection, from its beginning to its end; what ended it, if that may pass."""
+        self._is_leaving = False
         try:
-            async with connect(self._url, compression=None, max_size=1 << 20, proxy=None) as socket:
+            async with connect(self._addresses.url, compression=None, max_size=1 << 20, proxy=None) as socket:
                 await self._serve(socket)
-        except (OSError, ConnectionClosed, InvalidHandshake) as error:
+        except (OSError, ConnectionClosed, InvalidHandshake, InvalidURI) as error:
             return error
         return None
 
@@ -81,7 +93,7 @@ class DeviceConnection:
         await socket.send(self._client.hello())
         reader = asyncio.create_task(self._read(socket))
         try:
-            while not self._stopped.is_set() and not reader.done():
+            while not (self._stopped.is_set() or reader.done() or self._addresses.is_redirected):
                 self._changed.clear()
                 for data in self._client.to_send() if self._retry is None else ():
                     await socket.send(data)
@@ -93,6 +105,7 @@ class DeviceConnection:
                 self._retry.cancel()
                 self._retry = None
             await socket.close()
+            self._is_leaving = socket.close_code in CLOSE_LEAVING
             await asyncio.gather(reader, return_exceptions=True)
         await reader
 
@@ -105,7 +118,11 @@ class DeviceConnection:
 
     async def _take(self, data: bytes) -> None:
         message = self._client.receive(data)
-        if message is not None:
+        if self._client.is_welcome:
+            self._addresses.welcomed()
+        if message is not None and message["type"] == "redirect":
+            self._addresses.redirected(message["url"])
+        elif message is not None:
             self._notify(message)
             if is_retry(message) and self._retry is None:
                 self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._send_again)

@@ -19,6 +19,7 @@ Message = dict[str, Any]
 # What a message of each type must hold, by field; the device relies on these.
 _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "welcome": {"version": int, "credit": int, "models": (list, tuple)},
+    "redirect": {"url": str},
     "model": {"model": str, "sensor_set": str, "digest": str, "bytes": int},
     "model_part": {"digest": str, "offset": int, "total": int, "data": bytes},
     "ack": {"session": str, "stream": str, "next": int},

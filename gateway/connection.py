@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -28,16 +29,18 @@ CREDIT = 32  # messages that a connection may have unacknowledged
 UNANSWERED_MAX = 2 * CREDIT  # a device that sends more is cut off; what it sends again counts anew
 INVALID_MAX = 8  # messages that cannot be read before a connection is cut off
 CLOSE_POLICY = 1008  # RFC 6455: policy violation
+CLOSE_MOVED = 1012  # IANA's WebSocket close code registry: service restart, connect again
 
 
 @dataclass
 class Output:
-    """What to do after some bytes came: note who joined, send, forward, close if `close_code` is set."""
+    """What to do after some bytes came: note who joined or left, send, forward; close if `close_code` is set.
 
-    joined: list[UserId] = field(
-        default_factory=list
-    )  # users whose live view the connection gets from now on
+    `joined` are users whose live view the connection gets from now on, `left` those whose it gets no more.
+    """
 
+    joined: list[UserId] = field(default_factory=list)
+    left: list[UserId] = field(default_factory=list)
     send: list[protocol.ServerMessage] = field(default_factory=list)
     forward: list[tuple[UserId, Command]] = field(default_factory=list)
     close_code: int | None = None
@@ -45,11 +48,18 @@ class Output:
 
 
 class Connection:
-    """The server's side of one connection. `users` are those whose live view it gets."""
+    """The server's side of one connection. `users` are those whose live view it gets.
 
-    def __init__(self, tokens: Tokens, offers: Offers) -> None:
+    `elsewhere` tells where devices of a user connect whom another node serves. It is asked when a user joins;
+    `redirect` is to be called when it changes for one of `users`.
+    """
+
+    def __init__(
+        self, tokens: Tokens, offers: Offers, elsewhere: Callable[[UserId], str | None] = lambda user: None
+    ) -> None:
         self._tokens = tokens
         self._offers = offers
+        self._elsewhere = elsewhere
         self._claims: Claims | None = None
         self._device = DeviceId("")
         self._unanswered = 0
@@ -79,6 +89,12 @@ class Connection:
         """The session actors have answered `count` forwarded commands."""
         self._unanswered -= count
 
+    def redirect(self, user: UserId, url: str) -> Output:
+        """Another node serves `user` from now on."""
+        output = Output()
+        self._redirect(user, url, output)
+        return output
+
     def _take(self, message: protocol.DeviceMessage, output: Output) -> None:
         match message:
             case protocol.Hello():
@@ -107,8 +123,8 @@ class Connection:
         claims = self._tokens.verify(message.token, ("device", "user"))
         self._device = DeviceId(check_identifier("device", message.device))
         self._claims = claims
-        if claims.user != ANY_USER:
-            self._join(claims.user, output)
+        if claims.user != ANY_USER and not self._join(claims.user, output):
+            return
         output.send.append(
             protocol.Welcome(
                 version=protocol.VERSION,
@@ -135,14 +151,31 @@ class Connection:
             output.send.append(protocol.error_message(overrun))
             _cut_off(output, overrun)
             return
-        self._unanswered += 1
-        self._join(user, output)
-        output.forward.append((user, command))
+        if self._join(user, output):
+            self._unanswered += 1
+            output.forward.append((user, command))
 
-    def _join(self, user: UserId, output: Output) -> None:
-        if user not in self.users:
-            self.users.add(user)
-            output.joined.append(user)
+    def _join(self, user: UserId, output: Output) -> bool:
+        """False if the user is not served here; then the device is told where."""
+        if user in self.users:
+            return True
+        if (url := self._elsewhere(user)) is not None:
+            self._redirect(user, url, output)
+            return False
+        self.users.add(user)
+        output.joined.append(user)
+        return True
+
+    def _redirect(self, user: UserId, url: str, output: Output) -> None:
+        if user in self.users:
+            self.users.remove(user)
+            output.left.append(user)
+        if self._authenticated().user == ANY_USER:
+            output.send.append(protocol.Redirect(url=url, user=user))
+            return
+        output.send.append(protocol.Redirect(url=url))
+        output.close_code = CLOSE_MOVED
+        output.close_reason = "the user is served elsewhere"
 
     def _authenticated(self) -> Claims:
         if self._claims is None:

@@ -1,7 +1,7 @@
 """The device gateway's process: an asyncio thread with the websocket server beside a Thespian actor's loop.
 
-The two meet in a pipe: the thread queues commands per shard host and wakes the actor, which sends each host
-one batch at a time; answers go back into the thread's loop.
+The two meet in a pipe: the thread queues commands and wakes the actor when enough of them wait for a batch;
+the actor sends batches to the shard hosts, and their answers go back into the thread's loop.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import uvloop
@@ -27,15 +27,14 @@ from actors.messages import (
     Envelope,
     ModelsChanged,
     ShardAnswer,
-    ShardBatch,
     Started,
     StartFailed,
+    ViewChanged,
     decode_addressed,
-    encode_envelopes,
 )
 from domain.errors import MuvrError
-from domain.identifiers import shard_of
 from gateway.auth import Tokens
+from gateway.lanes import Lanes
 from gateway.offers import Offers
 from gateway.server import DeviceServer, Limits
 from persistence.models import ModelStore
@@ -43,42 +42,36 @@ from persistence.ports import Store
 
 log = logging.getLogger(__name__)
 
-BATCH_MAX = 256  # commands per batch: one commit's worth, a few milliseconds of a shard host's work
 SWITCH_SECONDS = 0.0005  # how long one thread may hold the interpreter while the other waits
 
 
 @dataclass(frozen=True)
 class StartGateway:
-    """Node to gateway: listen. Answered with Started or StartFailed."""
+    """Node to gateway: listen. Answered with Started or StartFailed.
+
+    `lanes` are this node's shard hosts: the member id of each, and its name in the Directory.
+    """
 
     host: str
     port: int
     limits: Limits
     open_store: Callable[[], Store]
     open_tokens: Callable[[], Tokens]
-    shard_hosts: tuple[str, ...]  # their names, in the order of their shards
-
-
-@dataclass
-class _Lane:
-    """What waits for one shard host, and the batch that it is at."""
-
-    name: str
-    address: Any = None
-    pending: deque[Envelope] = field(default_factory=deque)
-    in_flight: list[Envelope] = field(default_factory=list)
-    batch_nr: int = 0
+    lanes: tuple[tuple[str, str], ...]
 
 
 class DeviceGatewayActor(ActorTypeDispatcher):
-    _lanes: list[_Lane]
+    _lanes: Lanes
     _server: DeviceServer
     _offers: Offers
     _loop: asyncio.AbstractEventLoop
     _wake_read: int
     _wake_write: int
-    _batch_nr = 0
     _started = False
+    # Shared by the two threads, each of which changes one value at a time.
+    _inbox: deque[Envelope]  # what the asyncio thread has for the actor
+    _wake_at: float = 1  # how much must be in it before the actor is woken
+    _is_waking = False
 
     def receiveMessage(self, message: object, sender: Any) -> Any:  # noqa: N802
         """Every message is answered with the watch over the pipe, or Thespian would drop it."""
@@ -103,26 +96,23 @@ class DeviceGatewayActor(ActorTypeDispatcher):
     def receiveMsg_WatchMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
         with suppress(BlockingIOError):
             os.read(self._wake_read, 65536)
+        self._is_waking = False
         self._pump()
 
     def receiveMsg_ShardAnswer(self, message: ShardAnswer, sender: Any) -> None:  # noqa: N802
-        for lane in self._lanes:
-            if lane.in_flight and lane.batch_nr == message.number:
-                answered = [envelope.connection for envelope in lane.in_flight]
-                lane.in_flight = []
-                self._pump()
-                replies = decode_addressed(message.replies)
-                self._loop.call_soon_threadsafe(self._server.deliver, replies, answered)
+        """Replies are true whoever sends them; numbers of a host that was made again since are not known."""
+        self._lanes.finished(message.finished)
+        self._pump(message.replies)
 
     def receiveMsg_Directory(self, message: Directory, sender: Any) -> None:  # noqa: N802
-        """A shard host that was made again is given its batch again, which stores nothing twice."""
-        for lane in self._lanes:
-            address = message.addresses.get(lane.name)
-            if address != lane.address:
-                lane.address = address
-                if lane.in_flight and address is not None:
-                    self._send(lane)
+        self._lanes.addresses_changed(message.addresses)
         self._pump()
+
+    def receiveMsg_ViewChanged(self, message: ViewChanged, sender: Any) -> None:  # noqa: N802
+        """Every shard host of the node tells of each view."""
+        if self._lanes.view_changed(message.view):
+            self._loop.call_soon_threadsafe(self._server.reroute, self._lanes.routes)
+            self._pump()
 
     def receiveMsg_ModelsChanged(self, message: ModelsChanged, sender: Any) -> None:  # noqa: N802
         try:
@@ -139,7 +129,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _start(self, message: StartGateway) -> int:
-        self._lanes = [_Lane(name) for name in message.shard_hosts]
+        self._lanes, self._inbox = Lanes(message.lanes), deque()
         self._offers = Offers(ModelStore(message.open_store()))
         self._offers.refresh()
         self._wake_read, self._wake_write = os.pipe()
@@ -167,21 +157,25 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         self._loop.run_forever()
 
     def _queue(self, envelope: Envelope) -> None:
-        """Called in the asyncio thread; deque.append is atomic."""
-        lane = self._lanes[shard_of(envelope.user) % len(self._lanes)]
-        lane.pending.append(envelope)
-        if not lane.in_flight:
-            with suppress(BlockingIOError):  # a full pipe wakes the actor as well
-                os.write(self._wake_write, b"x")
+        """Called in the asyncio thread. The actor is woken once for all that the loop reads in one turn."""
+        self._inbox.append(envelope)
+        if not self._is_waking and len(self._inbox) >= self._wake_at:
+            self._is_waking = True
+            self._loop.call_soon(self._wake)
 
-    def _pump(self) -> None:
-        for lane in self._lanes:
-            if lane.pending and not lane.in_flight and lane.address is not None:
-                count = min(BATCH_MAX, len(lane.pending))
-                lane.in_flight = [lane.pending.popleft() for _ in range(count)]
-                self._send(lane)
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):  # a full pipe wakes the actor as well
+            os.write(self._wake_write, b"x")
 
-    def _send(self, lane: _Lane) -> None:
-        self._batch_nr += 1
-        lane.batch_nr = self._batch_nr
-        self.send(lane.address, ShardBatch(lane.batch_nr, encode_envelopes(lane.in_flight)))
+    def _pump(self, replies: bytes = b"") -> None:
+        """Send what may be sent, then bring back answers."""
+        while True:
+            self._lanes.take(self._inbox)
+            for address, batch in self._lanes.batches():
+                self.send(address, batch)
+            self._wake_at = self._lanes.wanted()
+            if len(self._inbox) < self._wake_at:  # else more came before `_wake_at` was set, and woke nobody
+                break
+        addressed, done = decode_addressed(replies) if replies else [], self._lanes.take_done()
+        if addressed or done:
+            self._loop.call_soon_threadsafe(self._server.deliver, addressed, done)

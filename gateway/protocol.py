@@ -118,6 +118,15 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     models: tuple[Offer, ...]
 
 
+class Redirect(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="redirect", omit_defaults=True
+):
+    """The user is served at `url`; `user` is named where a connection is of several."""
+
+    url: str
+    user: str | None = None
+
+
 class ModelPart(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="model_part"):
     digest: str
     offset: int
@@ -194,7 +203,9 @@ class Error(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="er
     digest: str | None = None
 
 
-ServerMessage = Welcome | Offer | ModelPart | Ack | Recognised | FoundSet | Rest | Suggestion | Ended | Error
+ServerMessage = (
+    Welcome | Redirect | Offer | ModelPart | Ack | Recognised | FoundSet | Rest | Suggestion | Ended | Error
+)
 
 _decoder: msgspec.msgpack.Decoder[DeviceMessage] = msgspec.msgpack.Decoder(DeviceMessage)
 encode = msgspec.msgpack.Encoder().encode

@@ -29,6 +29,7 @@ from gateway import protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection, Output
 from gateway.offers import Offers
+from gateway.routes import Routes
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class DeviceServer:
         self._forward = forward
         self._listeners: dict[int, _Listener] = {}
         self._by_user: dict[UserId, set[int]] = {}
+        self._routes = Routes(())
         self._next_number = 0
         self._server: asyncio.Server | None = None
         self._all_gone = asyncio.Event()
@@ -111,6 +113,14 @@ class DeviceServer:
             for number in self._by_user.get(addressed.user, ()):
                 self._send(number, data, droppable=isinstance(addressed.reply, LiveReply))
 
+    def reroute(self, routes: Routes) -> None:
+        """Tell the devices of users whom another node serves from now on."""
+        self._routes = routes
+        for user, numbers in list(self._by_user.items()):
+            if (url := routes.elsewhere(user)) is not None:
+                for number in tuple(numbers):
+                    self.take(number, self._listeners[number].connection.redirect(user, url))
+
     def offer(self, offers: list[protocol.Offer]) -> None:
         """Tell every authenticated device of new models."""
         encoded = [protocol.encode(offer) for offer in offers]
@@ -130,6 +140,8 @@ class DeviceServer:
         listener = self._listeners[number]
         for user in output.joined:
             self._by_user.setdefault(user, set()).add(number)
+        for user in output.left:
+            self._leave(user, number)
         for message in output.send:
             listener.send(protocol.encode(message))
         for user, command in output.forward:
@@ -143,10 +155,7 @@ class DeviceServer:
         if listener is None:
             return
         for user in listener.connection.users:
-            numbers = self._by_user.get(user, set())
-            numbers.discard(number)
-            if not numbers:
-                self._by_user.pop(user, None)
+            self._leave(user, number)
         if not self._listeners:
             self._all_gone.set()
 
@@ -158,7 +167,16 @@ class DeviceServer:
                 HTTPStatus.SERVICE_UNAVAILABLE, b"all connections are taken; try again later"
             )
             return WSUpgradeResponseWithListener(full, None)
-        return _Listener(self, Connection(self._tokens, self._offers), self._limits)
+        return _Listener(self, Connection(self._tokens, self._offers, self._elsewhere), self._limits)
+
+    def _elsewhere(self, user: UserId) -> str | None:
+        return self._routes.elsewhere(user)
+
+    def _leave(self, user: UserId, number: int) -> None:
+        numbers = self._by_user.get(user, set())
+        numbers.discard(number)
+        if not numbers:
+            self._by_user.pop(user, None)
 
     def _send(self, number: int, data: bytes, *, droppable: bool = False) -> None:
         if (listener := self._listeners.get(number)) is not None:
@@ -219,8 +237,11 @@ class _Listener(WSListener):
         self._cancel("slow")
 
     def send(self, data: bytes, *, droppable: bool = False) -> None:
-        """Send a binary message; one that may be dropped is not queued for a device that does not read."""
-        if self._transport is not None and not (droppable and self._is_slow):
+        """Send a binary message; one that may be dropped is not queued for a device that does not read.
+
+        After a close nothing may follow it (RFC 6455, 5.5.1); the device sends again what was not answered.
+        """
+        if self._transport is not None and not self._is_closing and not (droppable and self._is_slow):
             self._transport.send(WSMsgType.BINARY, data)
 
     def close(self, code: WSCloseCode, reason: str) -> None:

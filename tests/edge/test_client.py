@@ -112,6 +112,29 @@ def test_a_session_is_closed_once_everything_else_of_it_is_acknowledged() -> Non
     assert sent(client) == [("close", 3), ("open", 0)]
 
 
+def test_a_device_that_is_redirected_sends_no_more_and_all_of_it_at_the_other_place() -> None:
+    client = recording(welcomed(credit=2))
+    sent(client)
+    word = told(client, type="redirect", url="ws://there")
+    assert word == {"type": "redirect", "url": "ws://there"}
+    told(client, type="ack", session="s", stream=COMMANDS, next=1)  # of what was in flight
+    assert (client.is_welcome, sent(client)) == (False, [])
+    client.hello()
+    told(client, type="welcome", version=1, credit=32, models=[])
+    assert sent(client) == [("label", 1), ("label", 2)]
+
+
+def test_what_another_node_serves_by_now_comes_again() -> None:
+    client = recording(welcomed())
+    sent(client)
+    message = refused(client, "not_owner", nr=0, retry=True)
+    assert message is not None
+    assert is_retry(message)
+    client.retry()
+    assert sent(client) == [("open", 0), ("label", 1), ("label", 2)]
+    assert not client.refusals
+
+
 def test_go_back_n_begins_where_the_server_says() -> None:
     client = recording(welcomed())
     sent(client)

@@ -12,8 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.commands import AcceptFrame, CloseSession, ConfirmLabel, OpenSession, RecordSet
+from domain.identifiers import UserId
 from gateway import protocol
-from gateway.connection import CLOSE_POLICY, CREDIT, INVALID_MAX, UNANSWERED_MAX, Connection, Output
+from gateway.connection import (
+    CLOSE_MOVED,
+    CLOSE_POLICY,
+    CREDIT,
+    INVALID_MAX,
+    UNANSWERED_MAX,
+    Connection,
+    Output,
+)
 from gateway.offers import Offers
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import (
@@ -253,3 +262,58 @@ def test_a_store_without_models_offers_none(tmp_path: Path) -> None:
     (welcome,) = connection.receive(hello()).send
     assert isinstance(welcome, protocol.Welcome)
     assert welcome.models == ()
+
+
+def assert_moved(output: Output) -> None:
+    """A device of one user goes where the user is; nothing is taken of it here."""
+    assert output.send == [protocol.Redirect(url="ws://there")]
+    assert (output.close_code, output.close_reason) == (CLOSE_MOVED, "the user is served elsewhere")
+    assert not output.forward
+
+
+def test_hello_of_a_user_whom_another_node_serves_is_answered_with_where(offers: Offers) -> None:
+    connection = Connection(make_tokens(), offers, {"ann": "ws://there"}.get)
+    output = connection.receive(hello())
+    assert_moved(output)
+    assert (connection.users, output.joined, output.left) == (set(), [], [])
+
+
+def test_who_is_turned_away_is_not_told_where_the_user_is(offers: Offers) -> None:
+    connection = Connection(make_tokens(), offers, {"ann": "ws://there"}.get)
+    assert_cut_off(connection.receive(hello(token("ann", "coach"))), "not_authorised")
+
+
+def test_a_user_who_moves_takes_a_device_along(offers: Offers) -> None:
+    connection = welcomed(offers)
+    connection.receive(message("open"))
+    output = connection.redirect(UserId("ann"), "ws://there")
+    assert_moved(output)
+    assert (connection.users, output.left) == (set(), ["ann"])
+
+
+def test_of_a_gateways_users_only_those_who_moved_are_redirected(offers: Offers) -> None:
+    served: dict[str, str] = {"ben": "ws://there"}
+    connection = Connection(make_tokens(), offers, served.get)
+    connection.receive(hello(gateway_token()))
+    for user in ("ann", "cat"):
+        assert connection.receive(message("open", user=user)).forward
+    for _ in range(2 * UNANSWERED_MAX):  # each message is answered, and none counts
+        output = connection.receive(message("open", user="ben"))
+        assert output.send == [protocol.Redirect(url="ws://there", user="ben")]
+        assert (output.forward, output.joined, output.left, output.close_code) == ([], [], [], None)
+    served["cat"] = "ws://there"
+    output = connection.redirect(UserId("cat"), "ws://there")
+    assert output.send == [protocol.Redirect(url="ws://there", user="cat")]
+    assert (output.left, output.close_code, connection.users) == (["cat"], None, {"ann"})
+    assert not connection.receive(message("frame", user="cat")).forward
+    assert connection.receive(message("frame", user="ann")).forward
+
+
+def test_a_user_who_comes_back_is_served_on_the_same_connection(offers: Offers) -> None:
+    served = {"ann": "ws://there"}
+    connection = Connection(make_tokens(), offers, served.get)
+    connection.receive(hello(gateway_token()))
+    assert not connection.receive(message("open", user="ann")).forward
+    served.clear()
+    output = connection.receive(message("open", user="ann"))
+    assert ([user for user, _ in output.forward], output.joined) == (["ann"], ["ann"])

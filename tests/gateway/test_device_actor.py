@@ -24,13 +24,16 @@ from actors.messages import (
     ShardBatch,
     Started,
     StartFailed,
+    ViewChanged,
     decode_envelopes,
     encode_addressed,
 )
 from actors.node import actor_system
+from actors.view import Member, View
 from domain.commands import session_of
 from domain.replies import Acknowledged
 from gateway.device_actor import DeviceGatewayActor, StartGateway
+from gateway.lanes import LANE_BATCHES_MAX
 from gateway.server import Limits
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import MODEL_DIGEST, hello, make_tokens, message, serve_model, token
@@ -38,25 +41,33 @@ from tests.gateway.server_rig import closed, read
 
 ASK_SECONDS_MAX = 30
 EXIT_SECONDS_MAX = 30
+LANES = (("here-0", "shard-host-0"), ("here-1", "shard-host-1"))
+ELSEWHERE = "ws://elsewhere:8081/"
 
 
 class FakeShardHost(ActorTypeDispatcher):
-    """Answers each batch at once, or keeps it; any text asks how many came, and `keep` to keep them."""
+    """Answers each batch at once, or keeps it; any text asks how many came, `keep` to keep them, and `answer`
+    for what was kept: the replies one by one, and then in one message the numbers.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._keeps = False
         self._batches: list[int] = []
+        self._replies: list[Addressed] = []
+        self._gateway: Any = None
 
     def receiveMsg_str(self, message: str, sender: Any) -> None:  # noqa: N802
         if message == "keep":
             self._keeps = True
+        elif message == "answer":
+            for reply in self._replies:
+                self.send(self._gateway, ShardAnswer((), encode_addressed([reply])))
+            self.send(self._gateway, ShardAnswer(tuple(self._batches), encode_addressed([])))
         self.send(sender, len(self._batches))
 
     def receiveMsg_ShardBatch(self, message: ShardBatch, sender: Any) -> None:  # noqa: N802
         self._batches.append(message.number)
-        if self._keeps:
-            return
         replies = [
             Addressed(
                 envelope.connection,
@@ -65,7 +76,11 @@ class FakeShardHost(ActorTypeDispatcher):
             )
             for envelope in decode_envelopes(message.envelopes)
         ]
-        self.send(sender, ShardAnswer(message.number, encode_addressed(replies)))
+        if self._keeps:
+            self._gateway = sender
+            self._replies += replies
+        else:
+            self.send(sender, ShardAnswer((message.number,), encode_addressed(replies)))
 
 
 class PidActor(DeviceGatewayActor):
@@ -104,7 +119,7 @@ def start_message(directory: Path, **changed: Any) -> StartGateway:
         "limits": Limits(),
         "open_store": partial(SqliteStore, directory),
         "open_tokens": make_tokens,
-        "shard_hosts": ("shard-host-0",),
+        "lanes": LANES[:1],
     }
     return StartGateway(**(fields | changed))
 
@@ -114,6 +129,12 @@ def started(system: Any, gateway: Any, directory: Path, **changed: Any) -> int:
     assert isinstance(answer, Started), answer
     assert answer.port
     return answer.port
+
+
+def tell_view(system: Any, gateway: Any, number: int, **urls: str) -> None:
+    """Tell of the members that have these URLs by name."""
+    members = tuple(Member(name.replace("_", "-"), "1", url) for name, url in urls.items())
+    system.tell(gateway, ViewChanged(View(number, members)))
 
 
 def play(port: int, act: Callable[..., Awaitable[None]], *users: str) -> None:
@@ -136,6 +157,7 @@ def test_commands_travel_in_batches_and_answers_come_back(
     system: Any, gateway: Any, shard_host: Any, tmp_path: Path
 ) -> None:
     port = started(system, gateway, tmp_path)
+    tell_view(system, gateway, 1, here_0="ws://here")
     system.tell(gateway, Directory({"shard-host-0": shard_host}))
 
     async def act(ann: ClientConnection, ben: ClientConnection) -> None:
@@ -152,10 +174,11 @@ def test_commands_travel_in_batches_and_answers_come_back(
 
 
 def test_each_user_has_the_lane_of_their_shard(system: Any, gateway: Any, tmp_path: Path) -> None:
-    hosts = {f"shard-host-{number}": system.createActor(FakeShardHost) for number in range(2)}
-    port = started(system, gateway, tmp_path, shard_hosts=tuple(hosts))
+    hosts = {name: system.createActor(FakeShardHost) for _, name in LANES}
+    port = started(system, gateway, tmp_path, lanes=LANES)
     system.tell(gateway, Directory(hosts))
-    users = [f"user-{number}" for number in range(8)]
+    tell_view(system, gateway, 1, here_0="ws://here", here_1="ws://here")
+    users = [f"user-{number}" for number in range(20)]
 
     async def act(*clients: ClientConnection) -> None:
         for client in clients:
@@ -175,6 +198,7 @@ def test_a_shard_host_that_was_made_again_is_given_the_batch_again(
     port = started(system, gateway, tmp_path)
     dying = system.createActor(FakeShardHost)
     system.ask(dying, "keep", ASK_SECONDS_MAX)
+    tell_view(system, gateway, 1, here_0="ws://here")
     system.tell(gateway, Directory({"shard-host-0": dying}))
 
     async def act(ann: ClientConnection) -> None:
@@ -189,6 +213,56 @@ def test_a_shard_host_that_was_made_again_is_given_the_batch_again(
         assert [(await read(ann))["session"] for _ in range(4)] == [f"s-{n}" for n in range(4)]
 
     play(port, act, "ann")
+
+
+def test_several_batches_are_on_their_way_and_answers_come_before_their_end(
+    system: Any, gateway: Any, shard_host: Any, tmp_path: Path
+) -> None:
+    port = started(system, gateway, tmp_path)
+    system.ask(shard_host, "keep", ASK_SECONDS_MAX)
+    tell_view(system, gateway, 1, here_0="ws://here")
+    system.tell(gateway, Directory({"shard-host-0": shard_host}))
+
+    async def act(ann: ClientConnection) -> None:
+        await ann.send(message("open", session="s-0"))
+        while system.ask(shard_host, "count", ASK_SECONDS_MAX) == 0:
+            pass
+        await ann.send(message("open", session="s-1"))
+        while (count := system.ask(shard_host, "count", ASK_SECONDS_MAX)) == 1:
+            pass
+        assert count == 2 < LANE_BATCHES_MAX
+        assert system.ask(shard_host, "answer", ASK_SECONDS_MAX) == 2
+        assert [(await read(ann))["session"] for _ in range(2)] == ["s-0", "s-1"]
+
+    play(port, act, "ann")
+
+
+def test_commands_wait_for_a_view_and_those_of_another_node_are_redirected(
+    system: Any, gateway: Any, shard_host: Any, tmp_path: Path
+) -> None:
+    port = started(system, gateway, tmp_path)
+    system.tell(gateway, Directory({"shard-host-0": shard_host}))
+
+    async def act(ann: ClientConnection, ben: ClientConnection) -> None:
+        await ann.send(message("open"))
+        assert system.ask(shard_host, "count", ASK_SECONDS_MAX) == 0
+        tell_view(system, gateway, 2, here_0="ws://here")
+        assert (await read(ann))["type"] == "ack"
+        tell_view(system, gateway, 3, there_0=ELSEWHERE)
+        tell_view(system, gateway, 2, here_0="ws://here")  # of a host that is behind
+        for client in (ann, ben):
+            assert await read(client) == {"type": "redirect", "url": ELSEWHERE}
+            assert (await closed(client))[0] == 1012
+
+    play(port, act, "ann", "ben")
+
+    async def come_again() -> None:
+        async with connect(f"ws://127.0.0.1:{port}", compression=None, proxy=None) as client:
+            await client.send(hello(token("ann")))
+            assert await read(client) == {"type": "redirect", "url": ELSEWHERE}
+            assert (await closed(client))[0] == 1012
+
+    asyncio.run(asyncio.wait_for(come_again(), ASK_SECONDS_MAX))
 
 
 def test_new_models_are_offered(system: Any, gateway: Any, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from domain.commands import Stream
 from domain.errors import MuvrError
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId
-from edge import artefact
+from edge import addresses, artefact
 from edge import protocol as edge_protocol
 from edge.client import DeviceClient
 from gateway import connection, protocol
@@ -91,6 +91,12 @@ def test_the_example_of_an_ack_is_what_the_server_writes_and_a_device_reads() ->
     assert edge_protocol.decode(EXAMPLES["ack"]) == {"type": "ack", **msgspec.structs.asdict(ack)}
 
 
+def test_the_example_of_a_redirect_is_what_the_server_writes_and_a_device_reads() -> None:
+    redirect = protocol.Redirect(url="ws://b.example:8081/")
+    assert EXAMPLES["redirect"].hex() == protocol.encode(redirect).hex()
+    assert edge_protocol.decode(EXAMPLES["redirect"]) == {"type": "redirect", "url": redirect.url}
+
+
 def subclasses(kind: type[MuvrError]) -> list[type[MuvrError]]:
     return [kind, *(each for child in kind.__subclasses__() for each in subclasses(child))]
 
@@ -114,6 +120,9 @@ def test_every_message_and_field_is_described(kind: Any) -> None:
         protocol.MESSAGE_BYTES_MAX,
         protocol.MODEL_PART_BYTES,
         connection.CREDIT,
+        connection.CLOSE_POLICY,
+        connection.CLOSE_MOVED,
+        addresses.REDIRECTS_MAX,
         frames.FRAME_SAMPLES_MAX,
         frames.EPOCH_MS_MAX,
         commands.REPETITIONS_MAX,

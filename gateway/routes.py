@@ -1,0 +1,32 @@
+"""Who serves a user by one view of the cluster: a shard host of this node, or another node."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from actors.view import View
+from domain.identifiers import SHARD_COUNT, ShardNr, UserId, shard_of
+
+
+class Routes:
+    """`local` are the member ids of this node's shard hosts. Nobody serves before there is a view of members.
+
+    Immutable: the gateway's threads share it.
+    """
+
+    def __init__(self, local: Collection[str], view: View | None = None) -> None:
+        owners = [view.owner(ShardNr(nr)) if view is not None else None for nr in range(SHARD_COUNT)]
+        self._number = None if view is None else view.number
+        self._members = tuple(o.member_id if o is not None and o.member_id in local else None for o in owners)
+        self._urls = tuple(o.url if o is not None and o.member_id not in local else None for o in owners)
+
+    def is_older_than(self, view: View) -> bool:
+        return self._number is None or self._number < view.number
+
+    def member(self, user: UserId) -> str | None:
+        """The shard host of this node that serves `user`."""
+        return self._members[shard_of(user)]
+
+    def elsewhere(self, user: UserId) -> str | None:
+        """Where the user's devices connect, if another node serves them."""
+        return self._urls[shard_of(user)]
