@@ -139,7 +139,7 @@ def logback_xml(log: Path) -> str:
     </triggeringPolicy>
     <encoder><pattern>%-5level [%thread] %date{{ISO8601}} %F:%L - %msg%n</pattern></encoder>
   </appender>
-  <root level="INFO"><appender-ref ref="FILE"/></root>
+  <logger name="ROOT" level="INFO"><appender-ref ref="FILE"/></logger>
 </configuration>
 """
 
