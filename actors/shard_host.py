@@ -235,7 +235,13 @@ class ShardHost:
 
     def _fail(self, group: _Group, error: BaseException) -> None:
         reason = internal_error(error) if isinstance(error, Exception) else MuvrError(repr(error))
-        log.error("a group of %d users was not written: %s", len(group.works), reason, exc_info=error)
+        is_known = isinstance(error, MuvrError)
+        log.error(
+            "a group of %d users was not written: %s",
+            len(group.works),
+            reason,
+            exc_info=None if is_known else error,
+        )
         self._failures += 1
         group.effects.clear()
         for user in group.works:

@@ -6,7 +6,7 @@ effects; if that fails the entity is thrown away and recovered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.answers import live_reply, number_of, refusal, stream_of
@@ -35,12 +35,13 @@ from domain.replies import (
 )
 from domain.user import Session, User, decide, evolve, next_nr, positioned
 from edge.recogniser import Exercising, Observation, Recogniser, Resting, SetEnded
-from persistence.journal import Journal, Numbered
+from persistence.journal import Journal, Tail
 from persistence.keys import Cipher, DataKeyStore
 from persistence.ports import Mutation
 from persistence.projections import project
 from persistence.sensors import SensorStore
 from persistence.snapshots import Snapshot, SnapshotStore
+from persistence.tables import JournalRow
 
 EVENTS_PER_SNAPSHOT = 200
 FRAMES_PER_SNAPSHOT = 600  # bounds how many stored frames a recovery reads to find where a stream stands
@@ -61,7 +62,7 @@ class History:
 
     cipher: Cipher
     snapshot: Snapshot | None
-    events: Iterable[Numbered]
+    tail: Tail
 
 
 @dataclass
@@ -93,6 +94,8 @@ class UserEntity:
         self._unpositioned: set[SessionId] = set()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
         self._frames_unsaved = 0
+        self._last_row: JournalRow | None = None  # as found; None once a row of this writer's follows it
+        self._last_epoch = 0
         self._replay(history)
 
     @property
@@ -117,6 +120,7 @@ class UserEntity:
             effects.replies.append(
                 (connection, Acknowledged(session=session, stream=stream, next_nr=expected))
             )
+        self._pin(effects)
         effects.requests = self._requested
         effects.more = bool(self._requested or self._closing)
         effects.snapshot_due = (
@@ -145,8 +149,9 @@ class UserEntity:
 
     def snapshot(self) -> list[Mutation]:
         """What saves the state; nothing if the last snapshot holds it. All of its events must be durable."""
-        if self._sequence_nr == self._snapshot_nr and not self._frames_unsaved:
-            return []
+        is_saved = self._sequence_nr == self._snapshot_nr and not self._frames_unsaved
+        if is_saved or self._last_row is not None:
+            return []  # what was found but not pinned may yet turn out to be another's
         previous_nr, self._snapshot_nr, self._frames_unsaved = self._snapshot_nr, self._sequence_nr, 0
         return SnapshotStore.entries(
             self.user, self._cipher, self._sequence_nr, self._state, self._now_ms, previous_nr=previous_nr
@@ -173,10 +178,16 @@ class UserEntity:
         if history.snapshot is not None:
             self._sequence_nr, self._state = history.snapshot
             self._snapshot_nr = self._sequence_nr
-        for number, event in history.events:
-            self._follows(number)
+        self._last_row = history.tail.anchor
+        for row, event in history.tail.events:
+            self._follows(row.sequence_nr)
             self._state = evolve(self._state, event)
-            self._sequence_nr = number
+            self._sequence_nr = row.sequence_nr
+            self._last_row = row
+        if self._last_row is not None:
+            self._last_epoch = self._last_row.writer_epoch
+            if self._last_epoch == self._writer_epoch:
+                self._last_row = None
 
     def _follows(self, number: int) -> None:
         if number != self._sequence_nr + 1:
@@ -238,12 +249,20 @@ class UserEntity:
             [event],
             first_nr=self._sequence_nr,
             writer_epoch=self._writer_epoch,
+            previous_epoch=self._last_epoch,
             now_ms=self._now_ms,
         )
+        self._last_epoch, self._last_row = self._writer_epoch, None
         if (reply := live_reply(event)) is not None:
             effects.replies.append((None, reply))
         if isinstance(event, SetRecognised):
             self._suggest(event, effects)
+
+    def _pin(self, effects: Effects) -> None:
+        """Before anything is acknowledged, what was found is made this writer's: see persistence/chain.py."""
+        if self._last_row is not None and effects.replies:
+            effects.writes.append(Journal.pin(self._last_row, self._writer_epoch))
+            self._last_epoch, self._last_row = self._writer_epoch, None
 
     def _listen(self, name: SessionId, session: Session) -> None:
         """Give a session whose exercises the server names a recogniser, if a model fits its sensors."""

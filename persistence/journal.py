@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.events import JournalEvent
 from domain.identifiers import UserId
 from persistence.blobs import BlobCodec, Upcaster, context_of
+from persistence.chain import counting
 from persistence.keys import Cipher
 from persistence.ports import Delete, Insert, Mutation, Slice, Store, Then
 from persistence.schema import Key, Timestamp
@@ -25,6 +26,13 @@ _codec: BlobCodec[JournalEvent] = BlobCodec(JournalEvent, EVENT_UPCASTERS)
 Numbered = tuple[int, JournalEvent]
 
 
+class Tail(NamedTuple):
+    """The events after a number, and the row of the number itself, if there is one."""
+
+    anchor: JournalRow | None
+    events: Iterator[tuple[JournalRow, JournalEvent]]
+
+
 class Journal:
     """The events of users by sequence number, from 1. One writer per user at a time, marked by its epoch."""
 
@@ -39,11 +47,13 @@ class Journal:
         *,
         first_nr: int,
         writer_epoch: int,
+        previous_epoch: int | None,
         now_ms: int,
     ) -> list[Mutation]:
         """The mutations that append `events` as numbers `first_nr`, `first_nr` + 1, ...
 
-        None is ever durable before its predecessor, also where they are in different partitions.
+        `previous_epoch` is that of event `first_nr` - 1, 0 if there is none. No event is durable before its
+        predecessor, also where they are in different partitions.
         """
         entries: list[Mutation] = []
         for number, event in enumerate(events, start=first_nr):
@@ -51,9 +61,17 @@ class Journal:
             partition_nr = _partition_of(number)
             if partition_nr != _partition_of(number - 1) and number > 1:
                 entries.append(Then())
-            row = JournalRow(user, partition_nr, number, writer_epoch, Timestamp(now_ms), blob)
+            row = JournalRow(
+                user, partition_nr, number, writer_epoch, Timestamp(now_ms), blob, previous_epoch
+            )
             entries.append(Insert(JOURNAL, row))
+            previous_epoch = writer_epoch
         return entries
+
+    @staticmethod
+    def pin(row: JournalRow, writer_epoch: int) -> Insert:
+        """The mutation that writes the last event found again, so that nothing late can replace it."""
+        return Insert(JOURNAL, row._replace(writer_epoch=writer_epoch))
 
     def replay(
         self,
@@ -66,18 +84,16 @@ class Journal:
     ) -> Iterator[Numbered]:
         """Events with numbers in [lower, upper], both inclusive, in order, at most `limit`.
 
-        Of rows with one number the highest epoch counts; rows of an epoch below one already seen at a lower
-        number were written by an owner that had lost its lease, and are dropped. `lower` must follow a number
-        that counts, as a snapshot's does.
-        Raises StoredValueCorrupt naming the row.
+        Rows of owners that had lost their lease are dropped, see persistence/chain.py. `lower` must follow a
+        number that counts, as a snapshot's does. Raises StoredValueCorrupt naming the row.
         """
         for count, row in enumerate(self._valid_rows(user, lower, upper)):
             if limit is not None and count >= limit:
                 return
             yield row.sequence_nr, _opened(user, cipher, row)
 
-    def tails(self, after: Mapping[UserId, tuple[Cipher, int]]) -> dict[UserId, Iterator[Numbered]]:
-        """For each user the events after a number that counts, or after 0; what `replay` gives, for many.
+    def tails(self, after: Mapping[UserId, tuple[Cipher, int]]) -> dict[UserId, Tail]:
+        """For each user the events after a number that counts, or after 0; as `replay`, but for many.
 
         The rows are read now, together; they are opened, and a longer tail is read, when iterated.
         """
@@ -91,18 +107,19 @@ class Journal:
             for (user, (cipher, number)), rows in zip(after.items(), found, strict=True)
         }
 
-    def _tail(
-        self, user: UserId, cipher: Cipher, number: int, rows: Sequence[JournalRow]
-    ) -> Iterator[Numbered]:
-        """The events of `rows` after `number`, if these are all there are and none was deleted."""
+    def _tail(self, user: UserId, cipher: Cipher, number: int, rows: Sequence[JournalRow]) -> Tail:
+        """From `rows`, if these are all there are and none was deleted."""
         partition_ends = bool(rows) and _partition_of(rows[-1].sequence_nr + 1) > rows[-1].partition_nr
         was_deleted = bool(rows) and rows[0].sequence_nr == _DELETED_NR
-        at_number = max((row.writer_epoch for row in rows if row.sequence_nr == number), default=None)
-        is_anchored = number == 0 or at_number is not None
+        at_number = [row for row in rows if row.sequence_nr == number]  # the highest epoch last
+        is_anchored = number == 0 or bool(at_number)
         if len(rows) == TAIL_ROWS_MAX or partition_ends or was_deleted or not is_anchored:
-            return self.replay(user, cipher, lower=number + 1)
+            counted = self._valid_rows(user, number + 1, None)
+            return Tail(self._at(user, number), _all_opened(user, cipher, counted))
+        anchor = at_number[-1] if at_number else None
         new = (row for row in rows if row.sequence_nr > number)
-        return ((row.sequence_nr, _opened(user, cipher, row)) for row in _counting(new, at_number or 0))
+        counted = counting(new, anchor.writer_epoch if anchor is not None else 0)
+        return Tail(anchor, _all_opened(user, cipher, counted))
 
     def highest_nr(self, user: UserId, *, from_nr: int = 0) -> int:
         """The highest sequence number that is stored, or `from_nr` if none is above it."""
@@ -123,7 +140,7 @@ class Journal:
         if number <= deleted:
             return
         epoch = self._epoch_at(user, number)
-        mark = JournalRow(user, 0, _DELETED_NR, epoch, Timestamp(0), str(number).encode())
+        mark = JournalRow(user, 0, _DELETED_NR, epoch, Timestamp(0), str(number).encode(), None)
         partitions = range(_partition_of(deleted + 1), _partition_of(number) + 1)
         deletes = [
             Delete(JOURNAL, (user, nr), lower=(_DELETED_NR + 1,), upper=(number,)) for nr in partitions
@@ -135,8 +152,14 @@ class Journal:
         mark = self._last(user, 0, upper=(_DELETED_NR,))
         return (int(mark.event), mark.writer_epoch) if mark is not None else (0, 0)
 
+    def _at(self, user: UserId, number: int) -> JournalRow | None:
+        """The row of the highest epoch of that number."""
+        if number == 0:
+            return None
+        return self._last(user, _partition_of(number), lower=(number,), upper=(number,))
+
     def _epoch_at(self, user: UserId, number: int) -> int:
-        row = self._last(user, _partition_of(number), lower=(number,), upper=(number,))
+        row = self._at(user, number)
         return row.writer_epoch if row is not None else 0
 
     def _last(self, user: UserId, partition_nr: int, **bounds: Key) -> JournalRow | None:
@@ -148,7 +171,7 @@ class Journal:
         lower = max(lower, deleted + 1)
         if lower > deleted + 1:
             epoch_seen = max(epoch_seen, self._epoch_at(user, lower - 1))
-        yield from _counting(self._rows(user, lower, upper), epoch_seen)
+        yield from counting(self._rows(user, lower, upper), epoch_seen)
 
     def _rows(self, user: UserId, lower: int, upper: int | None) -> Iterator[JournalRow]:
         partition_nr = _partition_of(lower)
@@ -163,18 +186,10 @@ class Journal:
             partition_nr += 1
 
 
-def _counting(rows: Iterable[JournalRow], epoch_seen: int) -> Iterator[JournalRow]:
-    """Of `rows` in order, those that count, after one of epoch `epoch_seen`."""
-    pending: JournalRow | None = None
-    for row in rows:
-        if pending is not None and row.sequence_nr != pending.sequence_nr:
-            epoch_seen = pending.writer_epoch
-            yield pending
-            pending = None
-        if row.writer_epoch >= epoch_seen:
-            pending = row  # epochs ascend within a number: the last one is the highest
-    if pending is not None:
-        yield pending
+def _all_opened(
+    user: UserId, cipher: Cipher, rows: Iterable[JournalRow]
+) -> Iterator[tuple[JournalRow, JournalEvent]]:
+    return ((row, _opened(user, cipher, row)) for row in rows)
 
 
 def _opened(user: UserId, cipher: Cipher, row: JournalRow) -> JournalEvent:

@@ -37,7 +37,7 @@ class SnapshotStore:
         """The mutations that save the state after event `sequence_nr` and delete all before `previous_nr`."""
         blob = _codec.seal(cipher, state, context_of(user, sequence_nr))
         saved = Insert(SNAPSHOT, SnapshotRow(user, sequence_nr, Timestamp(now_ms), blob))
-        if previous_nr <= 1:
+        if not 1 < previous_nr < sequence_nr:
             return [saved]
         return [saved, Delete(SNAPSHOT, (user,), upper=(previous_nr - 1,))]
 

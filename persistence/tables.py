@@ -18,6 +18,7 @@ class JournalRow(NamedTuple):
     writer_epoch: int
     written_at: Timestamp
     event: bytes
+    previous_epoch: int | None = None  # of the event before it; None in rows of schema 1
 
 
 JOURNAL = Table(
@@ -26,7 +27,7 @@ JOURNAL = Table(
     row=JournalRow,
     partition=("persistence_id", "partition_nr"),
     clustering=("sequence_nr", "writer_epoch"),
-    comment="Events of a user, MessagePack under AES-256-GCM; of equal numbers the highest epoch counts",
+    comment="Events of a user, MessagePack under AES-256-GCM; see persistence/chain.py for which count",
 )
 
 
@@ -299,6 +300,7 @@ DATA_KEY = Table(
     keyspace=KEYS,
     row=DataKeyRow,
     partition=("user_id",),
+    conditional=True,
     comment="A user's data key, wrapped by the node's master key",
 )
 
@@ -317,6 +319,8 @@ MEMBER = Table(
     keyspace=KEYS,
     row=MemberRow,
     partition=("member_id",),
+    conditional=True,
+    serial_reads=True,
     comment="Lease of a shard host, alive while renewal_nr grows; what view_nr takes from it, it let go",
 )
 
@@ -332,8 +336,15 @@ VIEW = Table(
     keyspace=KEYS,
     row=ViewRow,
     partition=("name",),
+    conditional=True,
+    serial_reads=True,
     comment="Members of the cluster (JSON) after so many changes; the owner of a shard follows from it",
 )
 
 TABLES: tuple[Table[Any], ...] = tuple(value for value in globals().values() if isinstance(value, Table))
 KEYSPACES = (MAIN, TRAINING, KEYS)
+
+
+def keyspace_name(keyspace: str, prefix: str) -> str:
+    """What `keyspace` is called where the main one is called `prefix`."""
+    return prefix + keyspace.removeprefix(MAIN)

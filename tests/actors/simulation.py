@@ -1,41 +1,39 @@
 """A small world of devices, connections and a shard host over a store that fails, driven by one seed.
 
 Devices are the real reference clients and connections the real server's; only the sockets are lists, the
-clock a number and the gateway's lane a queue. A crash of the host drops it between or within batches.
+clock a number and the gateway's lane a queue. A host may crash with writes in flight, or go on when its lease
+has ended.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from actors.messages import Addressed, Envelope
 from actors.shard_host import ShardHost
-from actors.user_entity import UserStores
+from actors.tenure import ATTEMPTS_PER_VIEW, Tenure
 from domain.identifiers import UserId
+from domain.replies import Acknowledged
 from edge.client import DeviceClient, is_retry
 from gateway import protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection
 from gateway.offers import Offers
-from persistence.journal import Journal, SnapshotStore
-from persistence.keys import DataKeyStore
 from persistence.models import ModelStore
 from persistence.ports import Store
-from persistence.sensors import SensorStore
+from tests.actors.driving import every_shard, stores_of
 from tests.actors.faulty_store import FaultyStore
 from tests.actors.stub_models import T0_MS, StubShelf, heart_frame, stub_model
 
-MASTER_KEY = b"m" * 32
 STREAMS = [("h", "h", "chest"), ("a", "h", "wrist")]  # of one sensor: the recogniser hears the first
 SETTLE_STEPS_MAX = 20_000
-
-
-def stores_of(store: Store) -> UserStores:
-    return UserStores(
-        Journal(store), SnapshotStore(store), SensorStore(store), DataKeyStore(store, MASTER_KEY)
-    )
+CALM = (35, 20, 15, 20, 2, 2, 4, 1, 1)  # weights of what a step may do
+STORMY = (25, 15, 15, 25, 2, 2, 8, 4, 4)
 
 
 @dataclass
@@ -77,15 +75,16 @@ class Device:
             return
         sent = self.sessions[name]
         at_ms = T0_MS + 1000 * (1 + len(sent.frames["h"]))
-        what = rng.random()
-        if what < 0.9:
+        if rng.random() < self._world.frame_share:
             self._frame(name, sent, "h" if rng.random() < 0.8 else "a")
-        elif what < 0.94:
+            return
+        what = rng.random()
+        if what < 0.4:
             self.client.label(
                 name, at_ms - 900, at_ms, "curl", rng.choice([None, 8]), rng.choice([None, 20.0])
             )
             sent.commands.append(("LabelConfirmed", at_ms))
-        elif what < 0.97:
+        elif what < 0.8:
             self.client.record_set(name, at_ms - 900, at_ms, "row", 0.75, 5, "device-model")
             sent.commands.append(("SetRecognised", at_ms))
         else:
@@ -131,7 +130,9 @@ class World:
 
     def __init__(self, seed: int, inner: Store, *, users: int = 2) -> None:
         self.rng = random.Random(seed)
-        self.store = FaultyStore(inner, self.rng, self.rng.choice([0.0, 0.02, 0.1]))
+        self.store = FaultyStore(inner, self.rng, self.rng.choice([0.0, 0.02, 0.1, 0.3]))
+        self._weights = self.rng.choice([CALM, STORMY])
+        self.frame_share = self.rng.choice([0.9, 0.2])  # of what devices record, the rest are commands
         self.tokens = Tokens(b"t" * 32, lambda: T0_MS / 1000)
         self.offers = Offers(ModelStore(inner))
         self.lane: deque[Envelope] = deque()
@@ -139,7 +140,10 @@ class World:
         self.now_ms = T0_MS
         self._numbers = 0
         self._sessions_max = self.rng.choice([1, 2, 100])
-        self.host = self._new_host()
+        self._unfinished: dict[int, list[Envelope]] = {}  # batches that the gateway waits for
+        self._stale: list[ShardHost] = []  # whose lease has ended, although they run
+        self._epoch = 0
+        self._tenure, self.host = self._new_host()
         self.devices = [
             Device(self, UserId(f"u{seed}-{user}"), f"d{seed}-{user}-{device}")
             for user in range(users)
@@ -152,21 +156,19 @@ class World:
 
     def step(self) -> None:
         self.now_ms += self.rng.randrange(50)
-        device, what = self.rng.choice(self.devices), self.rng.random()
-        if what < 0.4:
-            device.record(self.rng)
-        elif what < 0.6:
-            device.exchange()
-        elif what < 0.8:
-            device.arrive(self.rng)
-        elif what < 0.94:
-            self._batch()
-        elif what < 0.96:
-            device.reconnect()
-        elif what < 0.98:
-            self.host.passivate(self.rng.choice([0, 500]), self.rng.choice([1, None]))
-        else:
-            self.host = self._new_host()
+        device = self.rng.choice(self.devices)
+        actions: list[Callable[[], object]] = [
+            lambda: device.record(self.rng),
+            device.exchange,
+            lambda: device.arrive(self.rng),
+            self._work,
+            device.reconnect,
+            lambda: self.host.passivate(self.rng.choice([0, 500]), self.rng.choice([1, None])),
+            self.store.apply_late,
+            self._crash,
+            self._take_over,
+        ]
+        self.rng.choices(actions, self._weights)[0]()
 
     def settle(self) -> None:
         self.store.rate = 0.0
@@ -174,22 +176,61 @@ class World:
             for device in self.devices:
                 device.exchange()
                 device.arrive(self.rng)
-            self._batch(crash=0.0)
+            self._submit()
+            while self.store.in_flight:
+                self.store.finish_one()
+            self._advance()
             if all(device.client.is_idle for device in self.devices):
                 return
         raise AssertionError("what was recorded is not acknowledged")
 
-    def _batch(self, crash: float = 0.03) -> None:
-        """The host takes a batch; one that it did not answer before it crashed is given to the next host."""
+    def _work(self) -> None:
+        """A batch comes, a write ends, or the host goes on."""
+        what = self.rng.random()
+        if what < 0.3:
+            self._submit()
+        elif what < 0.6 and self.store.in_flight:
+            self.store.finish_one()
+        else:
+            self._advance()
+
+    def _submit(self) -> None:
         batch = [self.lane.popleft() for _ in range(min(len(self.lane), self.rng.choice([1, 3, 30])))]
-        replies = self.host.process(batch)
-        if self.rng.random() < crash:
-            self.host = self._new_host()
-            replies = self.host.process(batch)
-        self._deliver(replies)
-        for envelope in batch:
-            if (device := self.connections.get(envelope.connection)) is not None:
-                device.connection.answered(1)
+        self._give(batch)
+
+    def _give(self, batch: list[Envelope]) -> None:
+        number = self.next_number()
+        self._unfinished[number] = batch
+        self.host.submit(number, batch)
+
+    def _advance(self) -> None:
+        answers = self.host.advance()
+        self._deliver(answers.replies)
+        for number in answers.finished:
+            for envelope in self._unfinished.pop(number):
+                if (device := self.connections.get(envelope.connection)) is not None:
+                    device.connection.answered(1)
+        for stale in self._stale:
+            acknowledged = [r.reply for r in stale.advance().replies if isinstance(r.reply, Acknowledged)]
+            assert not acknowledged, "a host acknowledged after its lease had ended"
+
+    def _crash(self) -> None:
+        """The host is gone; what it had submitted may arrive late. The next one is given its batches."""
+        self.store.abandon()
+        self._stale.clear()
+        self._replace()
+
+    def _take_over(self) -> None:
+        """The host's lease ends without its knowing; its writes go on, and what it is told it still takes."""
+        self._tenure.valid_until_s = -math.inf
+        self._stale.append(self.host)
+        self._replace()
+
+    def _replace(self) -> None:
+        self._tenure, self.host = self._new_host()
+        unfinished, self._unfinished = self._unfinished, {}
+        for batch in unfinished.values():
+            self._give(batch)
 
     def _deliver(self, replies: list[Addressed]) -> None:
         for addressed in replies:
@@ -200,12 +241,17 @@ class World:
                 ):
                     device.down.append(data)
 
-    def _new_host(self) -> ShardHost:
-        shelf = StubShelf(stub_model())
-        return ShardHost(
+    def _new_host(self) -> tuple[Tenure, ShardHost]:
+        self._epoch += ATTEMPTS_PER_VIEW
+        tenure = every_shard(self._epoch)
+        shelf: Any = StubShelf(stub_model())
+        host = ShardHost(
             self.store,
             stores_of(self.store),
-            shelf,  # type: ignore[arg-type]
+            shelf,
+            tenure,
             lambda: self.now_ms,
+            woken=lambda: None,
             sessions_max=self._sessions_max,
         )
+        return tenure, host

@@ -6,6 +6,7 @@ import gc
 import logging
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import pytest
 
 from actors.messages import Addressed, Envelope
 from actors.session_actor import SessionActor
-from actors.shard_host import ShardHost
 from domain.commands import AcceptFrame, CloseSession, Command, OpenSession, Stream
 from domain.errors import StoredValueCorrupt, StoreFull, StoreUnavailable
 from domain.identifiers import DeviceId, SessionId, StreamId, UserId
@@ -22,7 +22,7 @@ from persistence.ports import Delete, Insert
 from persistence.sqlite import SqliteStore
 from persistence.tables import DATA_KEY, JOURNAL, SENSOR, SNAPSHOT
 from tests.actors.checker import journal, sets_of_server
-from tests.actors.simulation import stores_of
+from tests.actors.driving import DrivenHost
 from tests.actors.stub_models import T0_MS, StubShelf, heart_frame, stub_model
 
 ALICE, BOB = UserId("alice"), UserId("bob")
@@ -30,17 +30,19 @@ REST_S, WORK_S = 20, 30
 
 
 class Fails:
-    """Makes `store.write` raise `error` once."""
+    """Makes `store.submit` end with `error` once."""
 
     def __init__(self, store: SqliteStore, error: Exception) -> None:
-        self._write = store.write
+        self._submit = store.submit
         self._store: Any = store
         self._error = error
-        self._store.write = self
+        self._store.submit = self
 
-    def __call__(self, mutations: object) -> None:
-        self._store.write = self._write
-        raise self._error
+    def __call__(self, mutations: object) -> Future[None]:
+        self._store.submit = self._submit
+        failed: Future[None] = Future()
+        failed.set_exception(self._error)
+        return failed
 
 
 @pytest.fixture
@@ -54,9 +56,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 def host_of(
     store: SqliteStore, sessions_max: int = 100, now_ms: Callable[[], int] = lambda: T0_MS
-) -> ShardHost:
-    shelf: Any = StubShelf(stub_model())
-    return ShardHost(store, stores_of(store), shelf, now_ms, sessions_max=sessions_max)
+) -> DrivenHost:
+    return DrivenHost(store, StubShelf(stub_model()), now_ms, sessions_max=sessions_max)
 
 
 def opened(user: UserId) -> Envelope:
@@ -116,7 +117,7 @@ def test_a_batch_that_is_not_written_is_refused_whole_and_may_come_again(
     replies = host.process(batch)
     assert len(refusals(replies)) == len(replies) == 3
     assert all(reply.retry for _, reply in refusals(replies))
-    assert host.live_count == 0
+    assert host.host.live_count == 0
     assert acks(host.process(batch)) == [(BOB, "", 1), (BOB, "h", 1), (ALICE, "h", 1)]
 
 
@@ -204,7 +205,7 @@ def test_one_users_broken_rows_are_nobody_elses_matter(
 def test_a_broken_snapshot_only_makes_recovery_longer(store: SqliteStore) -> None:
     host = host_of(store)
     host.process([opened(ALICE), frame(ALICE, 0)])
-    host.close()
+    host.host.close()
     row = next(store.read(SNAPSHOT, (ALICE,)))
     store.write([Insert(SNAPSHOT, row._replace(state=row.state[:-1]))])
     assert acks(host_of(store).process([frame(ALICE, 1)])) == [(ALICE, "h", 2)]
@@ -219,9 +220,9 @@ def test_the_number_of_actors_is_bounded_and_answers_are_never_mixed_up(store: S
         for user in users:
             batch = [opened(user), frame(user, round_nr)]
             assert acks(host.process(batch)) == [(user, "", 1), (user, "h", round_nr + 1)]
-            assert host.live_count <= 3
+            assert host.host.live_count <= 3
     assert len(acks(host.process([opened(user) for user in users]))) == 10
-    assert host.live_count == 3
+    assert host.host.live_count == 3
     gc.collect()
     made = sum(isinstance(each, SessionActor) for each in gc.get_objects()) - before
     assert made <= 13, "actors that were stopped are used again"
@@ -239,12 +240,12 @@ def test_the_idle_are_passivated_with_a_snapshot_those_used_longest_ago_first(st
     assert host.passivate(1000, count_max=1) == 1
     assert [row.persistence_id for row in store.scan(SNAPSHOT)] == [ALICE]
     assert host.passivate(0) == 1
-    assert host.live_count == 0
+    assert host.host.live_count == 0
 
 
 def test_close_keeps_to_its_time(store: SqliteStore) -> None:
     host = host_of(store)
     host.process([opened(ALICE), opened(BOB)])
-    host.close(seconds_max=-1)
+    host.host.close(seconds_max=-1)
     assert list(store.scan(SNAPSHOT)) == []
     assert acks(host_of(store).process([frame(ALICE, 0)])) == [(ALICE, "h", 1)]

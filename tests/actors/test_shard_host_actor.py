@@ -28,7 +28,7 @@ from domain.replies import Acknowledged, Refused
 from persistence.ports import Store
 from persistence.sqlite import SqliteStore
 from persistence.tables import SNAPSHOT
-from tests.actors.simulation import MASTER_KEY
+from tests.actors.driving import MASTER_KEY
 from tests.actors.test_shard_host import ALICE, frame, opened
 
 

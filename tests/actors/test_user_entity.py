@@ -10,6 +10,7 @@ import pytest
 
 from actors.effects import Classified, Effects
 from actors.recognition import classify
+from actors.recovery import recover
 from actors.user_entity import UserEntity
 from domain.commands import AcceptFrame, CloseSession, Command, ConfirmLabel, OpenSession, RecordSet, Stream
 from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId
@@ -25,7 +26,7 @@ from domain.replies import (
 )
 from domain.user import SESSIONS_KEPT_MAX
 from persistence.sqlite import SqliteStore
-from tests.actors.simulation import stores_of
+from tests.actors.driving import stores_of
 from tests.actors.stub_models import T0_MS, StubShelf, heart_frame, stub_model
 
 ALICE = UserId("alice")
@@ -37,7 +38,9 @@ class Entity:
     def __init__(self, store: SqliteStore, shelf: StubShelf) -> None:
         self._store = store
         fitting: Any = shelf
-        self.entity = UserEntity(ALICE, stores_of(store), fitting)
+        entity = recover({ALICE: 0}, stores_of(store), fitting)[ALICE]
+        assert isinstance(entity, UserEntity)
+        self.entity = entity
 
     def take(self, *commands: Command, connection: int = 1) -> list[tuple[int | None, Reply]]:
         return self.take_all([(connection, command) for command in commands])

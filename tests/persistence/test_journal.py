@@ -34,7 +34,11 @@ def partition_events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 
 def append(store: Store, cipher: Cipher, first: int, last: int, *, epoch: int = 0) -> None:
     events = [event(number, epoch) for number in range(first, last + 1)]
-    store.write(Journal.entries(ADA, cipher, events, first_nr=first, writer_epoch=epoch, now_ms=5))
+    store.write(
+        Journal.entries(
+            ADA, cipher, events, first_nr=first, writer_epoch=epoch, previous_epoch=None, now_ms=5
+        )
+    )
 
 
 @pytest.fixture
@@ -165,7 +169,11 @@ def test_users_have_journals_of_their_own(
 ) -> None:
     append(store, cipher, 1, 3)
     bob = UserId("bob")
-    store.write(Journal.entries(bob, keys.cipher_of(bob), [event(1)], first_nr=1, writer_epoch=0, now_ms=5))
+    store.write(
+        Journal.entries(
+            bob, keys.cipher_of(bob), [event(1)], first_nr=1, writer_epoch=0, previous_epoch=None, now_ms=5
+        )
+    )
     journal.delete_up_to(ADA, 3)
     assert list(journal.replay(bob, keys.cipher_of(bob))) == [(1, event(1))]
 

@@ -14,11 +14,13 @@ from domain.errors import StoredValueCorrupt
 from domain.events import JournalEvent, SessionClosed
 from domain.identifiers import SessionId, UserId
 from domain.user import User, evolve
-from persistence import journal as journal_module
-from persistence.journal import FORMAT_VERSION, Journal, SnapshotStore
+from persistence import blobs
+from persistence.blobs import FORMAT_VERSION
+from persistence.journal import EVENT_UPCASTERS, Journal
 from persistence.keys import Cipher
 from persistence.ports import Delete, Insert, Store
 from persistence.schema import Timestamp
+from persistence.snapshots import SnapshotStore
 from persistence.sqlite import SqliteStore
 from persistence.tables import JOURNAL, SNAPSHOT, JournalRow, SnapshotRow
 from tests.domain.strategies import events
@@ -54,7 +56,7 @@ def sealed(plain: bytes, version: int = FORMAT_VERSION) -> bytes:
 
 @given(st.lists(events(), min_size=1, max_size=5))
 def test_events_come_back_equal(shared: Store, written: list[JournalEvent]) -> None:
-    entries = Journal.entries(ADA, CIPHER, written, first_nr=1, writer_epoch=0, now_ms=0)
+    entries = Journal.entries(ADA, CIPHER, written, first_nr=1, writer_epoch=0, previous_epoch=None, now_ms=0)
     shared.write([Delete(JOURNAL, (ADA, 0)), *entries])
     assert list(Journal(shared).replay(ADA, CIPHER)) == list(enumerate(written, 1))
 
@@ -64,7 +66,7 @@ def test_states_come_back_equal(shared: Store, happened: list[JournalEvent]) -> 
     state = User()
     for event in happened:
         state = evolve(state, event)
-    SnapshotStore(shared).save(ADA, CIPHER, 7, state, now_ms=0)
+    shared.write(SnapshotStore.entries(ADA, CIPHER, 7, state, now_ms=0))
     assert SnapshotStore(shared).newest(ADA, CIPHER, at_most=7) == (7, state)
     shared.write([Delete(SNAPSHOT, (ADA,))])
 
@@ -130,8 +132,9 @@ def upcasters(monkeypatch: pytest.MonkeyPatch) -> dict[int, Callable[[Any], Any]
         1: lambda value: [*value, 2],
         2: lambda value: [*value[:3], value[3] * 1000],
     }
-    monkeypatch.setattr(journal_module, "FORMAT_VERSION", 3)
-    monkeypatch.setattr(journal_module, "EVENT_UPCASTERS", steps)
+    monkeypatch.setattr(blobs, "FORMAT_VERSION", 3)
+    for version, step in steps.items():
+        monkeypatch.setitem(EVENT_UPCASTERS, version, step)
     return steps
 
 
