@@ -18,9 +18,11 @@ from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch
 
 from actors.handlers import handled_once
 from actors.launcher import LocalProcess
-from actors.messages import Directory, ModelsChanged, Started, StartFailed
+from actors.messages import Directory, ModelsChanged, Started, StartFailed, ViewChanged
 from actors.planning import next_night
+from actors.view import View
 from domain.errors import MuvrError, ProcessFailed
+from domain.identifiers import ShardNr
 from persistence.jobs import FAILED, RUNNING, SUCCEEDED, JobStore
 from persistence.models import ModelStore
 from persistence.ports import Store
@@ -52,6 +54,8 @@ class Step:
 class StartScheduler:
     """Node to scheduler. `cron` (five fields, in `time_zone`) says when nights begin; None: only when told.
 
+    Of several nodes the one whose shard hosts, named `member_prefix`..., own the first shard begins them.
+
     Answered with Started or StartFailed.
     """
 
@@ -60,6 +64,7 @@ class StartScheduler:
     log_directory: Path
     cron: str | None
     time_zone: str
+    member_prefix: str
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,7 @@ class SchedulerActor(ActorTypeDispatcher):
     _run: _Run | None = None
     _planned: datetime
     _addresses: Mapping[str, Any] = {}
+    _view: View | None = None
 
     def receiveMessage(self, message: object, sender: Any) -> Any:  # noqa: N802
         """Every message is answered with the watch over the running program, or Thespian would drop it."""
@@ -140,6 +146,10 @@ class SchedulerActor(ActorTypeDispatcher):
     def receiveMsg_Directory(self, message: Directory, sender: Any) -> None:  # noqa: N802
         self._addresses = message.addresses
 
+    def receiveMsg_ViewChanged(self, message: ViewChanged, sender: Any) -> None:  # noqa: N802
+        if self._view is None or message.view.number > self._view.number:
+            self._view = message.view
+
     def receiveMsg_RunNight(self, message: RunNight, sender: Any) -> None:  # noqa: N802
         self._begin()
         self.send(sender, self._status())
@@ -154,7 +164,8 @@ class SchedulerActor(ActorTypeDispatcher):
             self._announce_models()
         elif message.payload == NIGHT:
             self._plan()
-            self._begin()
+            if self._is_leader():
+                self._begin()
         elif run is not None and run.process is not None and message.payload == run.run_id:
             run.process.stop(STOP_SECONDS)
             self._finish(f"it ran longer than its {run.step.seconds_max:g} s and was ended")
@@ -200,6 +211,10 @@ class SchedulerActor(ActorTypeDispatcher):
             # A wakeup that comes a little early must not lead to the same night twice.
             self._planned = next_night(self._config.cron, self._config.time_zone, max(now, self._planned))
             self.wakeupAfter(self._planned - now, payload=NIGHT)
+
+    def _is_leader(self) -> bool:
+        owner = self._view.owner(ShardNr(0)) if self._view is not None else None
+        return owner is not None and owner.member_id.startswith(self._config.member_prefix)
 
     def _begin(self) -> None:
         if self._run is None and self._config.steps:

@@ -20,7 +20,8 @@ from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch
 
 from actors.answers import refusal
 from actors.handlers import handled_once
-from actors.membership import Holding, Membership, MembershipThread
+from actors.membership import Holding, Membership
+from actors.membership_thread import MembershipThread
 from actors.messages import (
     Addressed,
     Directory,
@@ -55,7 +56,7 @@ PASSIVATE_MAX = 200  # at a time: batches wait meanwhile
 CLOSE_SECONDS_MAX = 1.0
 LEAVE_SECONDS_MAX = 1.0
 WATCHERS = ("api",)  # who is sent live updates
-ROUTERS = ("gateway",)  # who is told which host owns which shard
+ROUTERS = ("gateway", "scheduler")  # who is told which host owns which shard
 
 
 class ShardHostActor(ActorTypeDispatcher):
@@ -188,7 +189,7 @@ class ShardHostActor(ActorTypeDispatcher):
         self._answer(self._host.advance())
         if self._is_releasing and self._holding is not None and self._host.has_released:
             self._is_releasing = False
-            self._membership.released(self._holding.view.number)
+            self._membership.released(self._holding)
 
     def _answer(self, answers: Answers) -> None:
         if answers.finished or answers.replies:

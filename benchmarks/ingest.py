@@ -25,7 +25,7 @@ from typing import Any
 import psutil
 
 from cli.settings import NodeSettings
-from cli.wiring import open_tokens, running_node, store_location
+from cli.wiring import open_tokens, running_node
 from domain.identifiers import UserId
 from persistence.location import open_store
 from persistence.sqlite import SqliteStore
@@ -111,7 +111,7 @@ def _muvr(options: argparse.Namespace) -> Iterator[tuple[int, list[str], Callabl
         issuer = open_tokens(settings)
         tokens = [issuer.issue(UserId(f"user-{n}"), "device", TOKEN_SECONDS) for n in range(options.users)]
         with running_node(settings) as running:
-            store = open_store(store_location(settings))
+            store = open_store(settings.store_location)
             yield running.gateway_port, tokens, lambda: sum(1 for _ in store.scan(SENSOR))
             store.close()
 

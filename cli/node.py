@@ -27,11 +27,29 @@ class _Up:
         parser.add_argument(
             "--data", type=Path, default=Path("muvr-data"), metavar="DIR", help="default: %(default)s"
         )
+        parser.add_argument(
+            "--store",
+            metavar="LOCATION",
+            help="cassandra://HOST[,HOST]/KEYSPACE, or sqlite:DIR (default: the embedded one in --data)",
+        )
+        parser.add_argument(
+            "--keys", type=Path, metavar="DIR", help="nodes of one store share it (default: keys in --data)"
+        )
         parser.add_argument("--host", default=LOOPBACK, help="address to listen on (default: %(default)s)")
         parser.add_argument("--gateway-port", type=int, default=GATEWAY_PORT, help="default: %(default)s")
         parser.add_argument("--api-port", type=int, default=API_PORT, help="default: %(default)s")
         parser.add_argument(
             "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--advertise", metavar="URL", help="where devices reach this node (default: ws://HOST:PORT)"
+        )
+        parser.add_argument(
+            "--lease-seconds",
+            type=float,
+            default=10.0,
+            metavar="S",
+            help="how long the users of a node that is gone wait for another (default: %(default)s)",
         )
         parser.add_argument("--time-zone", default="UTC", help="of --night (default: %(default)s)")
 
@@ -39,6 +57,10 @@ class _Up:
     def run(options: argparse.Namespace) -> int:
         settings = NodeSettings(
             data=options.data.absolute(),
+            store=options.store,
+            keys=options.keys and options.keys.absolute(),
+            advertise=options.advertise,
+            lease_s=options.lease_seconds,
             host=options.host,
             gateway_port=options.gateway_port,
             api_port=options.api_port,
@@ -63,17 +85,18 @@ class _Token:
         parser.add_argument(
             "--data", type=Path, default=Path("muvr-data"), metavar="DIR", help="default: %(default)s"
         )
+        parser.add_argument("--keys", type=Path, metavar="DIR", help="default: keys in --data")
         parser.add_argument("--user", required=True, help="the user, or * for a gateway of many users")
         parser.add_argument("--scope", choices=SCOPES, default="device", help="default: %(default)s")
         parser.add_argument("--days", type=int, default=30, help="valid for (default: %(default)s)")
 
     @staticmethod
     def run(options: argparse.Namespace) -> int:
-        settings = NodeSettings(data=options.data.absolute())
-        if not settings.data.is_dir():
+        settings = NodeSettings(data=options.data.absolute(), keys=options.keys)
+        if not settings.key_directory.is_dir():
             raise ConfigurationError(
-                f"{settings.data} is no node's data directory",
-                remedy="run `muvr up` first, or correct --data",
+                f"{settings.key_directory} holds no node's keys",
+                remedy="run `muvr up` first, or correct --data or --keys",
             )
         tokens = open_tokens(settings)
         print(tokens.issue(UserId(options.user), cast(Scope, options.scope), options.days * DAY_SECONDS))

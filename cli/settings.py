@@ -16,9 +16,17 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """`data` is the directory of the store, the keys and the logs. Ports of 0 are chosen by the system."""
+    """`data` is the directory of the embedded store, the keys and the logs. Ports of 0: the system chooses.
+
+    Nodes that share a `store` (see persistence/location.py) share the directory of `keys` too. `advertise` is
+    where devices reach this node when another one sends them here.
+    """
 
     data: Path
+    store: str | None = None
+    keys: Path | None = None
+    advertise: str | None = None
+    lease_s: float = 10.0  # how long a node that is gone keeps its users from the others
     host: str = LOOPBACK
     gateway_port: int = GATEWAY_PORT
     api_port: int = API_PORT
@@ -34,12 +42,12 @@ class NodeSettings:
     debug: bool = False
 
     @property
-    def store_directory(self) -> Path:
-        return self.data / "store"
+    def key_directory(self) -> Path:
+        return self.keys or self.data / "keys"
 
     @property
-    def key_directory(self) -> Path:
-        return self.data / "keys"
+    def store_location(self) -> str:
+        return self.store or f"sqlite:{self.data / 'store'}"
 
     @property
     def log_directory(self) -> Path:

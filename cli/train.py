@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.settings import NodeSettings
-from cli.wiring import signing_key, store_location
+from cli.wiring import signing_key
 from domain.identifiers import ModelId
 from domain.sensors import SensorSet
 from edge.artefact import digest
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a node's data directory")
+    parser.add_argument("--store", metavar="LOCATION", help="default: the embedded one in --data")
+    parser.add_argument("--keys", type=Path, metavar="DIR", help="default: keys in --data")
     parser.add_argument(
         "--sensor-set", type=SensorSet.parse, default="a,g@50", metavar="SET", help="default: %(default)s"
     )
@@ -44,8 +46,8 @@ def run(options: argparse.Namespace) -> int:
     # Imported here, as TensorFlow behind it is: no other command pays for it.
     from training.program import run as train
 
-    settings = NodeSettings(data=options.data)
-    store = open_store(store_location(settings))
+    settings = NodeSettings(data=options.data, store=options.store, keys=options.keys)
+    store = open_store(settings.store_location)
     model_id = ModelId(f"{options.sensor_set.slug}-{uuid.uuid4().hex[:8]}")
     tell = _tell_json if options.json_progress else _tell_words
     trained = train(

@@ -18,6 +18,7 @@ from actors.messages import StartShardHost
 from actors.node import Node
 from actors.scheduler import SchedulerActor, StartScheduler, Step
 from actors.shard_host_actor import ShardHostActor
+from cli.directory import own_directory
 from cli.settings import NodeSettings, check
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
@@ -39,10 +40,6 @@ class RunningNode:
     api_port: int
 
 
-def store_location(settings: NodeSettings) -> str:
-    return f"sqlite:{settings.store_directory}"
-
-
 def open_tokens(settings: NodeSettings) -> Tokens:
     return Tokens(load_or_make_key(settings.key_directory / "tokens.key"), time.time)
 
@@ -62,11 +59,11 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     """Start every part of a node; leaving stops them all."""
     check(settings)
     log_definitions = _log_to_file(settings)
-    open_store(store_location(settings)).close()  # an unusable store is found before anything starts
-    store = partial(open_store, store_location(settings))
+    open_store(settings.store_location).close()  # an unusable store is found before anything starts
+    store = partial(open_store, settings.store_location)
     tokens = partial(open_tokens, settings)
     master_key = load_or_make_key(settings.key_directory / "master.key")
-    with Node(log_definitions) as node:
+    with own_directory(settings.data) as node_id, Node(log_definitions) as node:
         api_port = node.start(
             "api",
             ApiActor,
@@ -77,13 +74,23 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 open_tokens=None if settings.open_page else tokens,
             ),
         )
-        hosts = tuple(f"shard-host-{number}" for number in range(settings.shard_hosts))
-        for name in hosts:
-            start = StartShardHost(store, master_key, settings.sessions_max, settings.passivate_after_s)
-            node.start(name, ShardHostActor, start)
-        gateway = StartGateway(settings.host, settings.gateway_port, Limits(), store, tokens, hosts)
+        hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
+        lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
+        gateway = StartGateway(settings.host, settings.gateway_port, Limits(), store, tokens, lanes)
         gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
-        node.start("scheduler", SchedulerActor, _scheduler(settings, store))
+        url = settings.advertise or f"ws://{settings.host}:{gateway_port}"
+        for member_id, name in lanes:
+            host = StartShardHost(
+                open_store=store,
+                master_key=master_key,
+                sessions_max=settings.sessions_max,
+                passivate_after_s=settings.passivate_after_s,
+                member_id=member_id,
+                url=url,
+                lease_s=settings.lease_s,
+            )
+            node.start(name, ShardHostActor, host)
+        node.start("scheduler", SchedulerActor, _scheduler(settings, node_id, store))
         yield RunningNode(node, gateway_port or 0, api_port or 0)
 
 
@@ -93,12 +100,13 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
     pseudonyms = settings.key_directory / "pseudonyms.key"
     load_or_make_key(pseudonyms)
     sensor_sets = [str(sensor_set) for sensor_set in settings.sensor_sets]
-    location = store_location(settings)
+    location = settings.store_location
     batch = [sys.executable, "-m", "batch", "--json-progress", "--store", location]
     batch += ["--pseudonym-key-file", str(pseudonyms), "--sensor-sets", *sensor_sets]
     steps = [Step("batch", tuple(batch), BATCH_SECONDS_MAX)]
     for sensor_set in sensor_sets:
         train = [sys.executable, "-m", "cli", "train", "--json-progress", "--data", str(settings.data)]
+        train += ["--store", location, "--keys", str(settings.key_directory)]
         train += ["--sensor-set", sensor_set, "--budget-minutes", f"{settings.train_minutes:g}"]
         train += ["--epochs-max", str(settings.train_epochs)]
         name = "train" if len(sensor_sets) == 1 else f"train {sensor_set}"
@@ -106,9 +114,14 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _scheduler(settings: NodeSettings, store: partial[Store]) -> StartScheduler:
+def _scheduler(settings: NodeSettings, node_id: str, store: partial[Store]) -> StartScheduler:
     return StartScheduler(
-        store, night_steps(settings), settings.log_directory, settings.night_cron, settings.time_zone
+        open_store=store,
+        steps=night_steps(settings),
+        log_directory=settings.log_directory,
+        cron=settings.night_cron,
+        time_zone=settings.time_zone,
+        member_prefix=f"{node_id}/",
     )
 
 

@@ -22,7 +22,7 @@ from cli.demo.scoring import score_sets
 from cli.demo.words import Words
 from cli.node import serve_until_signal
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
-from cli.wiring import RunningNode, open_tokens, running_node, store_location, verify_key
+from cli.wiring import RunningNode, open_tokens, running_node, verify_key
 from domain.commands import RecogniserSite
 from domain.errors import ConfigurationError, ProcessFailed
 from domain.identifiers import UserId
@@ -90,11 +90,11 @@ def _loop(
     words.heading("Day two: other sessions, recognised on the watch and on the server")
     with clock.stage("day_two"):
         day_two = _day(programme.day_two, settings, running, words, days_ago=0, learned=True)
-    store = open_store(store_location(settings))
+    store = open_store(settings.store_location)
     figures = report(
         programme,
         store,
-        store_location(settings),
+        settings.store_location,
         settings.sensor_sets[0],
         day_one,
         day_two,

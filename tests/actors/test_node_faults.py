@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from cli.settings import NodeSettings
-from cli.wiring import RunningNode, open_tokens, running_node, store_location
+from cli.wiring import RunningNode, open_tokens, running_node
 from domain.identifiers import UserId
 from edge.client import DeviceClient
 from edge.connection import DeviceConnection
@@ -99,7 +99,7 @@ async def _until(wearer: Wearer, condition: Callable[[], bool]) -> None:
 
 
 def check_stored(settings: NodeSettings, people: list[Wearer]) -> None:
-    store = open_store(store_location(settings))
+    store = open_store(settings.store_location)
     for wearer in people:
         assert not wearer.client.refusals
         rows = list(store.read(SENSOR, (wearer.user, "session", "h")))
@@ -148,7 +148,7 @@ def test_stopping_snapshots_every_user_and_leaves_no_process(settings: NodeSetti
         processes = [running.node._admin, *running.node._admin.children(recursive=True)]
     eventually(lambda: are_gone(processes), "the node has ended")
     check_stored(settings, people)
-    store = open_store(store_location(settings))
+    store = open_store(settings.store_location)
     for wearer in people:
         assert next(store.read(SNAPSHOT, (wearer.user,)), None) is not None
     store.close()

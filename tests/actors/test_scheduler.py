@@ -51,7 +51,7 @@ class Night:
         self._directory = directory
         self.actor = system.createActor(SchedulerActor)
         store = partial(SqliteStore, directory / "store")
-        self.start = StartScheduler(store, steps, directory / "log", cron, "Europe/Berlin")
+        self.start = StartScheduler(store, steps, directory / "log", cron, "Europe/Berlin", "me/")
 
     def begin(self) -> NightStatus:
         assert isinstance(self.ask(self.start), Started)
