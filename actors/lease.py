@@ -14,10 +14,25 @@ from persistence.ports import Store
 from persistence.schema import Timestamp
 from persistence.tables import MEMBER, MemberRow
 
-NOBODY = ""  # incarnation of a lease that no process holds any more: it was fenced, or given up
+_OVER = "-"  # before an incarnation: that one holds the lease no more, nor does another
 RENEWALS_PER_LEASE = 4
 CLOCK_MARGIN = 0.1  # part of a lease that its holder forgoes, as clocks may differ in rate
 _TRIES = 2  # an earlier write, of which nobody knew, may have come in between; hardly ever two
+
+
+def fenced(row: MemberRow, incarnation: str) -> MemberRow:
+    """What replaces `row` when nobody holds the lease any more; `incarnation` did, once."""
+    return row._replace(incarnation=_OVER + incarnation, renewal_nr=row.renewal_nr + 1)
+
+
+def is_fenced(row: MemberRow, incarnation: str | None = None) -> bool:
+    """Whether nobody held the lease at a time after `incarnation` did, or at any time if that is None.
+
+    The incarnation tells: what was read may be old, and the lease another's since.
+    """
+    return (
+        row.incarnation.startswith(_OVER) if incarnation is None else row.incarnation == _OVER + incarnation
+    )
 
 
 class Lease:
@@ -91,7 +106,7 @@ class Lease:
         """Let others see at once that nobody holds the lease; nothing may be acted on since before."""
         self._tenure.valid_until_s = float("-inf")
         if self.row is not None:
-            self._replace(NOBODY, self.row.view_nr)
+            self._replace(_OVER + self.row.incarnation, self.row.view_nr)
             self.forget()
 
     def forget(self) -> None:

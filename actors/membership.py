@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from actors.lease import NOBODY, Lease, Watch
+from actors.lease import Lease, Watch, fenced, is_fenced
 from actors.tenure import ATTEMPTS_PER_VIEW, Tenure
 from actors.view import Member, View
 from domain.errors import StoredValueCorrupt
@@ -195,7 +195,7 @@ class Membership:
         return self._change_view([*others, self._me])
 
     def _may_replace(self, found: MemberRow) -> bool:
-        is_over = found.incarnation in (NOBODY, self._me.incarnation, self._former)
+        is_over = is_fenced(found) or found.incarnation in (self._me.incarnation, self._former)
         return is_over or self._former is None or self._watch.left_s(found.member_id) <= 0
 
     def _drop(self) -> Holding | None:
@@ -231,15 +231,13 @@ class Membership:
 
     def _is_gone(self, member: Member, patience_s: float) -> bool:
         row = self._watch.newest(member.member_id)
-        if row is None or row.incarnation == NOBODY:
-            return row is not None
-        if self._watch.left_s(member.member_id) + patience_s > 0:
-            return False
-        fenced = row._replace(incarnation=NOBODY, renewal_nr=row.renewal_nr + 1)
-        if not self._store.compare_and_set(MEMBER, row, fenced):
-            return False
-        self._watch.see([fenced])
-        return True
+        if row is None or self._watch.left_s(member.member_id) + patience_s > 0:
+            return row is not None and is_fenced(row, member.incarnation)
+        new = fenced(row, member.incarnation)
+        is_gone = self._store.compare_and_set(MEMBER, row, new)
+        if is_gone:
+            self._watch.see([new])
+        return is_gone
 
     def _others(self) -> list[Member]:
         return [member for member in self._view.members if member != self._me]

@@ -34,10 +34,7 @@ class View(msgspec.Struct, frozen=True):
 
     def shards_of(self, member_id: str) -> frozenset[ShardNr]:
         ids = self._ids()
-        if member_id not in ids:
-            return frozenset()
-        index = ids.index(member_id)
-        return frozenset(ShardNr(nr) for nr, owner in enumerate(_owners(ids)) if owner == index)
+        return _shards(ids)[ids.index(member_id)] if member_id in ids else frozenset()
 
     def _ids(self) -> tuple[str, ...]:
         return tuple(member.member_id for member in self.members)
@@ -52,6 +49,16 @@ def _owners(member_ids: Sequence[str]) -> tuple[int, ...]:
     return tuple(
         max(range(len(member_ids)), key=lambda index: _weight(shard, member_ids[index]))
         for shard in range(SHARD_COUNT)
+    )
+
+
+@lru_cache(maxsize=64)
+def _shards(member_ids: Sequence[str]) -> tuple[frozenset[ShardNr], ...]:
+    """The shards of each member."""
+    owners = _owners(member_ids)
+    return tuple(
+        frozenset(ShardNr(nr) for nr, owner in enumerate(owners) if owner == index)
+        for index in range(len(member_ids))
     )
 
 
