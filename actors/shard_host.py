@@ -34,7 +34,9 @@ from persistence.ports import Mutation, Store
 
 log = logging.getLogger(__name__)
 
-GROUPS_MAX = 6  # writes in flight: enough that the store never waits for the host
+# Commands that are worth a group while none, one, ... others are in flight: a write costs much the same
+# whether it has one row or thirty, so the busier the store the more is sent together.
+WORTH_A_GROUP = (1, 8, 32, 48, 48, 48)
 SNAPSHOTS_PER_WRITE = 50
 GROUP_COMMANDS_MAX = 256  # of a group: a few milliseconds of work, in which nothing else is answered
 
@@ -123,7 +125,7 @@ class ShardHost:
     def advance(self) -> Answers:
         """Go on as far as is possible now; what the replies acknowledge is durable."""
         self._complete_ended()
-        while self._ready and self._group_count < GROUPS_MAX:
+        while self._is_worth_a_group():
             self._begin(self._next_users())
             self._complete_ended()  # what has nothing to write has ended already
         self._bound()
@@ -170,6 +172,12 @@ class ShardHost:
         self._snapshots.wait_for_all(_seconds_until(deadline_s))
         self._actors.close()
         return self._answers
+
+    def _is_worth_a_group(self) -> bool:
+        if not self._ready or self._group_count >= len(WORTH_A_GROUP):
+            return False
+        wanted = WORTH_A_GROUP[self._group_count]
+        return len(self._ready) >= wanted or sum(len(self._waiting[user]) for user in self._ready) >= wanted
 
     def _next_users(self) -> list[UserId]:
         """Of those that are ready the ones that came first, with commands for one group."""
