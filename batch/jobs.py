@@ -108,8 +108,14 @@ def label_rows(session: SparkSession, location: str, range_count: int) -> DataFr
 
 
 def check_location(location: str) -> None:
-    """Raise ConfigurationError unless `location` names a store that exists and can be read."""
-    file = sqlite_directory(location) / f"{SENSOR.keyspace}.sqlite"
+    """Raise ConfigurationError unless `location` names a store that exists and can be read.
+
+    Of a store that is not a directory, opening it tells.
+    """
+    directory = sqlite_directory(location)
+    if directory is None:
+        return
+    file = directory / f"{SENSOR.keyspace}.sqlite"
     try:
         file.open("rb").close()
     except OSError as error:

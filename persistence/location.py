@@ -1,27 +1,72 @@
-"""Where a store is, in one word: `sqlite:DIRECTORY`. Only this module knows which backend that means."""
+"""Where a store is, in one word: `sqlite:DIRECTORY` or `cassandra://HOST/KEYSPACE`.
+
+Only this module knows which backend that means. Those of the other need not be installed.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 from domain.errors import ConfigurationError
+from persistence.cassandra.settings import FORM, SCHEME, CassandraSettings, parse_location
 from persistence.ports import Store
 from persistence.sqlite import SqliteStore
 
 SQLITE = "sqlite:"
+DRIVER = "cassandra"
 
 
-def sqlite_directory(location: str) -> Path:
-    """The directory that `location` names; raises ConfigurationError if it names no known kind of store."""
-    if not location.startswith(SQLITE) or location == SQLITE:
-        raise ConfigurationError(
-            f"store {location!r} is not of a known kind",
-            expected="sqlite:DIRECTORY",
-            remedy="correct --store",
-        )
-    return Path(location.removeprefix(SQLITE))
+def sqlite_directory(location: str) -> Path | None:
+    """The directory that `location` names; None if it is of another kind, ConfigurationError if of none."""
+    parsed = _parsed(location)
+    return parsed if isinstance(parsed, Path) else None
 
 
 def open_store(location: str) -> Store:
-    """The store at `location`, made if there is none; raises ConfigurationError."""
-    return SqliteStore(sqlite_directory(location))
+    """The store at `location`; raises ConfigurationError.
+
+    That of a directory is made if there is none; the tables of Cassandra must be there: see `prepare_store`.
+    """
+    parsed = _parsed(location)
+    if isinstance(parsed, Path):
+        return SqliteStore(parsed)
+    _check_driver()
+    from persistence.cassandra.store import CassandraStore
+
+    return CassandraStore(parsed)
+
+
+def prepare_store(location: str) -> list[str]:
+    """Make the store at `location`, or bring it forward from an earlier version; says what was done.
+
+    Raises ConfigurationError if it cannot be used or is of a newer version.
+    """
+    parsed = _parsed(location)
+    if isinstance(parsed, Path):
+        SqliteStore(parsed).close()
+        return []
+    _check_driver()
+    from persistence.cassandra.schema import SchemaSession
+
+    with SchemaSession(parsed) as session:
+        return [] if session.is_current() else session.apply()
+
+
+def _parsed(location: str) -> Path | CassandraSettings:
+    if location.startswith(SQLITE) and location != SQLITE:
+        return Path(location.removeprefix(SQLITE))
+    if location.startswith(SCHEME):
+        return parse_location(location)
+    raise ConfigurationError(
+        f"store {location!r} is not of a known kind",
+        expected=f"sqlite:DIRECTORY or {FORM}",
+        remedy="correct --store",
+    )
+
+
+def _check_driver() -> None:
+    if importlib.util.find_spec(DRIVER) is None:
+        raise ConfigurationError(
+            "the Cassandra driver is not installed", remedy="pip install 'muvr[cassandra]'"
+        )

@@ -33,6 +33,8 @@ class Table(Generic[RowT]):
     """A table of `row`s, one partition per value of the `partition` columns, sorted by `clustering`.
 
     `descending` clusters newest first. Columns outside the key may be None. `comment` documents the table.
+    Rows of a `conditional` table are made and changed by conditions alone, and deleted whole; `serial_reads`
+    see every change that a condition made before. `options` are CQL's, such as `gc_grace_seconds = 86400`.
     """
 
     name: str
@@ -41,7 +43,10 @@ class Table(Generic[RowT]):
     partition: tuple[str, ...]
     clustering: tuple[str, ...] = ()
     descending: bool = False
+    conditional: bool = False
+    serial_reads: bool = False
     comment: str = ""
+    options: tuple[str, ...] = ()
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -53,20 +58,32 @@ class Table(Generic[RowT]):
         hints = typing.get_type_hints(self.row)
         return {name: _without_none(hints[name]) for name in self.columns}
 
+    @cached_property
+    def optional(self) -> frozenset[str]:
+        """The columns declared to be None at times."""
+        hints = typing.get_type_hints(self.row)
+        return frozenset(name for name in self.columns if type(None) in typing.get_args(hints[name]))
+
+    @cached_property
+    def cql_types(self) -> dict[str, str]:
+        """Column name to its type in CQL."""
+        return {name: _CQL_TYPES[kind] for name, kind in self.types.items()}
+
     @property
     def key(self) -> tuple[str, ...]:
         return self.partition + self.clustering
 
-    def cql(self) -> str:
-        """The CREATE TABLE statement for Cassandra."""
-        columns = ",\n  ".join(f"{name} {_CQL_TYPES[kind]}" for name, kind in self.types.items())
+    def cql(self, keyspace: str = "") -> str:
+        """The CREATE TABLE statement for Cassandra, in `keyspace` if it is called otherwise there."""
+        columns = ",\n  ".join(f"{name} {kind}" for name, kind in self.cql_types.items())
         key = ", ".join([f"({', '.join(self.partition)})", *self.clustering])
         order = ", ".join(f"{name} {'DESC' if self.descending else 'ASC'}" for name in self.clustering)
         options = [f"CLUSTERING ORDER BY ({order})"] if order else []
+        options += self.options
         options.append("comment = '{}'".format(self.comment.replace("'", "''")))
         with_options = "\n  AND ".join(options)
         return (
-            f"CREATE TABLE IF NOT EXISTS {self.keyspace}.{self.name} (\n  {columns},\n"
+            f"CREATE TABLE IF NOT EXISTS {keyspace or self.keyspace}.{self.name} (\n  {columns},\n"
             f"  PRIMARY KEY ({key})\n) WITH {with_options};"
         )
 

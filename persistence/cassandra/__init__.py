@@ -1,0 +1,1 @@
+"""The Cassandra backend. The driver is imported by nothing but this package."""

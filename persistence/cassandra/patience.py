@@ -1,0 +1,15 @@
+"""How long an answer is waited for, and how long before asking again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+REQUEST_SECONDS = 4.0  # more than a server takes to say that another did not answer it: 2 s by default
+REQUEST_SECONDS_MIN = 0.5  # of the last try
+_FIRST_SECONDS, _LONGEST_SECONDS = 0.05, 1.0
+
+
+def pause_seconds(failures: int, jitter: Callable[[], float] = random.random) -> float:
+    """How long to wait after `failures` others; `jitter` gives from 0 to 1."""
+    return min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** min(failures, 10)) * (0.5 + jitter())
