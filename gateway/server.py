@@ -237,11 +237,8 @@ class _Listener(WSListener):
         self._cancel("slow")
 
     def send(self, data: bytes, *, droppable: bool = False) -> None:
-        """Send a binary message; one that may be dropped is not queued for a device that does not read.
-
-        After a close nothing may follow it (RFC 6455, 5.5.1); the device sends again what was not answered.
-        """
-        if self._transport is not None and not self._is_closing and not (droppable and self._is_slow):
+        """Send a binary message; one that may be dropped is not queued for a device that does not read."""
+        if self._transport is not None and not (droppable and self._is_slow):
             self._transport.send(WSMsgType.BINARY, data)
 
     def close(self, code: WSCloseCode, reason: str) -> None:

@@ -34,6 +34,7 @@ class Nodes:
         self.owner = 0
         self.urls = [f"ws://127.0.0.1:{_free_port()}" for _ in range(count)]
         self.redirects: dict[int, str] = {}  # what a node says instead of the owner's address
+        self.hangs_up = True  # after a redirect
         self.stored: list[int] = []
         self.visits: list[int] = []
         self.visit_acts: dict[int, Act] = {}
@@ -68,7 +69,9 @@ class Nodes:
     async def _redirect(self, number: int, connection: ServerConnection) -> None:
         url = self.redirects.get(number, self.urls[self.owner])
         await connection.send(protocol.encode({"type": "redirect", "url": url}))
-        await connection.close(1012)
+        if self.hangs_up:
+            await connection.close(1012)
+        await connection.wait_closed()
 
     async def _handle(self, number: int, connection: ServerConnection) -> None:
         self.visits.append(number)
@@ -178,6 +181,15 @@ def test_a_device_follows_its_user_from_node_to_node() -> None:
     played = play(3, acts=acts | {30: lambda nodes: nodes.move(0)})
     check_delivered(*played)
     assert played[0].visits == [0, 1, 2, 0]
+
+
+@pytest.mark.usefixtures("_never_pausing")
+def test_a_device_leaves_also_when_the_server_does_not_hang_up() -> None:
+    def prepare(nodes: Nodes) -> None:
+        nodes.hangs_up = False
+        nodes.move(1)
+
+    check_delivered(*play(3, prepare=prepare, acts={10: lambda nodes: nodes.move(2)}))
 
 
 def test_a_target_that_is_not_there_is_asked_for_again_at_home() -> None:
