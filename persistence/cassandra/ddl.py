@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from persistence.cassandra.settings import CassandraSettings
@@ -19,15 +20,12 @@ class VersionRow(NamedTuple):
     holder: str
 
 
-# Two nodes that make a table at once would give it two identities, so this one, which orders them, has one.
-_VERSION_ID = uuid.uuid5(uuid.NAMESPACE_URL, "muvr/schema_version")
 VERSION = Table(
     name="schema_version",
     keyspace=MAIN,
     row=VersionRow,
     partition=("name",),
     comment="Row muvr: the version of the schema; row lock: who is changing it",
-    options=(f"ID = '{_VERSION_ID}'",),
 )
 
 
@@ -35,8 +33,18 @@ def statements(settings: CassandraSettings) -> Iterator[str]:
     """All of it, for a cluster with as many nodes as copies are wanted."""
     for keyspace in KEYSPACES:
         yield keyspace_cql(keyspace, settings, settings.replication or REPLICATION)
-    for table in (VERSION, *TABLES):
+    yield version_cql(settings)
+    for table in TABLES:
         yield table.cql(keyspace_name(table.keyspace, settings.keyspace))
+
+
+def version_cql(settings: CassandraSettings) -> str:
+    """Two nodes that make a table at once would give it two identities, so this one, which orders them, has
+    one that follows from its name.
+    """
+    keyspace = keyspace_name(VERSION.keyspace, settings.keyspace)
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"muvr/{keyspace}/{VERSION.name}")
+    return replace(VERSION, options=(f"ID = '{identity}'",)).cql(keyspace)
 
 
 def keyspace_cql(keyspace: str, settings: CassandraSettings, copies: int) -> str:

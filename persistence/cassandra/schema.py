@@ -15,7 +15,7 @@ from cassandra.query import SimpleStatement
 
 from domain.errors import ConfigurationError, StoreUnavailable
 from persistence.cassandra.connection import connect
-from persistence.cassandra.ddl import REPLICATION, VERSION, keyspace_cql, replication_of
+from persistence.cassandra.ddl import REPLICATION, VERSION, keyspace_cql, replication_of, version_cql
 from persistence.cassandra.errors import store_error
 from persistence.cassandra.settings import CassandraSettings
 from persistence.migrations import SCHEMA_VERSION, check_not_newer, steps_since
@@ -113,7 +113,7 @@ class SchemaSession:
                 copies = self._copies()
                 self._change(keyspace_cql(keyspace, self._settings, copies))
                 yield f"made keyspace {name} with {copies} {'copy' if copies == 1 else 'copies'} of each row"
-        self._change(VERSION.cql(self._settings.keyspace))
+        self._change(version_cql(self._settings))
 
     def _make_table(self, table: Table[Any]) -> Iterator[str]:
         name = self._settings.qualified(table)
