@@ -25,7 +25,7 @@ from gateway.api_messages import StartApi
 from gateway.auth import Tokens
 from gateway.device_actor import DeviceGatewayActor, StartGateway
 from gateway.server import Limits
-from persistence.location import open_store
+from persistence.location import open_store, prepare_store
 from persistence.ports import Store
 from persistence.secret_files import load_or_make_key
 
@@ -59,7 +59,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     """Start every part of a node; leaving stops them all."""
     check(settings)
     log_definitions = _log_to_file(settings)
-    open_store(settings.store_location).close()  # an unusable store is found before anything starts
+    prepare_store(settings.store_location)  # an unusable store is found before anything starts
     store = partial(open_store, settings.store_location)
     tokens = partial(open_tokens, settings)
     master_key = load_or_make_key(settings.key_directory / "master.key")
