@@ -6,7 +6,8 @@ the row, whoever writes it, so that its versions are in order and none comes twi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 
 from actors.tenure import Tenure
 from actors.view import Member
@@ -17,6 +18,7 @@ from persistence.tables import MEMBER, MemberRow
 _OVER = "-"  # before an incarnation: that one holds the lease no more, nor does another
 RENEWALS_PER_LEASE = 4
 CLOCK_MARGIN = 0.1  # part of a lease that its holder forgoes, as clocks may differ in rate
+STAMPS_PER_MS = 100  # rows that a process writes at most, each stamped at least 1 μs later than the last
 _TRIES = 2  # an earlier write, of which nobody knew, may have come in between; hardly ever two
 
 
@@ -58,8 +60,9 @@ class Lease:
         self._nr = 0
         self._sent_s: dict[int, float] = {}  # by renewal_nr
         self._due_s = float("-inf")
+        self._is_over = False
         self.row: MemberRow | None = None  # as last known; None while this process holds no lease
-        self._floor_ms = 0
+        self._floor = (0, 0.0)  # a stamp of this process in ms, and when by its own clock
 
     @property
     def is_due(self) -> bool:
@@ -70,7 +73,6 @@ class Lease:
         """Hold the lease for the first time, instead of who held the row `found`; False if it changed."""
         if found is not None and found.incarnation == member.incarnation:
             self._known(found)  # a write of which nobody knew took place
-            self._prolong(found)
             return True
         nr = found.renewal_nr if found is not None else 0
         new = self._next(
@@ -82,28 +84,24 @@ class Lease:
             taken = self._store.compare_and_set(MEMBER, found, new)
         if taken:
             self._known(new)
-            self._prolong(new)
         return taken
 
     def renew(self, view_nr: int) -> bool:
         """Prolong the lease, saying `view_nr`; False if it is another's now, or nobody's."""
         assert self.row is not None
-        kept = self._replace(self.row.incarnation, view_nr)
-        if kept:
-            self._prolong(self.row)
-        return kept
+        return self._replace(self.row.incarnation, view_nr)
 
-    def is_behind(self, latest_ms: int) -> bool:
-        """Whether others should be told that this process's writes count as later than `latest_ms`.
+    def follow(self, latest_ms: int) -> bool:
+        """This process stamps its rows later than `latest_ms`; `renewed_at` says so from the next renewal on.
 
-        `renewed_at` says it from the next renewal on. It does so anyway if the clock is ahead of that.
+        True if others must be told at once: neither what was said nor its clock lets them expect it.
         """
-        self._floor_ms = max(self._floor_ms, latest_ms)
-        renewed_ms = self.row.renewed_at if self.row is not None else 0
-        return max(renewed_ms, self._now_ms()) < latest_ms
+        self._floor = (max(self._stamp_ms(), latest_ms), self._clock_s())
+        return self.row is not None and max(self.row.renewed_at, self._now_ms()) < latest_ms
 
     def give_up(self) -> None:
-        """Let others see at once that nobody holds the lease; nothing may be acted on since before."""
+        """Let others see at once that nobody holds the lease, for good. Nothing may be acted on any more."""
+        self._is_over = True
         self._tenure.valid_until_s = float("-inf")
         if self.row is not None:
             self._replace(_OVER + self.row.incarnation, self.row.view_nr)
@@ -140,40 +138,46 @@ class Lease:
         now_s = self._clock_s()
         self._sent_s = {nr: sent for nr, sent in self._sent_s.items() if sent > now_s - self._lease_s}
         self._sent_s[self._nr] = now_s
-        renewed_ms = max(self._now_ms(), row.renewed_at, self._floor_ms)
-        return row._replace(renewal_nr=self._nr, renewed_at=Timestamp(renewed_ms))
+        self._floor = (self._stamp_ms(), now_s)
+        return row._replace(renewal_nr=self._nr, renewed_at=Timestamp(self._floor[0]))
+
+    def _stamp_ms(self) -> int:
+        """Not before any stamp of this process so far, be its clock put back or others' ahead."""
+        floor_ms, since_s = self._floor
+        return max(self._now_ms(), floor_ms + math.ceil((self._clock_s() - since_s) * STAMPS_PER_MS))
 
     def _known(self, row: MemberRow) -> None:
         """`row` is stored."""
         self.row = row
-        self._due_s = self._sent(row) + self._lease_s / RENEWALS_PER_LEASE
-
-    def _prolong(self, row: MemberRow) -> None:
-        until_s = self._sent(row) + self._lease_s * (1 - CLOCK_MARGIN)
-        self._tenure.valid_until_s = max(self._tenure.valid_until_s, until_s)
-
-    def _sent(self, row: MemberRow) -> float:
-        return self._sent_s.get(row.renewal_nr, float("-inf"))
+        sent_s = self._sent_s.get(row.renewal_nr, float("-inf"))
+        self._due_s = sent_s + self._lease_s / RENEWALS_PER_LEASE
+        if not self._is_over:
+            until_s = sent_s + self._lease_s * (1 - CLOCK_MARGIN)
+            self._tenure.valid_until_s = max(self._tenure.valid_until_s, until_s)
 
 
 class Watch:
-    """What is known of others' leases: the newest row of each member, and since when by this process's clock.
+    """What is known of others' leases: the newest row of each member, and for how long it has been looked at.
 
-    It forgets none: there are as many as there ever were shard hosts.
+    Time in which this process did not look counts little: when it stood still or the store was away, others
+    could not show that they live. No row is forgotten: there are as many as there ever were shard hosts.
     """
 
     def __init__(self, clock_s: Callable[[], float], lease_s: float) -> None:
         self._clock_s = clock_s
         self._lease_s = lease_s
-        self._seen: dict[str, tuple[MemberRow, float]] = {}
+        self._seen: dict[str, tuple[MemberRow, float]] = {}  # and the time watched until then
+        self._watched_s = 0.0
+        self._looked_s = clock_s()
 
-    def see(self, rows: Iterable[MemberRow]) -> None:
+    def see(self, rows: Sequence[MemberRow]) -> None:
         """Take what was just read; what is older than what is known says nothing."""
-        now_s = self._clock_s()  # after the read: a row cannot be seen before it was written
+        # After the read: a row cannot be seen before it was written.
+        self._watched_s, self._looked_s = self._now_s(), self._clock_s()
         for row in rows:
             seen = self._seen.get(row.member_id)
             if seen is None or seen[0].renewal_nr < row.renewal_nr:
-                self._seen[row.member_id] = (row, now_s)
+                self._seen[row.member_id] = (row, self._watched_s)
 
     def newest(self, member_id: str) -> MemberRow | None:
         seen = self._seen.get(member_id)
@@ -182,7 +186,7 @@ class Watch:
     def left_s(self, member_id: str) -> float:
         """After how many seconds more without a renewal the lease has surely expired; never, if unseen."""
         seen = self._seen.get(member_id)
-        return seen[1] + self._lease_s - self._clock_s() if seen is not None else float("inf")
+        return seen[1] + self._lease_s - self._now_s() if seen is not None else float("inf")
 
     def latest_ms(self, incarnations: Iterable[str]) -> int:
         """A time after all that was written under leases that were seen, by their holders' wall clocks.
@@ -197,3 +201,8 @@ class Watch:
             ),
             default=0,
         )
+
+    def _now_s(self) -> float:
+        """The time watched so far."""
+        unseen_s = self._clock_s() - self._looked_s
+        return self._watched_s + min(unseen_s, self._lease_s / RENEWALS_PER_LEASE)

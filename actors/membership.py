@@ -175,9 +175,12 @@ class Membership:
     def _follow_others(self) -> bool:
         """Have this process's writes count as later than others'; False if the lease is lost."""
         incarnations = {member.incarnation for member in self._view.members}
+        self._watch.see(
+            list(self._store.scan(MEMBER))
+        )  # who had a shard before may have come and gone unseen
         latest_ms = self._watch.latest_ms(incarnations)
         self._store.not_before(latest_ms)
-        return not self._lease.is_behind(latest_ms) or self._say(self._view_nr_said())
+        return not self._lease.follow(latest_ms) or self._say(self._view_nr_said())
 
     def _join(self) -> bool:
         """Take the lease, then a place in the view. False if others came first: try again."""
@@ -187,7 +190,7 @@ class Membership:
                 self._watch.see([found])
             if found is not None and not self._may_replace(found):
                 return False
-            self._lease.is_behind(self._watch.latest_ms(()))
+            self._lease.follow(self._watch.latest_ms(()))
             # It holds nothing that any view up to the one that it will join could take from it.
             if not self._lease.take(found, self._me, self._view.number + 1):
                 return False
@@ -252,7 +255,8 @@ class Membership:
     def _read_leases(self) -> None:
         slices = [Slice((member.member_id,)) for member in self._others()]
         if slices:
-            self._watch.see(row for rows in self._store.read_many(MEMBER, slices) for row in rows)
+            found = self._store.read_many(MEMBER, slices)
+            self._watch.see([row for rows in found for row in rows])
 
     def _read_view(self) -> None:
         row = next(self._store.read(VIEW, (VIEW_NAME,)), None)

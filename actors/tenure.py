@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 from domain.identifiers import ShardNr, UserId, shard_of
@@ -9,11 +10,16 @@ from domain.identifiers import ShardNr, UserId, shard_of
 ATTEMPTS_PER_VIEW = 1 << 20  # writer epochs between those of two views: one per write that failed
 
 
+def machine_s() -> float:
+    """Seconds by a clock of this machine that no one sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 class Tenure:
     """The shards that a host serves, with the epoch it writes each under, while its lease is valid.
 
-    `clock_s` is monotonic and shared by the processes of a machine. The membership's thread renews it, the
-    host's loop asks it; each field is replaced as a whole.
+    `clock_s` is `machine_s`, or a test's. The membership's thread renews it, the host's loop asks it; each
+    field is replaced as a whole.
     """
 
     def __init__(self, clock_s: Callable[[], float]) -> None:
