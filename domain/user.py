@@ -1,10 +1,17 @@
-"""The pure rules of a user: `decide(state, command) -> events` and `evolve(state, event) -> state`."""
+"""The pure rules of a user: `decide(state, command) -> events` and `evolve(state, event) -> state`.
+
+States are trees that are never changed, so they need no garbage collector (`gc=False`), and equal parts of the
+states of many users are kept once.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
+from msgspec.structs import replace
 
 from domain.commands import (
     COMMANDS,
@@ -19,7 +26,6 @@ from domain.commands import (
     RecordSet,
     Stream,
     Suggest,
-    session_of,
 )
 from domain.errors import OutOfOrder, Rejected
 from domain.events import (
@@ -39,7 +45,7 @@ FORGOTTEN_MAX = 256  # older sessions of which the name is remembered, so that n
 HISTORY_MAX = 256  # confirmed sets that the coach looks back on
 
 
-class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A set that the user confirmed."""
 
     session: SessionId
@@ -50,7 +56,7 @@ class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     weight_kg: float | None
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """`next_nrs` holds, per stream and for COMMANDS, the number that is expected next."""
 
     device: DeviceId
@@ -63,7 +69,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     last_set_end_ms: int = 0
 
 
-class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """State of a user. `sessions` in the order in which they were opened, `history` oldest first.
 
     Of the sessions that were opened before those, `forgotten` names the ones that were closed, so whatever
@@ -81,15 +87,14 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
 
     `command` has passed `domain.commands.check_command`.
     """
+    if isinstance(command, AcceptFrame):
+        return _accept_frame(user, command)
     if isinstance(command, FoundSet | Suggest):
         return _note(user, command)
-    if session_of(command) in user.forgotten:
+    if command.session in user.forgotten:
         return ()
-    match command:
-        case AcceptFrame():
-            return _accept_frame(user, command)
-        case OpenSession():
-            return _open(user, command)
+    if isinstance(command, OpenSession):
+        return _open(user, command)
     session = _session(user, command.session)
     if not _is_next(session, COMMANDS, command.command_nr):
         return ()
@@ -102,26 +107,32 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
 
 def evolve(user: User, event: Event) -> User:
     """The state after `event`. Never fails: what was decided has happened."""
-    if isinstance(event, SessionOpened):
-        return _opened(user, event)
     if isinstance(event, FrameReceived):
         frame = event.frame
         return positioned(user, frame.session, frame.stream, frame.sequence_nr + 1)
+    if isinstance(event, SessionOpened):
+        return _opened(user, event)
     session = user.sessions.get(event.session)
     if session is None:
         return user  # so many sessions followed that this one is remembered no more
-    if isinstance(event, LabelConfirmed):
-        past = PastSet(
-            session=event.session,
-            start_ms=event.start_ms,
-            end_ms=event.end_ms,
-            exercise=event.exercise,
-            repetitions=event.repetitions,
-            weight_kg=event.weight_kg,
-        )
-        user = msgspec.structs.replace(user, history=(*user.history, past)[-HISTORY_MAX:])
-    changed = _changed(session, event)
-    return msgspec.structs.replace(user, sessions={**user.sessions, event.session: changed})
+    sessions = {**user.sessions, event.session: _changed(session, event)}
+    if not isinstance(event, LabelConfirmed):
+        return replace(user, sessions=sessions)
+    return replace(user, sessions=sessions, history=_remembered(user.history, event))
+
+
+def shared(user: User) -> User:
+    """The same state, as `evolve` would have made it: a decoded one holds the same names many times."""
+    sessions = {
+        name: replace(session, streams=_shared_streams(session.streams))
+        for name, session in user.sessions.items()
+    }
+    names = {name: name for name in sessions}
+    history = tuple(
+        replace(past, session=names.setdefault(past.session, past.session), exercise=sys.intern(past.exercise))
+        for past in user.history
+    )
+    return replace(user, sessions=sessions, history=history)
 
 
 def next_nr(user: User, session: SessionId, stream: StreamId, taken_nr: int = -1) -> int:
@@ -129,8 +140,7 @@ def next_nr(user: User, session: SessionId, stream: StreamId, taken_nr: int = -1
 
     Of a forgotten session everything is stored, so it is what follows the command that was taken, `taken_nr`.
     """
-    known = user.sessions.get(session)
-    if known is not None:
+    if (known := user.sessions.get(session)) is not None:
         return known.next_nrs.get(stream, 0)
     return taken_nr + 1 if session in user.forgotten else 0
 
@@ -153,16 +163,21 @@ def _open(user: User, command: OpenSession) -> tuple[Event, ...]:
 
 def _accept_frame(user: User, command: AcceptFrame) -> tuple[Event, ...]:
     frame = command.frame
-    session = _session(user, frame.session)
+    session = user.sessions.get(frame.session)
+    if session is None:
+        if frame.session in user.forgotten:
+            return ()
+        session = _session(user, frame.session)
     if not _is_next(session, frame.stream, frame.sequence_nr):
         return ()
-    if all((s.stream, s.sensor) != (frame.stream, frame.sensor) for s in session.streams):
-        raise Rejected(
-            f"session {frame.session!r} has no stream {frame.stream!r} of sensor {frame.sensor!r}",
-            expected="a stream that `open` declared",
-            remedy="declare every stream when the session is opened",
-        )
-    return (FrameReceived(frame=frame),)
+    for stream in session.streams:
+        if stream.stream == frame.stream and stream.sensor == frame.sensor:
+            return (FrameReceived(frame=frame),)
+    raise Rejected(
+        f"session {frame.session!r} has no stream {frame.stream!r} of sensor {frame.sensor!r}",
+        expected="a stream that `open` declared",
+        remedy="declare every stream when the session is opened",
+    )
 
 
 def _numbered(session: Session, command: ConfirmLabel | RecordSet | CloseSession) -> tuple[Event, ...]:
@@ -265,19 +280,40 @@ def _opened(user: User, event: SessionOpened) -> User:
         device=event.device,
         opened_ms=event.at_ms,
         recogniser=event.recogniser,
-        streams=event.streams,
+        streams=_shared_streams(event.streams),
         next_nrs={COMMANDS: event.command_nr + 1},
     )
     sessions = {**user.sessions, event.session: session}
     over = _crowded_out(sessions)
     closed = [name for name in over if sessions[name].closed]
     given_up = [name for name in over if not sessions[name].closed]
-    return msgspec.structs.replace(
+    return replace(
         user,
         sessions={name: kept for name, kept in sessions.items() if name not in over},
         forgotten=(*user.forgotten, *closed)[-FORGOTTEN_MAX:],
         given_up=(*user.given_up, *given_up)[-FORGOTTEN_MAX:],
     )
+
+
+def _remembered(history: tuple[PastSet, ...], event: LabelConfirmed) -> tuple[PastSet, ...]:
+    is_of_the_last = bool(history) and history[-1].session == event.session
+    past = PastSet(
+        session=history[-1].session if is_of_the_last else event.session,
+        start_ms=event.start_ms,
+        end_ms=event.end_ms,
+        exercise=sys.intern(event.exercise),
+        repetitions=event.repetitions,
+        weight_kg=event.weight_kg,
+    )
+    if len(history) >= HISTORY_MAX:
+        history = history[1 - HISTORY_MAX :]
+    return history + (past,)  # noqa: RUF005  (unpacking copies a long history twice)
+
+
+@lru_cache(maxsize=4096)
+def _shared_streams(streams: tuple[Stream, ...]) -> tuple[Stream, ...]:
+    """Most users wear the same: what is equal is kept once."""
+    return streams
 
 
 def _crowded_out(sessions: Mapping[SessionId, Session]) -> list[SessionId]:
@@ -291,8 +327,8 @@ def positioned(user: User, name: SessionId, stream: StreamId, next_: int) -> Use
     session = user.sessions.get(name)
     if session is None:
         return user
-    moved = msgspec.structs.replace(session, next_nrs={**session.next_nrs, stream: next_})
-    return msgspec.structs.replace(user, sessions={**user.sessions, name: moved})
+    moved = replace(session, next_nrs={**session.next_nrs, stream: next_})
+    return replace(user, sessions={**user.sessions, name: moved})
 
 
 def _changed(
@@ -300,14 +336,14 @@ def _changed(
     event: LabelConfirmed | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed,
 ) -> Session:
     if isinstance(event, ExerciseSuggested):
-        return msgspec.structs.replace(session, suggestion=event)
+        return replace(session, suggestion=event)
     if isinstance(event, SuggestionAnswered):
-        return msgspec.structs.replace(session, suggestion=None)
+        return replace(session, suggestion=None)
     if event.command_nr is not None:
         next_nrs = {**session.next_nrs, COMMANDS: event.command_nr + 1}
-        session = msgspec.structs.replace(session, next_nrs=next_nrs)
+        session = replace(session, next_nrs=next_nrs)
     if isinstance(event, SetRecognised):
-        return msgspec.structs.replace(session, last_set_end_ms=max(session.last_set_end_ms, event.end_ms))
+        return replace(session, last_set_end_ms=max(session.last_set_end_ms, event.end_ms))
     if isinstance(event, SessionClosed):
-        return msgspec.structs.replace(session, closed=True, suggestion=None)
+        return replace(session, closed=True, suggestion=None)
     return session
