@@ -25,7 +25,7 @@ from typing import Any
 
 from actors.messages import Envelope
 from benchmarks.hosts import Host, now_ms
-from benchmarks.stores import KINDS, Place, opened, place
+from benchmarks.stores import KINDS, Place, empty, opened, place
 from domain.commands import AcceptFrame, Command, ConfirmLabel, OpenSession, Stream
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId, StreamId, UserId
@@ -71,6 +71,7 @@ def _one_run(found: Place, seconds: float) -> Figures:
         figures[f"{kind}_1000"] = _measure(kind, found, seconds, outstanding=1000)
         figures[f"{kind}_open_loop"] = _measure(kind, found, seconds, rate_hz=OPEN_LOOP_HZ)
     figures["writer"] = _writer(found, seconds)
+    empty(found)
     return figures
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 
 from cli.cassandra.cluster import LocalCluster
+from persistence.cassandra.connection import connect
+from persistence.cassandra.settings import parse_location
 from persistence.location import open_store, prepare_store
 from persistence.ports import Delete, Store
 from persistence.tables import TABLES
@@ -67,13 +69,22 @@ def _local_server() -> psutil.Process | None:
     return found[0] if len(found) == 1 else None
 
 
-def empty(store: Store) -> None:
-    """Delete every row."""
+def empty(found: Place) -> None:
+    """Delete every row: what was measured before must not weigh on what is measured next."""
+    if found.location.startswith("cassandra:"):
+        settings = parse_location(found.location)
+        session = connect(settings)
+        for table in TABLES:
+            session.execute(f"TRUNCATE {settings.qualified(table)}", timeout=60)
+        session.cluster.shutdown()
+        return
+    store = opened(found)
     for table in TABLES:
         partitions = {tuple(row[: len(table.partition)]) for row in store.scan(table)}
-        for partition in partitions:
-            store.write([Delete(table, partition)])
+        store.write([Delete(table, partition) for partition in partitions])
+    store.close()
 
 
 def opened(found: Place) -> Store:
+    """The store, for one measurement."""
     return open_store(found.location)
