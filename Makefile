@@ -30,7 +30,7 @@ soak: $(VENV)/.dev  ## the long fault and load runs
 	$(BIN)/pytest -m soak --timeout 3600 $(ARGS)
 
 bench: $(VENV)/.dev  ## the measurements of docs/performance.md
-	$(BIN)/python -m benchmarks.ingest --store sqlite $(ARGS)
+	$(BIN)/python -m benchmarks.ingest $(ARGS)
 
 clean:  ## remove what was installed and cached here; data stays
 	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
@@ -41,9 +41,9 @@ $(VENV)/.run: setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks venv: install your system's python3-venv package" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once; about 400 MB are fetched)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --editable '.[batch,training]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,training]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@$(BIN)/pip install --quiet --editable '.[batch,training,dev]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,training,dev]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
 	@touch $@
