@@ -21,7 +21,7 @@ from gateway.routes import Routes
 LANE_BATCHES_MAX = 4  # on their way to a shard host: what it writes, and what it prepares meanwhile
 BATCH_MAX = 256  # commands per batch: one commit's worth, a few milliseconds of a shard host's work
 BATCH_GOOD = 64  # commands that are worth a message when the host is busy
-BATCH_SHARE = 4  # beside one batch, a second holds at least this part of it, or it would be all overhead
+BATCH_SHARE = 2  # beside one batch a second holds at least half as much: a message costs what 20 commands do
 
 
 @dataclass
@@ -86,8 +86,14 @@ class Lanes:
 
     def take(self, commands: deque[Envelope]) -> None:
         """Take everything out of `commands`, to which another thread may append meanwhile."""
+        member, lanes = self.routes.member, self._lanes
         while commands:
-            self._put(commands.popleft())
+            envelope = commands.popleft()
+            member_id = member(envelope.user)
+            if member_id is not None:
+                lanes[member_id].pending.append(envelope)
+            else:
+                self._put_aside(envelope)
 
     def batches(self) -> Iterator[tuple[Any, ShardBatch]]:
         """What to send now, each with the address that it is for."""
@@ -132,11 +138,8 @@ class Lanes:
         self.take(moved)
         return True
 
-    def _put(self, envelope: Envelope) -> None:
-        member_id = self.routes.member(envelope.user)
-        if member_id is not None:
-            self._lanes[member_id].pending.append(envelope)
-        elif self.routes.elsewhere(envelope.user) is None:
+    def _put_aside(self, envelope: Envelope) -> None:
+        if self.routes.elsewhere(envelope.user) is None:
             self._unrouted.append(envelope)
         else:
             self._done.append(envelope.connection)

@@ -215,7 +215,7 @@ class _Listener(WSListener):
             self._refuse(protocol.too_long(frame.payload_size), WSCloseCode.MESSAGE_TOO_BIG)
         else:
             self._server.take(self._number, self.connection.receive(frame.get_payload_as_bytes()))
-            if self.connection.is_authenticated:
+            if self._timers and self.connection.is_authenticated:
                 self._cancel("hello")
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
