@@ -48,6 +48,9 @@ class Table(Generic[RowT]):
     comment: str = ""
     options: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Table({self.name})"
+
     @cached_property
     def columns(self) -> tuple[str, ...]:
         return self.row._fields

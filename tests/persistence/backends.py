@@ -1,17 +1,19 @@
-"""The backends that the contract suite runs over. A new one is a line here.
+"""The backends that the contract suite runs over, and where a test's own store of each is.
 
-A place is an empty directory of the test's own; opening it again finds what was stored there, also from
-another process.
+A location is empty when a test begins; opened again, also by another process, it has what was stored there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from persistence.ports import Store
-from persistence.sqlite import SqliteStore
+import pytest
 
-OpenStore = Callable[[Path], Store]
+BACKENDS = ("sqlite", "cassandra")
 
-BACKENDS: dict[str, OpenStore] = {"sqlite": SqliteStore}
+
+def location_of(backend: str, request: pytest.FixtureRequest, directory: Path) -> str:
+    """Where an empty store of `backend` is; files go to `directory`."""
+    if backend == "sqlite":
+        return f"sqlite:{directory / 'store'}"
+    return str(request.getfixturevalue("cassandra_location"))

@@ -9,8 +9,9 @@ import pytest
 
 from domain.identifiers import UserId
 from persistence.keys import Cipher, DataKeyStore
+from persistence.location import open_store
 from persistence.ports import Store
-from tests.persistence.backends import BACKENDS
+from tests.persistence.backends import BACKENDS, location_of
 
 MASTER_KEY = bytes(range(32))
 
@@ -21,15 +22,21 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def reopen(backend: str, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+def location(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the test's store is."""
+    return location_of(backend, request, tmp_path)
+
+
+@pytest.fixture
+def reopen(location: str) -> Iterator[Callable[[], Store]]:
     """Opens the test's store, as often as it is called; all are closed in the end."""
     opened: list[Store] = []
 
-    def open_store() -> Store:
-        opened.append(BACKENDS[backend](tmp_path / "store"))
+    def reopened() -> Store:
+        opened.append(open_store(location))
         return opened[-1]
 
-    yield open_store
+    yield reopened
     for store in opened:
         store.close()
 

@@ -22,8 +22,8 @@ ADA = ("ada", 0)
 Reopen = Callable[[], Store]
 
 
-def writer(backend: str, place: Path, name: str, count: int) -> subprocess.Popen[str]:
-    program = [sys.executable, "-m", "tests.persistence.writer", backend, str(place), name, str(count)]
+def writer(location: str, name: str, count: int) -> subprocess.Popen[str]:
+    program = [sys.executable, "-m", "tests.persistence.writer", location, name, str(count)]
     return subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
@@ -36,8 +36,8 @@ def test_what_was_stored_is_there_after_closing(reopen: Reopen) -> None:
     assert list(second.scan(DATA_KEY)) == [DataKeyRow("ada", b"k")]
 
 
-def test_what_was_acknowledged_survives_kill_9(backend: str, reopen: Reopen, tmp_path: Path) -> None:
-    process = writer(backend, tmp_path / "store", "ada", 100_000)
+def test_what_was_acknowledged_survives_kill_9(location: str, reopen: Reopen) -> None:
+    process = writer(location, "ada", 100_000)
     assert process.stdout is not None
     acknowledged = [process.stdout.readline().strip() for _ in range(40)][1:]
     process.kill()
@@ -50,10 +50,10 @@ def test_what_was_acknowledged_survives_kill_9(backend: str, reopen: Reopen, tmp
     assert all(row.event == bytes(500) for row in reopen().read(JOURNAL, ADA))
 
 
-def test_processes_that_start_at_once_all_write(backend: str, reopen: Reopen, tmp_path: Path) -> None:
+def test_processes_that_start_at_once_all_write(location: str, reopen: Reopen) -> None:
     """They also make the store at once; of all that wanted to be the first view, one is."""
     names = ["ada", "bob", "eve", "dan"]
-    processes = [writer(backend, tmp_path / "store", name, 25) for name in names]
+    processes = [writer(location, name, 25) for name in names]
     printed = [process.communicate()[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
     assert sorted(lines[0] for lines in printed) == ["lost", "lost", "lost", "won"]

@@ -1,22 +1,21 @@
 """A process that writes to a store until it is killed: what it prints is acknowledged.
 
-python -m tests.persistence.writer BACKEND PLACE NAME COUNT
+python -m tests.persistence.writer LOCATION NAME COUNT
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
+from persistence.location import open_store
 from persistence.ports import Insert
 from persistence.tables import JOURNAL, VIEW
 from tests.persistence import rows
-from tests.persistence.backends import BACKENDS
 
 
-def main(backend: str, place: str, name: str, count: int) -> None:
+def main(location: str, name: str, count: int) -> None:
     """Write journal rows 1 to `count` of `name`, after trying to be the first view, as all writers do."""
-    store = BACKENDS[backend](Path(place))
+    store = open_store(location)
     won = store.insert_if_absent(VIEW, rows.view(1, name))
     print("won" if won else "lost", flush=True)
     for number in range(1, count + 1):
@@ -25,4 +24,4 @@ def main(backend: str, place: str, name: str, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -1,0 +1,80 @@
+"""A real Cassandra for the tests: that of MUVR_TEST_CASSANDRA=HOST:PORT, else one node that is started once.
+
+A whole run of the tests shares one set of keyspaces; a test that wants an empty place has it emptied.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from persistence.location import prepare_store
+from persistence.tables import KEYSPACES, TABLES, keyspace_name
+
+ENVIRONMENT = "MUVR_TEST_CASSANDRA"
+PARTITIONS_MAX = 500  # of a table that are deleted one by one; more are quicker truncated
+
+
+@contextmanager
+def running_server(directory: Path) -> Iterator[str]:
+    """HOST:PORT of a server; one that is started here keeps its data in `directory`."""
+    if address := os.environ.get(ENVIRONMENT):
+        yield address
+        return
+    from cli.cassandra.cluster import LocalCluster
+
+    with LocalCluster(directory, nodes=1, dev=True) as cluster:
+        yield f"{cluster.hosts[0]}:{cluster.port}"
+
+
+class Place:
+    """Keyspaces of this run's own at `address`, made at once."""
+
+    def __init__(self, address: str) -> None:
+        from persistence.cassandra.connection import connect
+        from persistence.cassandra.settings import parse_location
+
+        self.keyspace = f"t{uuid.uuid4().hex[:12]}"
+        self.location = f"cassandra://{address}/{self.keyspace}?replication=1"
+        prepare_store(self.location)
+        self._session = connect(parse_location(self.location))
+
+    def empty(self) -> None:
+        """Delete all rows of all tables."""
+        asked = [
+            (table, self._session.execute_async(f"SELECT DISTINCT {', '.join(table.partition)} FROM {name}"))
+            for table, name in ((table, self.qualified(table)) for table in TABLES)
+        ]
+        under_way = []
+        for table, future in asked:
+            partitions = list(future.result())
+            name = self.qualified(table)
+            if len(partitions) > PARTITIONS_MAX:
+                self._session.execute(f"TRUNCATE {name}", timeout=60)
+                continue
+            where = " AND ".join(f"{column} = %s" for column in table.partition)
+            condition = " IF EXISTS" if table.conditional else ""
+            under_way += [
+                self._session.execute_async(f"DELETE FROM {name} WHERE {where}{condition}", tuple(key))
+                for key in partitions
+            ]
+        for future in under_way:
+            future.result()
+
+    def execute(self, cql: str) -> list[Any]:
+        """Rows that the server gives for `cql`."""
+        return list(self._session.execute(cql, timeout=60))
+
+    def qualified(self, table: Any) -> str:
+        return f"{keyspace_name(table.keyspace, self.keyspace)}.{table.name}"
+
+    def close(self) -> None:
+        """Drop the keyspaces, if the server lives longer than this run."""
+        for keyspace in KEYSPACES if ENVIRONMENT in os.environ else ():
+            name = keyspace_name(keyspace, self.keyspace)
+            self._session.execute(f"DROP KEYSPACE IF EXISTS {name}", timeout=60)
+        self._session.cluster.shutdown()

@@ -1,0 +1,117 @@
+"""The values of the golden files: every kind of event and each optional field both ways, and states."""
+
+from __future__ import annotations
+
+from domain.commands import COMMANDS, Stream
+from domain.events import (
+    ExerciseSuggested,
+    JournalEvent,
+    LabelConfirmed,
+    SessionClosed,
+    SessionOpened,
+    SetRecognised,
+    SuggestionAnswered,
+)
+from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.user import PastSet, Session, User
+
+_S1, _S2 = SessionId("session-1"), SessionId("session-2")
+_WATCH = DeviceId("watch-1")
+_STREAMS = (
+    Stream(stream=StreamId("a.wrist"), sensor="a", location="wrist"),
+    Stream(stream=StreamId("h"), sensor="h", location="chest"),
+)
+_SUGGESTED = ExerciseSuggested(
+    session=_S2, at_ms=1_700_000_100_000, exercise="row", weight_kg=22.5, repetitions=8, reason="habit"
+)
+
+EVENTS: dict[str, JournalEvent] = {
+    "opened": SessionOpened(
+        session=_S1,
+        command_nr=0,
+        at_ms=1_700_000_000_000,
+        device=_WATCH,
+        recogniser="server",
+        streams=_STREAMS,
+    ),
+    "opened, recognised on the device, without streams": SessionOpened(
+        session=_S2, command_nr=0, at_ms=0, device=_WATCH, recogniser="device", streams=()
+    ),
+    "label": LabelConfirmed(
+        session=_S1,
+        command_nr=1,
+        start_ms=1_700_000_010_000,
+        end_ms=1_700_000_040_000,
+        exercise="bench-press",
+        repetitions=12,
+        weight_kg=62.5,
+    ),
+    "label without repetitions and weight": LabelConfirmed(
+        session=_S1, command_nr=2, start_ms=1, end_ms=2, exercise="plank", repetitions=None, weight_kg=None
+    ),
+    "set of the device": SetRecognised(
+        session=_S1,
+        command_nr=3,
+        start_ms=1_700_000_050_000,
+        end_ms=1_700_000_060_000,
+        exercise="curl",
+        confidence=0.875,
+        repetitions=0,
+        model_id="model-1",
+    ),
+    "set of the server": SetRecognised(
+        session=_S1,
+        command_nr=None,
+        start_ms=1_700_000_070_000,
+        end_ms=1_700_000_080_000,
+        exercise="curl",
+        confidence=1.0,
+        repetitions=10_000,
+        model_id="model-2",
+    ),
+    "suggested": _SUGGESTED,
+    "suggested without weight": ExerciseSuggested(
+        session=_S1, at_ms=1, exercise="Liegestütz", weight_kg=None, repetitions=0, reason=""
+    ),
+    "answered, taken": SuggestionAnswered(session=_S2, suggested_ms=1_700_000_100_000, taken=True),
+    "answered, not taken": SuggestionAnswered(session=_S2, suggested_ms=2**40, taken=False),
+    "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
+}
+
+STATES: dict[str, User] = {
+    "new": User(),
+    "with sessions, history, forgotten and given up": User(
+        sessions={
+            _S1: Session(
+                device=_WATCH,
+                opened_ms=1_700_000_000_000,
+                recogniser="device",
+                streams=(),
+                next_nrs={COMMANDS: 4},
+                closed=True,
+                last_set_end_ms=1_700_000_080_000,
+            ),
+            _S2: Session(
+                device=DeviceId("phone"),
+                opened_ms=1_700_000_090_000,
+                recogniser="server",
+                streams=_STREAMS,
+                next_nrs={COMMANDS: 1, StreamId("a.wrist"): 3600, StreamId("h"): 0},
+                suggestion=_SUGGESTED,
+            ),
+        },
+        history=(
+            PastSet(session=_S1, start_ms=1, end_ms=2, exercise="plank", repetitions=None, weight_kg=None),
+            PastSet(
+                session=SessionId("session-0"),
+                start_ms=3,
+                end_ms=4,
+                exercise="squat",
+                repetitions=5,
+                weight_kg=100.0,
+            ),
+        ),
+        forgotten=(SessionId("session-a"), SessionId("session-b")),
+        given_up=(SessionId("session-c"),),
+    ),
+}
