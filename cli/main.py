@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli import node, train
+from cli import node, readmodels, train, users
 from cli.cassandra import command as cassandra
 from cli.demo import command as demo
 from domain.errors import MuvrError
@@ -21,6 +21,8 @@ _EXAMPLES = """examples:
   muvr token --data muvr-data --user me  a token for a device
   muvr train --data muvr-data            train now, without waiting for the night
   muvr cassandra up                      a Cassandra server of this machine
+  muvr read-models check                 whether what the API shows is what the journal says
+  muvr users check anna                  whether what is stored of a user can be read
 """
 
 
@@ -74,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         ("token", node.token, "make a token for a device, a user or an operator"),
         ("train", train, "train a model on the store's windows"),
         ("cassandra", cassandra, "run Cassandra on this machine, to keep a node's data in"),
+        ("read-models", readmodels, "compare what the API shows with the journal, and make it again"),
+        ("users", users, "check that what is stored of a user can be read"),
     ):
         command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
         module.add_arguments(command)

@@ -147,6 +147,10 @@ class Journal:
         ]
         self._store.write([Insert(JOURNAL, mark), Then(), *deletes])
 
+    def deleted_nr(self, user: UserId) -> int:
+        """Up to which number events were deleted; 0 if none were."""
+        return self._deleted(user)[0]
+
     def _deleted(self, user: UserId) -> tuple[int, int]:
         """The highest deleted number and its epoch, or zeros."""
         mark = self._last(user, 0, upper=(_DELETED_NR,))

@@ -41,7 +41,7 @@ from tests.actors.simulation import World
 from tests.persistence.conftest import MASTER_KEY
 
 ADA, BOB = UserId("ada"), UserId("bob")
-SEEDS = 25
+SEEDS = 8
 HOUR_MS = 3_600_000
 
 
@@ -178,6 +178,12 @@ def _altered(table: Any, row: Any) -> Any:
     return row._replace(**{name: other})
 
 
+@pytest.fixture(autouse=True)
+def few_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test has a handful of users."""
+    monkeypatch.setattr(rebuild, "SCAN_RANGES", 7)
+
+
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteStore]:
     """What hosts left behind that crashed and went on after their lease had ended."""
@@ -255,7 +261,6 @@ def test_many_users_of_many_partitions_are_found_once(
     store: Store, monkeypatch: pytest.MonkeyPatch, partition_events: int
 ) -> None:
     monkeypatch.setattr(journal_module, "PARTITION_EVENTS", partition_events)
-    monkeypatch.setattr(rebuild, "SCAN_RANGES", 7)
     monkeypatch.setattr(rebuild, "TOGETHER_MAX", 4)
     monkeypatch.setattr(rebuild, "ROWS_TOGETHER_MAX", 10)
     monkeypatch.setattr(rebuild, "UNSETTLED_MAX", 3)

@@ -59,7 +59,7 @@ def fields_of(kind: Any) -> dict[str, list[str]]:
 
 
 def content_of(kind: str) -> dict[str, Any]:
-    """Today's golden file of a kind. The blobs of two calls differ: each is sealed with a nonce of its own."""
+    """Today's golden file of a kind. The blobs of two calls differ, as each is sealed with its own nonce."""
     cipher = Cipher(KEY)
     entries = []
     for number, (name, value) in enumerate(VALUES[kind].items(), start=1):
@@ -77,15 +77,14 @@ def content_of(kind: str) -> dict[str, Any]:
 
 
 def _add_fields(hint: Any, found: dict[str, list[str]]) -> None:
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        if hint.__name__ not in found:
-            fields = msgspec.structs.fields(hint)
-            tag = hint.__struct_config__.tag
-            shape = "array" if hint.__struct_config__.array_like else "map"
-            told = [f"{shape}, tag {tag}" if tag else shape]
-            found[hint.__name__] = told + [f"{field.encode_name}: {_name(field.type)}" for field in fields]
-            for field in fields:
-                _add_fields(field.type, found)
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct) and hint.__name__ not in found:
+        fields = msgspec.structs.fields(hint)
+        tag = hint.__struct_config__.tag
+        shape = "array" if hint.__struct_config__.array_like else "map"
+        told = [f"{shape}, tag {tag}" if tag else shape]
+        found[hint.__name__] = told + [f"{field.encode_name}: {_name(field.type)}" for field in fields]
+        for field in fields:
+            _add_fields(field.type, found)
     for inner in typing.get_args(hint):
         _add_fields(inner, found)
 

@@ -24,6 +24,9 @@ _STREAMS = (
 _SUGGESTED = ExerciseSuggested(
     session=_S2, at_ms=1_700_000_100_000, exercise="row", weight_kg=22.5, repetitions=8, reason="habit"
 )
+_WITHOUT_WEIGHT = ExerciseSuggested(
+    session=SessionId("session-3"), at_ms=1, exercise="Liegestütz", weight_kg=None, repetitions=0, reason=""
+)
 
 EVENTS: dict[str, JournalEvent] = {
     "opened": SessionOpened(
@@ -70,9 +73,7 @@ EVENTS: dict[str, JournalEvent] = {
         model_id="model-2",
     ),
     "suggested": _SUGGESTED,
-    "suggested without weight": ExerciseSuggested(
-        session=_S1, at_ms=1, exercise="Liegestütz", weight_kg=None, repetitions=0, reason=""
-    ),
+    "suggested without weight": _WITHOUT_WEIGHT,
     "answered, taken": SuggestionAnswered(session=_S2, suggested_ms=1_700_000_100_000, taken=True),
     "answered, not taken": SuggestionAnswered(session=_S2, suggested_ms=2**40, taken=False),
     "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
@@ -98,6 +99,14 @@ STATES: dict[str, User] = {
                 streams=_STREAMS,
                 next_nrs={COMMANDS: 1, StreamId("a.wrist"): 3600, StreamId("h"): 0},
                 suggestion=_SUGGESTED,
+            ),
+            SessionId("session-3"): Session(
+                device=_WATCH,
+                opened_ms=1,
+                recogniser="server",
+                streams=(),
+                next_nrs={COMMANDS: 1},
+                suggestion=_WITHOUT_WEIGHT,
             ),
         },
         history=(
