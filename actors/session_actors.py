@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from thespian.actors import ActorAddress, ActorSystem
 
-from actors.effects import Classified, Effects, Take
+from actors.effects import Classified, Effects, Question, Snapshot, Take
 from actors.recognition import ModelShelf
 from actors.recovery import recover
-from actors.session_actor import Done, Failed, Forget, Saving, SessionActor, Snapshot, Wake
+from actors.session_actor import Crier, Forget, Round, SessionActor, Wake
 from actors.user_entity import UserEntity, UserStores
 from domain.commands import Command
 from domain.errors import MuvrError
@@ -22,23 +22,25 @@ from persistence.ports import Mutation
 
 log = logging.getLogger(__name__)
 
-ASK_SECONDS = 60.0  # nested actors answer within the call; only a timeout of 0 would be too short
 
-
-@dataclass
+@dataclass(slots=True)
 class _Member:
     address: ActorAddress
     last_used_ms: int
 
 
 class SessionActors:
-    """One Thespian actor per user that was woken. `now_ms` is since 1970."""
+    """One Thespian actor per user that was woken. `now_ms` is since 1970.
+
+    The nested system runs in the caller's thread: when `tell` returns, all that it led to is done.
+    """
 
     def __init__(self, stores: UserStores, shelf: ModelShelf, now_ms: Callable[[], int]) -> None:
         self._stores = stores
         self._shelf = shelf
         self._now_ms = now_ms
         self._system = ActorSystem("simpleSystemBase", transientUnique=True, logDefs=False)
+        self._crier = self._system.createActor(Crier)
         self._members: OrderedDict[UserId, _Member] = OrderedDict()  # the one used longest ago first
         self._spare: list[ActorAddress] = []
 
@@ -61,6 +63,7 @@ class SessionActors:
     def wake(self, epochs: Mapping[UserId, int]) -> dict[UserId, MuvrError]:
         """Recover users, who write under those epochs; return why some cannot be. Raises StoreError."""
         failures: dict[UserId, MuvrError] = {}
+        now_ms = self._now_ms()
         for user, outcome in recover(epochs, self._stores, self._shelf).items():
             if not isinstance(outcome, UserEntity):
                 log.error("user %s cannot be recovered: %s", user, outcome)
@@ -68,46 +71,59 @@ class SessionActors:
                 continue
             # Thespian never forgets an address, so that of an actor without a user is taken first.
             address = self._spare.pop() if self._spare else self._system.createActor(SessionActor)
-            self._members[user] = _Member(address, self._now_ms())
-            self._ask(user, Wake(outcome, self._now_ms))
+            self._members[user] = _Member(address, now_ms)
+            self._system.tell(address, Wake(outcome))
         return failures
 
-    def take(self, user: UserId, commands: Sequence[tuple[int, Command]]) -> Effects | MuvrError:
-        """What the user's actor makes of `commands`, or why it cannot go on."""
-        self._members[user].last_used_ms = self._now_ms()
-        self._members.move_to_end(user)
-        return _effects(user, self._ask(user, Take(commands)))
+    def take(
+        self, commands: Mapping[UserId, Sequence[tuple[int, Command]]]
+    ) -> dict[UserId, Effects | MuvrError]:
+        """What the actors make of their users' commands, or why one cannot go on."""
+        now_ms = self._now_ms()
+        for user in commands:
+            self._members[user].last_used_ms = now_ms
+            self._members.move_to_end(user)
+        return self._ask({user: Take(mine, now_ms) for user, mine in commands.items()})
 
-    def classified(self, user: UserId, answers: Classified) -> Effects | MuvrError:
-        return _effects(user, self._ask(user, answers))
+    def classified(self, answers: Mapping[UserId, Classified]) -> dict[UserId, Effects | MuvrError]:
+        return self._ask(answers)
 
-    def snapshot(self, user: UserId) -> list[Mutation]:
-        """What saves the user's state, all of whose events are durable."""
-        answer = self._ask(user, Snapshot()) if user in self._members else None
-        if isinstance(answer, Failed):
-            # The events are durable: a missing snapshot only makes the next recovery longer.
-            log.error("no snapshot of user %s: %s", user, answer.error)
-        return answer.writes if isinstance(answer, Saving) else []
+    def snapshots(self, users: Sequence[UserId]) -> list[Mutation]:
+        """What saves the states of those that are awake, all of whose events are durable."""
+        questions = {user: Snapshot() for user in users if user in self._members}
+        self._give(questions)
+        writes: list[Mutation] = []
+        for user, question in questions.items():
+            if isinstance(question.answer, list):
+                writes += question.answer
+            else:
+                # The events are durable: a missing snapshot only makes the next recovery longer.
+                log.error("no snapshot of user %s: %s", user, question.answer)
+        return writes
 
     def stop(self, user: UserId) -> None:
         """Forget the user, if it was woken."""
-        if user in self._members:
-            done = self._ask(user, Forget())
-            member = self._members.pop(user)
-            if isinstance(done, Done):
-                self._spare.append(member.address)
+        if (member := self._members.pop(user, None)) is not None:
+            self._system.tell(member.address, Forget())
+            self._spare.append(member.address)
 
     def close(self) -> None:
         self._members.clear()
         self._system.shutdown()
 
-    def _ask(self, user: UserId, message: object) -> object:
-        return self._system.ask(self._members[user].address, message, ASK_SECONDS)
+    def _ask(self, questions: Mapping[UserId, Question]) -> dict[UserId, Effects | MuvrError]:
+        self._give(questions)
+        return {user: _effects(user, question) for user, question in questions.items()}
+
+    def _give(self, questions: Mapping[UserId, Question]) -> None:
+        addressed = [(self._members[user].address, question) for user, question in questions.items()]
+        self._system.tell(self._crier, Round(addressed))
 
 
-def _effects(user: UserId, answer: object) -> Effects | MuvrError:
+def _effects(user: UserId, question: Question) -> Effects | MuvrError:
+    answer = question.answer
     if isinstance(answer, Effects):
         return answer
-    error = answer.error if isinstance(answer, Failed) else MuvrError("the session actor did not answer")
+    error = answer if isinstance(answer, MuvrError) else MuvrError("the session actor did not answer")
     log.error("user %s: %s", user, error)
     return error

@@ -285,27 +285,31 @@ class ShardHost:
             group.refused.update(dict.fromkeys(epochs, error))
 
     def _decide(self, group: _Group) -> None:
-        for user, works in group.works.items():
-            if user not in group.refused:
-                commands = [(work.envelope.connection, work.envelope.command) for work in works]
-                answer = self._actors.take(user, commands)
-                if isinstance(answer, Effects):
-                    group.effects[user] = answer
-                else:
-                    group.refused[user] = answer
+        commands = {
+            user: [(work.envelope.connection, work.envelope.command) for work in works]
+            for user, works in group.works.items()
+            if user not in group.refused
+        }
+        for user, answer in self._actors.take(commands).items():
+            if isinstance(answer, Effects):
+                group.effects[user] = answer
+            else:
+                group.refused[user] = answer
 
     def _classify(self, group: _Group) -> None:
         """The windows of all users of a group in one call."""
-        requests = [request for effect in group.effects.values() for request in effect.requests]
-        answers = iter(classify([(request.model, request.windows) for request in requests]))
-        for user, effect in list(group.effects.items()):
-            if not effect.more:
-                continue
-            mine = list(itertools.islice(answers, len(effect.requests)))
-            answer = self._actors.classified(user, Classified(mine))
+        waiting = {user: effect.requests for user, effect in group.effects.items() if effect.more}
+        if not waiting:
+            return
+        requests = [(each.model, each.windows) for mine in waiting.values() for each in mine]
+        answers = iter(classify(requests))
+        questions = {
+            user: Classified(list(itertools.islice(answers, len(mine)))) for user, mine in waiting.items()
+        }
+        for user, answer in self._actors.classified(questions).items():
             if isinstance(answer, Effects):
-                effect.writes += answer.writes
-                effect.replies += answer.replies
+                group.effects[user].writes += answer.writes
+                group.effects[user].replies += answer.replies
             else:
                 del group.effects[user]
                 group.refused[user] = answer
@@ -314,7 +318,7 @@ class ShardHost:
         """Begin to save states all of whose events may be acknowledged, as the tenure is valid."""
         if not users or self._snapshots.is_full:
             return
-        writes = [write for user in users for write in self._actors.snapshot(user)]
+        writes = self._actors.snapshots(users)
         if writes and self._tenure.is_valid:
             self._snapshots.save(users, writes)
 

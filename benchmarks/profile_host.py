@@ -2,9 +2,9 @@
 
     python -m benchmarks.profile_host [--rounds 5] [--profile frames|events|recovery]
 
-A store in memory, done at once, stands in for a real one, so that only the host's own CPU is left: neither the
-codec of messages nor the store is measured. Commands are decoded as a host decodes them, each batch holds one
-command of each of 256 users in turn. Layers are measured apart, each the ones before it included, and the
+A store in memory, done at once, stands in for a real one, so that only the host's own CPU is left: neither
+the codec of messages nor the store is measured. Commands are decoded as a host decodes them, each batch holds
+one command of each of 256 users in turn. Layers are measured apart, each with the ones before it, and the
 differences are what a layer adds. Figures are medians of the rounds, of the process's CPU time.
 """
 
@@ -170,12 +170,10 @@ def _actors() -> Callable[[Batch], object]:
     stores, shelf = _stores(ListStore())
     actors = SessionActors(stores, shelf, lambda: T0_MS)
     actors.wake(dict.fromkeys(_users(), 1))
-    for number, user in enumerate(_users()):
-        actors.take(user, [(number, _opening(number))])
+    actors.take({user: [(number, _opening(number))] for number, user in enumerate(_users())})
 
     def take(batch: Batch) -> None:
-        for envelope in batch:
-            actors.take(envelope.user, [(envelope.connection, envelope.command)])
+        actors.take({each.user: [(each.connection, each.command)] for each in batch})
 
     return take
 
