@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli import node, readmodels, train, users
+from cli import node, readmodels, schema, train, users
 from cli.cassandra import command as cassandra
 from cli.demo import command as demo
 from domain.errors import MuvrError
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         ("token", node.token, "make a token for a device, a user or an operator"),
         ("train", train, "train a model on the store's windows"),
         ("cassandra", cassandra, "run Cassandra on this machine, to keep a node's data in"),
+        ("schema", schema, "show, make or check the tables of a store"),
         ("read-models", readmodels, "compare what the API shows with the journal, and make it again"),
         ("users", users, "check that what is stored of a user can be read"),
     ):

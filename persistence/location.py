@@ -6,12 +6,19 @@ Only this module knows which backend that means. Those of the other need not be 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from domain.errors import ConfigurationError
+from persistence import sqlite_schema
+from persistence.cassandra import ddl
 from persistence.cassandra.settings import FORM, SCHEME, CassandraSettings, parse_location
 from persistence.ports import Store
-from persistence.sqlite import SqliteStore
+from persistence.sqlite import SqliteStore, directory_differences
+
+if TYPE_CHECKING:
+    from persistence.cassandra.schema import SchemaSession
 
 SQLITE = "sqlite:"
 DRIVER = "cassandra"
@@ -44,13 +51,47 @@ def prepare_store(location: str) -> list[str]:
     """
     parsed = _parsed(location)
     if isinstance(parsed, Path):
-        SqliteStore(parsed).close()
-        return []
+        return _prepare_directory(parsed)
+    with _schema_session(parsed) as session:
+        return [] if session.is_current() else session.apply()
+
+
+def apply_schema(location: str) -> list[str]:
+    """As `prepare_store`, and also make what is missing of a schema that says it is of this version."""
+    parsed = _parsed(location)
+    if isinstance(parsed, Path):
+        return _prepare_directory(parsed)
+    with _schema_session(parsed) as session:
+        return session.apply()
+
+
+def schema_differences(location: str) -> list[str]:
+    """What of the store at `location` is not as declared, in words; nothing is made or changed."""
+    parsed = _parsed(location)
+    if isinstance(parsed, Path):
+        return directory_differences(parsed)
+    with _schema_session(parsed) as session:
+        return session.differences()
+
+
+def schema_statements(location: str) -> Iterator[str]:
+    """The statements that would make the store at `location`, which need not exist."""
+    parsed = _parsed(location)
+    return sqlite_schema.ddl() if isinstance(parsed, Path) else ddl.statements(parsed)
+
+
+def _prepare_directory(directory: Path) -> list[str]:
+    before = directory_differences(directory)
+    SqliteStore(directory).close()
+    left = directory_differences(directory)
+    return [f"put right: {difference}" for difference in before if difference not in left]
+
+
+def _schema_session(settings: CassandraSettings) -> SchemaSession:
     _check_driver()
     from persistence.cassandra.schema import SchemaSession
 
-    with SchemaSession(parsed) as session:
-        return [] if session.is_current() else session.apply()
+    return SchemaSession(settings)
 
 
 def _parsed(location: str) -> Path | CassandraSettings:

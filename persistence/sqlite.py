@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from persistence.group_commit import GroupCommit
 from persistence.ports import TOKEN_MAX, TOKEN_MIN, Mutation, Slice, TokenRange, even_token_ranges
 from persistence.schema import Key, Table, Value
 from persistence.sqlite_errors import errors_of, usable
-from persistence.sqlite_schema import apply_schema
+from persistence.sqlite_schema import apply_schema, differences
 from persistence.sqlite_statements import (
     execute,
     insert_sql,
@@ -177,6 +177,19 @@ class SqliteStore:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+
+def directory_differences(directory: Path) -> list[str]:
+    """What of the store in `directory` is not as declared, in words; nothing is made or changed."""
+    found = []
+    for keyspace in KEYSPACES:
+        path = directory / f"{keyspace}.sqlite"
+        if not path.exists():
+            found.append(f"{path} is missing")
+            continue
+        with usable(path), errors_of(path), closing(sqlite3.connect(path)) as connection:
+            found += differences(connection, keyspace)
+    return found
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from persistence.migrations import SCHEMA_VERSION, check_not_newer, steps_since
 from persistence.schema import Table, Timestamp
-from persistence.tables import TABLES
+from persistence.tables import KEYSPACES, TABLES
 
 _SQL_TYPES: dict[Any, str] = {
     str: "TEXT",
@@ -46,21 +47,29 @@ def schema_version(connection: sqlite3.Connection) -> int:
     return version
 
 
+def ddl() -> Iterator[str]:
+    """The statements that make every table, by keyspace."""
+    for keyspace in KEYSPACES:
+        yield f"-- {keyspace}.sqlite"
+        yield from (f"{_ddl(table)};" for table in TABLES if table.keyspace == keyspace)
+
+
 def differences(connection: sqlite3.Connection, keyspace: str) -> list[str]:
     """What of `keyspace` is not as declared, in words."""
-    found = []
+    version = schema_version(connection)
+    found = [f"{keyspace} is of version {version}, not {SCHEMA_VERSION}"] if version != SCHEMA_VERSION else []
     for table in TABLES:
-        if table.keyspace == keyspace:
-            present = _columns(connection, table)
-            declared = _declared(table)
-            if not present:
-                found.append(f"{keyspace}.{table.name} is missing")
-                continue
-            found += [
-                f"{keyspace}.{table.name}: {name} is {present.get(name, 'missing')}, not {kind}"
-                for name, kind in declared.items()
-                if present.get(name) != kind
-            ]
+        if table.keyspace != keyspace:
+            continue
+        present = _columns(connection, table)
+        if not present:
+            found.append(f"table {keyspace}.{table.name} is missing")
+            continue
+        found += [
+            f"{keyspace}.{table.name}.{name} is {present.get(name, 'missing')}, not {kind}"
+            for name, kind in _declared(table).items()
+            if present.get(name) != kind
+        ]
     return found
 
 

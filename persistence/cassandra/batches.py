@@ -7,20 +7,18 @@ single partition only below its largest mutation.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import StoreRejected
 from persistence.cassandra.codec import PREPARED, routing_key
-from persistence.cassandra.placement import EVERYWHERE, Placement
+from persistence.cassandra.placement import Placement
 from persistence.cassandra.statements import TableStatements, is_empty_range, is_no_key
 from persistence.ports import ATOMIC_BYTES_MAX, Delete, Insert, Mutation, Then
 from persistence.schema import Key, Table
 
 ROWS_MAX = 50  # of a message of several partitions; more gain nothing
-CELL_BYTES = 20  # what the server counts for each column beside the value: times, a lifetime, flags
 
 
 @dataclass(frozen=True)
@@ -33,24 +31,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Route:
-    """Where a message goes and what it must be told by; only equal ones share a message."""
+    """Where a message goes and what it is told by. Only those of one `kind` share a message."""
 
+    kind: tuple[Hashable, ...]
     consistency: int
-    replicas: Hashable = EVERYWHERE
+    serial_consistency: int | None = None
     keyspace: str | None = None
     routing_key: bytes | None = None
-    serial_consistency: int | None = None
-
-    def __hash__(self) -> int:
-        return hash((self.consistency, self.replicas, self.serial_consistency))
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Route)
-            and self.consistency == other.consistency
-            and self.replicas == other.replicas
-            and self.serial_consistency == other.serial_consistency
-        )
 
 
 @dataclass
@@ -62,135 +49,132 @@ class Piece:
     byte_count: int
 
 
-@dataclass
+@dataclass(slots=True)
 class _Group:
-    """The statements of one partition of one table, in order."""
+    """The statements of one partition of one table, in order, and their bytes."""
 
     statements: TableStatements
     partition: Key
     parts: list[bytes]
+    byte_count: int
 
 
-def stages(
-    mutations: Sequence[Mutation],
-    of: Mapping[str, TableStatements],
-    take_timestamps: Callable[[int], int],
-    placement: Placement,
-    limits: Limits,
-) -> list[list[Piece]]:
-    """Messages to send; those of each stage at once, when all of the one before are durable.
+class Planner:
+    """Makes messages of mutations, for servers of these `limits`."""
 
-    Raises StoreRejected if a value does not fit; then nothing is to be sent.
-    """
-    timestamp = take_timestamps(len(mutations)) if mutations else 0
-    found: list[list[Piece]] = []
-    for is_barrier, segment in itertools.groupby(mutations, key=lambda mutation: type(mutation) is Then):
-        if is_barrier:
-            continue
+    def __init__(self, of: Mapping[str, TableStatements], placement: Placement, limits: Limits) -> None:
+        self._of = of
+        self._placement = placement
+        self._limits = limits
+
+    def stages(
+        self, mutations: Sequence[Mutation], take_timestamps: Callable[[int], int]
+    ) -> list[list[Piece]]:
+        """Messages to send; those of each stage at once, when all of the one before are durable.
+
+        Raises StoreRejected if a value does not fit; then nothing is to be sent.
+        """
+        timestamp = take_timestamps(len(mutations)) if mutations else 0
+        found: list[list[Piece]] = []
         groups: dict[tuple[str, Key], _Group] = {}
-        for mutation in segment:
-            _add(groups, mutation, of, timestamp, limits)
-            timestamp += 1
-        found += _stages_of(groups.values(), placement, limits)
-    return found
+        for mutation in mutations:
+            if isinstance(mutation, Then):
+                found += self._stages_of(groups.values())
+                groups = {}
+            else:
+                self._add(groups, mutation, timestamp)
+                timestamp += 1
+        return found + self._stages_of(groups.values())
 
+    def _add(self, groups: dict[tuple[str, Key], _Group], mutation: Insert | Delete, timestamp: int) -> None:
+        table = mutation.table
+        statements = self._of[table.name]
+        if isinstance(mutation, Insert):
+            row: Any = mutation.row
+            partition = row[: len(table.partition)]
+            part = statements.encode_insert(row, timestamp)
+        else:
+            partition = mutation.partition
+            if is_no_key(table, partition) or is_empty_range(mutation.lower, mutation.upper):
+                return
+            part = statements.encode_delete(mutation, timestamp)
+        size = len(part)
+        if size > self._limits.mutation_bytes:
+            raise _too_large(mutation, size, self._limits)
+        key = (table.name, partition)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = _Group(statements, partition, [part], size)
+        elif table.conditional:
+            _check_same(table, part, group)
+        else:
+            group.parts.append(part)
+            group.byte_count += size
 
-def _add(
-    groups: dict[tuple[str, Key], _Group],
-    mutation: Mutation,
-    of: Mapping[str, TableStatements],
-    timestamp: int,
-    limits: Limits,
-) -> None:
-    assert not isinstance(mutation, Then)
-    statements = of[mutation.table.name]
-    if isinstance(mutation, Insert):
-        row: Any = mutation.row
-        partition = tuple(row[: len(mutation.table.partition)])
-        part = statements.encode_insert(row, timestamp)
-    else:
-        partition = mutation.partition
-        if is_no_key(mutation.table, partition) or is_empty_range(mutation.lower, mutation.upper):
-            return
-        part = statements.encode_delete(mutation, timestamp)
-    if len(part) > limits.mutation_bytes:
-        raise _too_large(mutation, len(part), limits)
-    key = (mutation.table.name, partition)
-    group = groups.get(key)
-    if group is None:
-        groups[key] = _Group(statements, partition, [part])
-    elif not mutation.table.conditional:
-        group.parts.append(part)
-    elif part != group.parts[0]:
-        raise StoreRejected(
-            f"a row of {mutation.table.name} is both written and deleted, or written twice",
-            expected="one change of a row that is made by conditions",
-        )
-
-
-def _stages_of(groups: Iterable[_Group], placement: Placement, limits: Limits) -> list[list[Piece]]:
-    """What of several groups goes at once: the first part of each, then the second of those that have one."""
-    found: list[list[Piece]] = [[]]
-    open_pieces: dict[Route, Piece] = {}
-    for group in groups:
-        route = _route(group, placement)
-        overhead = CELL_BYTES * len(group.statements.table.columns)
-        for number, parts in enumerate(_atomic(group)):
-            if number == len(found):
-                found.append([])
-            byte_count = sum(map(len, parts)) + overhead * len(parts)
-            piece = open_pieces.get(route)
+    def _stages_of(self, groups: Iterable[_Group]) -> list[list[Piece]]:
+        """What of several groups goes at once: the first part of each, then the second of those with one."""
+        found: list[list[Piece]] = [[]]
+        routes: dict[str, Route] = {}
+        open_pieces: dict[tuple[Hashable, ...], Piece] = {}
+        for group in groups:
+            route = routes.get(group.statements.table.name) or self._route(group, routes)
+            first, *later = [group] if group.byte_count <= ATOMIC_BYTES_MAX else _atomic(group)
+            count = len(first.parts)
+            byte_count = first.byte_count + group.statements.row_overhead * count
+            piece = open_pieces.get(route.kind)
             if (
-                number
-                or piece is None
-                or route.serial_consistency is not None
-                or piece.byte_count + byte_count > limits.batch_bytes
-                or len(piece.parts) + len(parts) > ROWS_MAX
+                piece is None
+                or piece.byte_count + byte_count > self._limits.batch_bytes
+                or len(piece.parts) + count > ROWS_MAX
             ):
                 piece = Piece(route, [], 0)
-                found[number].append(piece)
-                if not number:
-                    open_pieces[route] = piece
-            piece.parts += parts
+                found[0].append(piece)
+                if route.serial_consistency is None:  # the server takes conditions of one partition at a time
+                    open_pieces[route.kind] = piece
+            piece.parts += first.parts
             piece.byte_count += byte_count
-    return [pieces for pieces in found if pieces]
+            for number, part in enumerate(later, start=1):
+                if number == len(found):
+                    found.append([])
+                found[number].append(Piece(route, part.parts, part.byte_count))
+        return found if found[0] else []
+
+    def _route(self, group: _Group, known: dict[str, Route]) -> Route:
+        of = group.statements
+        is_everywhere = self._placement.is_everywhere(of.keyspace)
+        if of.table.conditional and not group.parts[0].startswith(PREPARED):
+            # The Delete of a row that is made by conditions is one, since those have times of the servers.
+            return Route((of.serial_consistency,), of.consistency, of.serial_consistency)
+        if is_everywhere:
+            route = Route((of.consistency,), of.consistency)
+            if not of.table.conditional:
+                known[of.table.name] = route
+            return route
+        key = routing_key(of.codec.partition(group.partition))
+        replicas = self._placement.replicas(of.keyspace, key)
+        return Route((of.consistency, replicas), of.consistency, None, of.keyspace, key)
 
 
-def _atomic(group: _Group) -> Iterator[list[bytes]]:
-    """The statements of a partition, cut where more than ATOMIC_BYTES_MAX of values would be together."""
-    overhead = 21 + 12 + 4 * len(group.statements.table.columns)  # of an insert beside its values
-    if sum(map(len, group.parts)) <= ATOMIC_BYTES_MAX:
-        yield group.parts
-        return
+def _atomic(group: _Group) -> Iterator[_Group]:
+    """A partition's statements, cut where more than ATOMIC_BYTES_MAX of values would be together."""
+    overhead = group.statements.insert_overhead
     parts: list[bytes] = []
     byte_count = 0
     for part in group.parts:
         if parts and byte_count + len(part) - overhead > ATOMIC_BYTES_MAX:
-            yield parts
+            yield _Group(group.statements, group.partition, parts, sum(map(len, parts)))
             parts, byte_count = [], 0
         parts.append(part)
         byte_count += len(part) - overhead
-    yield parts
+    yield _Group(group.statements, group.partition, parts, sum(map(len, parts)))
 
 
-def _route(group: _Group, placement: Placement) -> Route:
-    statements = group.statements
-    serial = statements.serial_consistency if _is_conditional(group) else None
-    if placement.is_everywhere(statements.keyspace):
-        return Route(statements.consistency, serial_consistency=serial)
-    key = routing_key(statements.codec.partition(group.partition))
-    return Route(
-        statements.consistency,
-        placement.replicas(statements.keyspace, key),
-        statements.keyspace,
-        key,
-        serial,
-    )
-
-
-def _is_conditional(group: _Group) -> bool:
-    """Whether it is the Delete of a row that is made by conditions: those have times of the servers."""
-    return group.statements.table.conditional and not group.parts[0].startswith(PREPARED)
+def _check_same(table: Table[Any], part: bytes, group: _Group) -> None:
+    if part != group.parts[0]:
+        raise StoreRejected(
+            f"a row of {table.name} is both written and deleted, or written twice",
+            expected="one change of a row that is made by conditions",
+        )
 
 
 def _too_large(mutation: Insert | Delete, byte_count: int, limits: Limits) -> StoreRejected:

@@ -84,7 +84,9 @@ def store_error(error: BaseException) -> StoreError:
 
 def described(error: BaseException) -> str:
     """What an error says, on one line."""
-    if isinstance(error, cluster.NoHostAvailable) and error.errors:
+    if isinstance(error, cluster.NoHostAvailable):
+        if not isinstance(error.errors, dict) or not error.errors:
+            return "no node is connected"
         return "; ".join(f"{_name(host)}: {described(reason)}" for host, reason in error.errors.items())
     if isinstance(error, cassandra.OperationTimedOut):
         return f"no answer in time from {_name(error.last_host) if error.last_host else 'any node'}"

@@ -8,7 +8,6 @@ from typing import Any
 
 from cassandra.metadata import Metadata
 
-EVERYWHERE: Hashable = ()
 FRESH_SECONDS = 5.0
 
 

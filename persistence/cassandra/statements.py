@@ -18,6 +18,8 @@ from persistence.tables import keyspace_name
 
 RowT = TypeVar("RowT", bound=NamedTuple)
 
+CELL_BYTES = 12  # what the server counts at most for a column beside its encoded value
+
 
 class TableStatements:
     """Of one table. Only the insert is prepared at once: to prepare is to wait, and a callback may write."""
@@ -38,6 +40,9 @@ class TableStatements:
         self._lock = threading.Lock()
         self._insert = self._get(self._insert_cql())
         self.encode_insert = self.codec.encoder(self._insert.query_id)
+        columns = len(table.columns) + 1
+        self.insert_overhead = 5 + len(self._insert.query_id) + 4 * columns + 8  # bytes that are no values
+        self.row_overhead = CELL_BYTES * columns
 
     def encode_delete(self, delete: Delete, timestamp: int) -> bytes:
         """A part of a batch; not prepared, as there are many forms and few of each are used."""

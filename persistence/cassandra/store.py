@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import cassandra
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 
-from persistence.cassandra.batches import Limits, Route, stages
+from persistence.cassandra.batches import Limits, Planner, Route
 from persistence.cassandra.conditional import Conditions
 from persistence.cassandra.connection import connect
 from persistence.cassandra.errors import store_error
@@ -51,15 +51,16 @@ class CassandraStore:
             check_version(self._session, settings)
             self._timestamps = timestamps or Timestamps()
             self._of = {table.name: TableStatements(table, settings, self._prepare) for table in TABLES}
-            self._placement = Placement(self._session.cluster.metadata)
-            self._limits = _limits(self._session)
+            placement = Placement(self._session.cluster.metadata)
+            limits = _limits(self._session)
         except BaseException:
             self._session.cluster.shutdown()
             raise
         self._patience = settings.retry_seconds + 2 * REQUEST_SECONDS
         asker = Asker(self._session, settings.retry_seconds, self._avoid)
-        self._writer = Writer(self._send, self._limits, settings.retry_seconds)
-        self._reader = Reader(asker, self._of, self._placement)
+        self._planner = Planner(self._of, placement, limits)
+        self._writer = Writer(self._send, limits, settings.retry_seconds)
+        self._reader = Reader(asker, self._of, placement)
         self._conditions = Conditions(self._session, self._of, self._reader, settings.retry_seconds)
 
     def write(self, mutations: Sequence[Mutation]) -> None:
@@ -67,7 +68,7 @@ class CassandraStore:
 
     def submit(self, mutations: Sequence[Mutation]) -> Future[None]:
         try:
-            planned = stages(mutations, self._of, self._timestamps.take, self._placement, self._limits)
+            planned = self._planner.stages(mutations, self._timestamps.take)
         except Exception as error:
             refused: Future[None] = Future()
             refused.set_exception(error)

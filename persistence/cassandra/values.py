@@ -47,7 +47,10 @@ def encode_samples(samples: bytes) -> bytes:
 
 def decode_samples(encoded: bytes) -> bytes:
     """The inverse of `encode_samples`."""
-    samples = bytearray(2 * LENGTH.unpack_from(encoded)[0])
+    (count,) = LENGTH.unpack_from(encoded)
+    if len(encoded) != LENGTH.size + count * _SAMPLE_BYTES:
+        raise ValueError("not a list of so many smallints")
+    samples = bytearray(2 * count)
     samples[0::2] = encoded[9::_SAMPLE_BYTES]
     samples[1::2] = encoded[8::_SAMPLE_BYTES]
     return bytes(samples)

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -84,7 +84,7 @@ class Writer:
         self._jitter = jitter
         self._room = threading.BoundedSemaphore(SUBMITTED_MAX)
         self._changed = threading.Condition()
-        self._waiting: OrderedDict[Route, deque[_Waiting]] = OrderedDict()
+        self._waiting: OrderedDict[tuple[Hashable, ...], deque[_Waiting]] = OrderedDict()
         self._repeated: deque[_Message] = deque()
         self._submitted_count = 0
         self._under_way = 0
@@ -130,7 +130,7 @@ class Writer:
         submitted.outstanding = len(pieces)
         now = self._clock()
         for piece in pieces:
-            self._waiting.setdefault(piece.route, deque()).append(_Waiting(piece, submitted, now))
+            self._waiting.setdefault(piece.route.kind, deque()).append(_Waiting(piece, submitted, now))
 
     def _pump(self) -> None:
         """Send as much as may be under way."""
@@ -167,8 +167,9 @@ class Writer:
             return self._repeated.popleft()
         if not self._waiting:
             return None
-        route, queue = next(iter(self._waiting.items()))
+        kind, queue = next(iter(self._waiting.items()))
         taken = [queue.popleft()]
+        route = taken[0].piece.route
         row_count, byte_count = len(taken[0].piece.parts), taken[0].piece.byte_count
         while queue and not taken[0].alone and not queue[0].alone and route.serial_consistency is None:
             row_count += len(queue[0].piece.parts)
@@ -177,9 +178,9 @@ class Writer:
                 break
             taken.append(queue.popleft())
         if queue:
-            self._waiting.move_to_end(route)
+            self._waiting.move_to_end(kind)
         else:
-            del self._waiting[route]
+            del self._waiting[kind]
         return _Message(taken, self._clock())
 
     def _expired(self) -> list[_Waiting]:
@@ -191,11 +192,11 @@ class Writer:
         while self._repeated and self._repeated[0].first_sent <= oldest:
             found += self._repeated.popleft().pieces
         if self._last_success <= oldest:
-            for route, queue in list(self._waiting.items()):
+            for kind, queue in list(self._waiting.items()):
                 while queue and queue[0].since <= oldest:
                     found.append(queue.popleft())
                 if not queue:
-                    del self._waiting[route]
+                    del self._waiting[kind]
         return found
 
     def _succeeded(self, message: _Message) -> None:
@@ -222,7 +223,7 @@ class Writer:
             elif answer is Answer.REFUSED and len(message.pieces) > 1:
                 for waiting in message.pieces:
                     waiting.alone = True
-                    self._waiting.setdefault(waiting.piece.route, deque()).append(waiting)
+                    self._waiting.setdefault(waiting.piece.route.kind, deque()).append(waiting)
             else:
                 ended = message.pieces
         self._end(ended, store_error(error))
