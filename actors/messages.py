@@ -1,6 +1,7 @@
 """What a node's processes say to each other. Each request stands beside its answer.
 
-Batches travel as MessagePack bytes: Thespian pickles messages, which costs more than the content does.
+Batches travel as MessagePack bytes: Thespian pickles messages, which costs more than the content does. It
+also makes a text of every message, for a log that it does not keep: 5 µs for each frame, were the bytes in it.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class ShardBatch:
     """Gateway to shard host: list[Envelope]. Several may be on their way; see ShardAnswer."""
 
     number: int
-    envelopes: bytes
+    envelopes: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class ShardAnswer:
     """
 
     finished: tuple[int, ...]
-    replies: bytes
+    replies: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class ViewChanged:
 class LiveUpdates:
     """Shard host to those who watch: list[LiveUpdate]. Best effort."""
 
-    encoded: bytes
+    encoded: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

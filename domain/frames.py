@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -54,19 +55,40 @@ class SensorFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return (raw * np.float32(self.scale)).reshape(-1, self.axis_count)
 
 
+# Each limit: whether a frame keeps it, what is wrong if not, and what is expected.
+_LIMITS: tuple[tuple[Callable[[SensorFrame], bool], Callable[[SensorFrame], str], str], ...] = (
+    (
+        lambda f: f.sensor in SENSORS,
+        lambda f: f"unknown sensor {f.sensor[:16]!r}",
+        f"one of {', '.join(SENSORS)}",
+    ),
+    (lambda f: 0 <= f.sequence_nr < 2**31, lambda f: f"sequence number {f.sequence_nr}", "0 to 2147483647"),
+    (
+        lambda f: 0 <= f.start_ms <= EPOCH_MS_MAX,
+        lambda f: f"start {f.start_ms}",
+        "ms since 1970, before 2100",
+    ),
+    (
+        lambda f: _within(f.rate_hz, RATE_HZ_MAX),
+        lambda f: f"rate {f.rate_hz} Hz",
+        f"above 0, to {RATE_HZ_MAX:g}",
+    ),
+    (lambda f: _within(f.scale, 1e6), lambda f: f"scale {f.scale}", "a finite number above 0"),
+    (
+        lambda f: 0 < len(f.samples) <= 2 * FRAME_SAMPLES_MAX,
+        lambda f: f"{len(f.samples)} bytes of samples",
+        f"1 to {FRAME_SAMPLES_MAX} int16 values",
+    ),
+)
+
+
 def check_frame(frame: SensorFrame) -> SensorFrame:
     """Return `frame` if it keeps every limit, else raise InvalidFrame naming the first one it breaks."""
-    for holds, wrong, expected in (
-        (frame.sensor in SENSORS, f"unknown sensor {frame.sensor[:16]!r}", f"one of {', '.join(SENSORS)}"),
-        (0 <= frame.sequence_nr < 2**31, f"sequence number {frame.sequence_nr}", "0 to 2147483647"),
-        (0 <= frame.start_ms <= EPOCH_MS_MAX, f"start {frame.start_ms}", "ms since 1970, before 2100"),
-        (_within(frame.rate_hz, RATE_HZ_MAX), f"rate {frame.rate_hz} Hz", f"above 0, to {RATE_HZ_MAX:g}"),
-        (_within(frame.scale, 1e6), f"scale {frame.scale}", "a finite number above 0"),
-        (0 < len(frame.samples) <= 2 * FRAME_SAMPLES_MAX, f"{len(frame.samples)} bytes of samples",
-         f"1 to {FRAME_SAMPLES_MAX} int16 values"),
-    ):  # fmt: skip
-        if not holds:
-            raise InvalidFrame(wrong, expected=expected, remedy="drop the frame and correct the device")
+    for holds, wrong, expected in _LIMITS:
+        if not holds(frame):
+            raise InvalidFrame(
+                wrong(frame), expected=expected, remedy="drop the frame and correct the device"
+            )
     if len(frame.samples) % (2 * frame.axis_count):
         raise InvalidFrame(
             f"{len(frame.samples)} bytes of samples for {frame.axis_count} axes",

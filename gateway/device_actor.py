@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -129,7 +130,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _start(self, message: StartGateway) -> int:
-        self._lanes, self._inbox = Lanes(message.lanes), deque()
+        self._lanes, self._inbox = Lanes(message.lanes, after_nr=time.time_ns()), deque()
         self._offers = Offers(ModelStore(message.open_store()))
         self._offers.refresh()
         self._wake_read, self._wake_write = os.pipe()

@@ -71,17 +71,18 @@ class _Lane:
 
 
 class Lanes:
-    """`names` are pairs of a shard host's member id and its name in the Directory.
+    """`names` are pairs of a shard host's member id and its name in the Directory. Batches have numbers above
+    `after_nr`, which those of an earlier gateway have not: hosts may still answer them.
 
     Without a view of members commands wait. Those of users whom another node serves are dropped: their
     devices are redirected, and send them there.
     """
 
-    def __init__(self, names: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, names: Sequence[tuple[str, str]], *, after_nr: int = 0) -> None:
         self._lanes = {member_id: _Lane(name) for member_id, name in names}
         self._unrouted: deque[Envelope] = deque()
         self._done: list[int] = []
-        self._batch_nr = 0
+        self._batch_nr = after_nr
         self.routes = Routes(self._lanes)
 
     def take(self, commands: deque[Envelope]) -> None:

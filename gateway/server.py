@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +66,8 @@ class DeviceServer:
         self._listeners: dict[int, _Listener] = {}
         self._by_user: dict[UserId, set[int]] = {}
         self._routes = Routes(())
-        self._next_number = 0
+        # Replies may come late, for connections of an earlier gateway: no number is used twice.
+        self._next_number = time.time_ns()
         self._server: asyncio.Server | None = None
         self._all_gone = asyncio.Event()
 
