@@ -40,8 +40,8 @@ class Effects(msgspec.Struct):
 class Question(msgspec.Struct, kw_only=True):
     """To a session actor, which puts its answer here: its host, in whose thread it lives, waits for it.
 
-    A message back would cost as much again as the question. After an error the actor must forget its user, who
-    is recovered when next heard of.
+    A message back would cost as much again as the question. After an error the actor must forget its user,
+    who is recovered when next heard of.
     """
 
     answer: Effects | list[Mutation] | MuvrError | None = None

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.answers import live_reply, number_of, refusal, stream_of
-from actors.effects import Classified, ClassifyRequest, Effects
-from actors.recognition import Model, ModelShelf
+from actors.answers import live_reply, refusal
+from actors.effects import Classified, Effects
+from actors.listening import Listening
+from actors.recognition import ModelShelf
 from coach.suggestion import advise, next_exercises
 from domain.commands import (
+    COMMANDS,
     AcceptFrame,
     CloseSession,
     Command,
@@ -21,20 +23,14 @@ from domain.commands import (
     InnerCommand,
     OpenSession,
     Suggest,
-    session_of,
 )
 from domain.errors import Rejected, StoredValueCorrupt
 from domain.events import Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
-from domain.identifiers import SessionId, StreamId, UserId
-from domain.replies import (
-    Acknowledged,
-    ExerciseRecognised,
-    Reply,
-    RestBegan,
-)
-from domain.user import Session, User, decide, evolve, next_nr, positioned
-from edge.recogniser import Exercising, Observation, Recogniser, Resting, SetEnded
+from domain.identifiers import ModelId, SessionId, StreamId, UserId
+from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan
+from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
+from edge.recogniser import Exercising, Observation, Resting, SetEnded
 from persistence.journal import Journal, Tail
 from persistence.keys import Cipher, DataKeyStore
 from persistence.ports import Mutation
@@ -65,17 +61,29 @@ class History:
     tail: Tail
 
 
-@dataclass
-class _Live:
-    model: Model
-    recogniser: Recogniser
-
-
 class UserEntity:
     """One user. `writer_epoch` marks what this owner writes; times are ms since 1970.
 
-    Made from `history`, whose broken rows raise StoredValueCorrupt; `resume` its open sessions next.
+    Made from `history`, whose broken rows raise StoredValueCorrupt; `resume` its open sessions next. There
+    are as many as there are live users, so what most do not need is made when it is.
     """
+
+    __slots__ = (
+        "_cipher",
+        "_frames_unsaved",
+        "_last_epoch",
+        "_last_row",
+        "_listening",
+        "_now_ms",
+        "_sequence_nr",
+        "_shelf",
+        "_snapshot_nr",
+        "_state",
+        "_stores",
+        "_unpositioned",
+        "_writer_epoch",
+        "user",
+    )
 
     def __init__(
         self, user: UserId, history: History, stores: UserStores, shelf: ModelShelf, *, writer_epoch: int
@@ -88,10 +96,8 @@ class UserEntity:
         self._state = User()
         self._sequence_nr = 0
         self._snapshot_nr = 0
-        self._live: dict[SessionId, _Live] = {}
-        self._requested: list[ClassifyRequest] = []
-        self._closing: list[SessionId] = []
-        self._unpositioned: set[SessionId] = set()  # closed sessions whose frames nobody asked for yet
+        self._listening: Listening | None = None
+        self._unpositioned: tuple[SessionId, ...] = ()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
         self._frames_unsaved = 0
         self._last_row: JournalRow | None = None  # as found; None once a row of this writer's follows it
@@ -112,17 +118,23 @@ class UserEntity:
                 self._apply(command, effects)
             except Rejected as error:
                 effects.replies.append((connection, refusal(command, error)))
+                continue
+            if isinstance(command, AcceptFrame):
+                frame = command.frame
+                key, number = (connection, frame.session, frame.stream), frame.sequence_nr
             else:
-                key = connection, session_of(command), stream_of(command)
-                touched[key] = max(number_of(command), touched.get(key, 0))
+                key, number = (connection, command.session, COMMANDS), command.command_nr
+            if touched.setdefault(key, number) < number:
+                touched[key] = number
         for (connection, session, stream), taken_nr in touched.items():
             expected = next_nr(self._state, session, stream, taken_nr)
             effects.replies.append(
                 (connection, Acknowledged(session=session, stream=stream, next_nr=expected))
             )
         self._pin(effects)
-        effects.requests = self._requested
-        effects.more = bool(self._requested or self._closing)
+        if self._listening is not None:
+            effects.requests = self._listening.requests
+            effects.more = self._listening.wants_answers
         effects.snapshot_due = (
             self._sequence_nr - self._snapshot_nr >= EVENTS_PER_SNAPSHOT
             or self._frames_unsaved >= FRAMES_PER_SNAPSHOT
@@ -132,19 +144,12 @@ class UserEntity:
     def classified(self, answers: Classified) -> Effects:
         """Apply what the recognisers make of the classified windows."""
         effects = Effects()
-        requests, self._requested = self._requested, []
-        for request, probabilities in zip(requests, answers.probabilities, strict=True):
-            live = self._live.get(request.session)
-            if live is None:
-                continue  # so many sessions were opened since that this one is remembered no more
-            for observation in live.recogniser.classified(request.windows, probabilities):
-                self._observe(request.session, observation, effects)
-        closing, self._closing = self._closing, []
-        for session in closing:
-            if (live := self._live.get(session)) is not None:
-                for observation in live.recogniser.finish():
-                    self._observe(session, observation, effects)
-                del self._live[session]
+        listening = self._listening
+        assert listening is not None, "it wanted answers"
+        for session, model_id, observation in listening.classified(answers):
+            self._observe(session, model_id, observation, effects)
+        if listening.is_over:
+            self._listening = None
         return effects
 
     def snapshot(self) -> list[Mutation]:
@@ -170,31 +175,32 @@ class UserEntity:
         """Go on with the open sessions, given the frames that `unresumed` asked for."""
         for name, session in self._state.sessions.items():
             if session.closed:
-                self._unpositioned.add(name)
+                self._unpositioned = (*self._unpositioned, name)
             else:
                 self._resume(name, session, stored)
 
     def _replay(self, history: History) -> None:
         if history.snapshot is not None:
-            self._sequence_nr, self._state = history.snapshot
+            self._sequence_nr, state = history.snapshot
+            self._state = shared(state)
             self._snapshot_nr = self._sequence_nr
         self._last_row = history.tail.anchor
+        sequence_nr, state, row = self._sequence_nr, self._state, self._last_row
         for row, event in history.tail.events:
-            self._follows(row.sequence_nr)
-            self._state = evolve(self._state, event)
-            self._sequence_nr = row.sequence_nr
-            self._last_row = row
+            if row.sequence_nr != sequence_nr + 1:
+                raise self._missing(sequence_nr + 1, row.sequence_nr - 1)
+            sequence_nr, state = row.sequence_nr, evolve(state, event)
+        self._sequence_nr, self._state, self._last_row = sequence_nr, state, row
         if self._last_row is not None:
             self._last_epoch = self._last_row.writer_epoch
             if self._last_epoch == self._writer_epoch:
                 self._last_row = None
 
-    def _follows(self, number: int) -> None:
-        if number != self._sequence_nr + 1:
-            raise StoredValueCorrupt(
-                f"events {self._sequence_nr + 1} to {number - 1} of user {self.user!r} are missing",
-                remedy="restore the journal from a backup",
-            )
+    def _missing(self, first_nr: int, last_nr: int) -> StoredValueCorrupt:
+        return StoredValueCorrupt(
+            f"events {first_nr} to {last_nr} of user {self.user!r} are missing",
+            remedy="restore the journal from a backup",
+        )
 
     def _resume(
         self,
@@ -212,23 +218,33 @@ class UserEntity:
             self._state = positioned(self._state, name, stream, first + len(whole))
         self._listen(name, self._state.sessions[name])
         for frame in sorted(recent, key=lambda frame: frame.start_ms):
-            if frame.start_ms >= session.last_set_end_ms:
-                self._hear(frame)
+            if self._listening is not None and frame.start_ms >= session.last_set_end_ms:
+                self._listening.hear(frame)
 
     def _apply(self, command: Command | InnerCommand, effects: Effects) -> None:
-        if isinstance(command, AcceptFrame) and command.frame.session in self._unpositioned:
-            self._unpositioned.remove(command.frame.session)
+        if self._unpositioned and isinstance(command, AcceptFrame):
             self._reposition(command.frame.session)
         for event in decide(self._state, command):
             self._happened(event, effects)
-        if isinstance(command, OpenSession) and command.session not in self._live:
-            self._live = {name: live for name, live in self._live.items() if name in self._state.sessions}
-            self._listen(command.session, self._state.sessions[command.session])
-        elif isinstance(command, CloseSession) and command.session in self._live:
-            self._closing.append(command.session)
+        if isinstance(command, OpenSession):
+            self._begin(command.session)
+        elif self._listening is not None and isinstance(command, CloseSession):
+            self._listening.close(command.session)
+
+    def _begin(self, name: SessionId) -> None:
+        """Listen to a session that was opened, if it is not forgotten."""
+        if self._listening is not None:
+            if name in self._listening:
+                return
+            self._listening.keep(self._state.sessions)
+        if (session := self._state.sessions.get(name)) is not None:
+            self._listen(name, session)
 
     def _reposition(self, name: SessionId) -> None:
-        """Find how far a closed session's frames are stored, now that more of them come."""
+        """Find how far a closed session's frames are stored, if more of them come for the first time."""
+        if name not in self._unpositioned:
+            return
+        self._unpositioned = tuple(each for each in self._unpositioned if each != name)
         if (session := self._state.sessions.get(name)) is not None:
             wanted = [(self.user, name, stream, first) for stream, first in _refeed(session)]
             found = self._stores.sensors.frames_of(wanted)
@@ -240,7 +256,8 @@ class UserEntity:
         self._state = evolve(self._state, event)
         if isinstance(event, FrameReceived):
             self._frames_unsaved += 1
-            self._hear(event.frame)
+            if self._listening is not None:
+                self._listening.hear(event.frame)
             return
         self._sequence_nr += 1
         effects.writes += Journal.entries(
@@ -271,19 +288,14 @@ class UserEntity:
         model = self._shelf.best_for({stream.sensor for stream in session.streams})
         if model is None:
             return
-        live = _Live(model, Recogniser(model.sensor_set, model.classes))
-        live.recogniser.expect(next_exercises(self._state.history, None))
-        self._live[name] = live
+        if self._listening is None:
+            self._listening = Listening()
+        self._listening.begin(name, model)
+        self._listening.expect(name, next_exercises(self._state.history, None))
 
-    def _hear(self, frame: SensorFrame) -> None:
-        live = self._live.get(frame.session)
-        if live is None:
-            return
-        windows = live.recogniser.push(frame)
-        if windows:
-            self._requested.append(ClassifyRequest(frame.session, live.model, windows))
-
-    def _observe(self, session: SessionId, observation: Observation, effects: Effects) -> None:
+    def _observe(
+        self, session: SessionId, model_id: ModelId, observation: Observation, effects: Effects
+    ) -> None:
         match observation:
             case Exercising():
                 reply: Reply = ExerciseRecognised(
@@ -304,7 +316,7 @@ class UserEntity:
                     exercise=observation.exercise,
                     confidence=observation.confidence,
                     repetitions=observation.repetitions,
-                    model_id=self._live[session].model.model_id,
+                    model_id=model_id,
                 )
                 self._apply(found, effects)
 
@@ -313,8 +325,8 @@ class UserEntity:
         session = self._state.sessions[event.session]
         if session.closed:
             return
-        if (live := self._live.get(event.session)) is not None:
-            live.recogniser.expect(next_exercises(self._state.history, event.exercise))
+        if self._listening is not None:
+            self._listening.expect(event.session, next_exercises(self._state.history, event.exercise))
         advice = advise(self._state.history, event.exercise)
         if advice is not None:
             suggest = Suggest(

@@ -20,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from actors.messages import Envelope, decode_envelopes, encode_envelopes
@@ -109,7 +110,7 @@ def main() -> None:
         return
     for name, make in (("frames", _frame), ("events", _label)):
         before = 0.0
-        for layer, microseconds in _medians(options.rounds, lambda make=make: _by_layer(make)).items():
+        for layer, microseconds in _medians(options.rounds, partial(_by_layer, make)).items():
             print(f"{name:8} {layer:10} {microseconds:7.2f} µs per command, {microseconds - before:+7.2f}")
             before = microseconds
     for what, microseconds in _medians(options.rounds, _recovery).items():

@@ -1,14 +1,14 @@
 """The pure rules of a user: `decide(state, command) -> events` and `evolve(state, event) -> state`.
 
-States are trees that are never changed, so they need no garbage collector (`gc=False`), and equal parts of the
-states of many users are kept once.
+States are trees that are never changed, so they need no garbage collector (`gc=False`), and equal parts of
+many users' states are kept once.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from functools import lru_cache
+from sys import intern
 
 import msgspec
 from msgspec.structs import replace
@@ -89,7 +89,7 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
     """
     if isinstance(command, AcceptFrame):
         return _accept_frame(user, command)
-    if isinstance(command, FoundSet | Suggest):
+    if isinstance(command, InnerCommand):
         return _note(user, command)
     if command.session in user.forgotten:
         return ()
@@ -129,7 +129,7 @@ def shared(user: User) -> User:
     }
     names = {name: name for name in sessions}
     history = tuple(
-        replace(past, session=names.setdefault(past.session, past.session), exercise=sys.intern(past.exercise))
+        replace(past, session=names.setdefault(past.session, past.session), exercise=intern(past.exercise))
         for past in user.history
     )
     return replace(user, sessions=sessions, history=history)
@@ -301,7 +301,7 @@ def _remembered(history: tuple[PastSet, ...], event: LabelConfirmed) -> tuple[Pa
         session=history[-1].session if is_of_the_last else event.session,
         start_ms=event.start_ms,
         end_ms=event.end_ms,
-        exercise=sys.intern(event.exercise),
+        exercise=intern(event.exercise),
         repetitions=event.repetitions,
         weight_kg=event.weight_kg,
     )

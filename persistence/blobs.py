@@ -36,11 +36,11 @@ class BlobCodec(Generic[ValueT]):
         """`context` names the row: a blob that was moved to another does not open."""
         return _VERSION_BYTE + cipher.seal(_encode(value), context)
 
-    def open(self, cipher: Cipher, blob: bytes, context: bytes, what: str) -> ValueT:
-        """Raises StoredValueCorrupt; `what` names the row in it."""
+    def open(self, cipher: Cipher, blob: bytes, context: bytes, what: str, *of: object) -> ValueT:
+        """Raises StoredValueCorrupt, in which `what` with its `%` filled from `of` names the row."""
         if not blob or blob[0] > FORMAT_VERSION:
             raise StoredValueCorrupt(
-                f"{what} has format version {blob[0] if blob else 'none'}",
+                f"{what % of} has format version {blob[0] if blob else 'none'}",
                 expected=f"at most {FORMAT_VERSION}",
                 remedy="a newer muvr wrote it: run that version",
             )
@@ -54,12 +54,12 @@ class BlobCodec(Generic[ValueT]):
             return msgspec.convert(value, self._kind)  # type: ignore[no-any-return]
         except InvalidTag:
             raise StoredValueCorrupt(
-                f"{what} was altered or sealed under another key",
+                f"{what % of} was altered or sealed under another key",
                 remedy="restore the row, or the user's data key, from a backup",
             ) from None
         except (msgspec.MsgspecError, LookupError, TypeError, ValueError, RecursionError) as error:
             raise StoredValueCorrupt(
-                f"{what} cannot be decoded ({error})", remedy="restore the row from a backup"
+                f"{what % of} cannot be decoded ({error})", remedy="restore the row from a backup"
             ) from error
 
 

@@ -58,12 +58,11 @@ class Journal:
         entries: list[Mutation] = []
         for number, event in enumerate(events, start=first_nr):
             blob = _codec.seal(cipher, event, context_of(user, number))
-            partition_nr = _partition_of(number)
-            if partition_nr != _partition_of(number - 1) and number > 1:
+            partition_nr, index = divmod(number - 1, PARTITION_EVENTS)
+            if index == 0 and partition_nr:
                 entries.append(Then())
-            row = JournalRow(
-                user, partition_nr, number, writer_epoch, Timestamp(now_ms), blob, previous_epoch
-            )
+            at = Timestamp(now_ms)
+            row = JournalRow(user, partition_nr, number, writer_epoch, at, blob, previous_epoch)
             entries.append(Insert(JOURNAL, row))
             previous_epoch = writer_epoch
         return entries
@@ -197,8 +196,9 @@ def _all_opened(
 
 
 def _opened(user: UserId, cipher: Cipher, row: JournalRow) -> JournalEvent:
-    what = f"event {row.sequence_nr} (epoch {row.writer_epoch}) of user {user!r}"
-    return _codec.open(cipher, row.event, context_of(user, row.sequence_nr), what)
+    number = row.sequence_nr
+    what = "event %d (epoch %d) of user %r"
+    return _codec.open(cipher, row.event, context_of(user, number), what, number, row.writer_epoch, user)
 
 
 def _partition_of(sequence_nr: int) -> int:

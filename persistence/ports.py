@@ -12,6 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+import msgspec
+
 from persistence.schema import Key, Table
 
 RowT = TypeVar("RowT", bound=NamedTuple)
@@ -22,8 +24,7 @@ ATOMIC_BYTES_MAX = 32 * 1024  # of one partition's rows in one write that are su
 SUBMITTED_MAX = 1024  # writes under way; one more waits in `submit` until one of them ends
 
 
-@dataclass(frozen=True)
-class Insert:
+class Insert(msgspec.Struct, frozen=True):
     """Insert `row`, replacing a row of the same key."""
 
     table: Table[Any]

@@ -204,3 +204,22 @@ def test_a_session_that_is_crowded_out_in_mid_set_harms_nobody(store: SqliteStor
     assert of(Refused, replies) == []
     (refused,) = of(Refused, entity.take(*frames(70, 1, 60, "first")))
     assert not refused.retry
+
+
+def test_a_forgotten_session_that_is_opened_again_is_acknowledged(
+    store: SqliteStore, shelf: StubShelf
+) -> None:
+    entity = Entity(store, shelf)
+    entity.take(opened("first"), closed(1, "first"))
+    for number in range(SESSIONS_KEPT_MAX):
+        entity.take(opened(f"other-{number}"))
+    assert of(Acknowledged, entity.take(opened("first"))) == [
+        Acknowledged(session=SessionId("first"), stream=StreamId(""), next_nr=1)
+    ]
+
+
+def test_without_a_recogniser_nothing_waits_for_answers(store: SqliteStore, shelf: StubShelf) -> None:
+    entity = Entity(store, shelf)
+    entity.take(opened(), *frames(0, 20, 60), closed(1))
+    effects = entity.entity.take([(1, frame) for frame in frames(20, 20, 150)], T0_MS)
+    assert not effects.more
