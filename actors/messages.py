@@ -1,7 +1,7 @@
 """What a node's processes say to each other. Each request stands beside its answer.
 
 Batches travel as MessagePack bytes: Thespian pickles messages, which costs more than the content does. It
-also makes a text of every message, for a log that it does not keep: 5 µs for each frame, were the bytes in it.
+also makes a text of each, for a log that it does not keep: 5 µs for every frame, were the bytes in it.
 """
 
 from __future__ import annotations
