@@ -17,7 +17,7 @@ from persistence.comparison import READ_MODELS, Difference, Outcome
 from persistence.inspection import inspect, select_of
 from persistence.keys import DataKeyStore
 from persistence.ports import Store
-from persistence.rebuild import SCAN_RANGES, SETTLE_SECONDS, ReadModels, users_of
+from persistence.rebuild import SETTLE_SECONDS, ReadModels, users_of
 
 EXAMPLES_MAX = 10
 BROKEN_TOLD_MAX = 20
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     mend = options.what == "rebuild"
     with opened(options) as (store, keys):
         summary = Summary(mend=mend, is_quiet=options.json)
-        users = iter([UserId(options.user)]) if options.user else users_of(store, summary.begun)
+        users = iter([UserId(options.user)]) if options.user else users_of(store, summary.listed)
         try:
             for outcome in ReadModels(store, keys).outcomes(summary.counted(users), mend=mend):
                 summary.add(outcome, store, keys)
@@ -77,7 +77,7 @@ class Summary:
     examples: list[dict[str, str]] = field(default_factory=list)
     broken_users: int = 0
     broken: list[dict[str, Any]] = field(default_factory=list)
-    ranges_done: int = 0
+    share_listed: float = 0.0  # of the journal
     started_s: float = field(default_factory=time.monotonic)
     told_s: float = field(default_factory=time.monotonic)
 
@@ -86,8 +86,8 @@ class Summary:
         """Nothing is wrong, or no longer."""
         return not self.broken_users and (self.mend or not self.differences)
 
-    def begun(self, ranges: int) -> None:
-        self.ranges_done = ranges
+    def listed(self, share: float) -> None:
+        self.share_listed = share
 
     def counted(self, users: Iterator[UserId]) -> Iterator[UserId]:
         for user in users:
@@ -114,7 +114,7 @@ class Summary:
 
     def progress(self) -> str:
         rate = self.users / max(time.monotonic() - self.started_s, 1e-9)
-        part = f", {self.ranges_done / SCAN_RANGES:.0%} of the journal listed" if self.ranges_done else ""
+        part = f", {self.share_listed:.0%} of the journal listed" if self.share_listed else ""
         return f"{self.users} of {self.found} users found so far{part}, {rate:.0f} users/s"
 
     def lines(self) -> list[str]:

@@ -23,6 +23,8 @@ from persistence.tables import DATA_KEY, JOURNAL, SNAPSHOT, JournalRow
 _events: BlobCodec[JournalEvent] = BlobCodec(JournalEvent, EVENT_UPCASTERS)
 _states: BlobCodec[User] = BlobCodec(User, STATE_UPCASTERS)
 
+EMPTY_PARTITIONS = 3  # one after the other, behind which no other is looked for
+
 _DELETE_SNAPSHOT = "delete the row: the events are the truth, and a snapshot only spares reading them"
 _KEEP_SNAPSHOT = "restore the row from a backup: the events before it were deleted"
 _RESTORE_EVENT = "restore the row from a backup; the user is refused until then"
@@ -103,19 +105,15 @@ def _cipher(store: Store, keys: DataKeyStore, found: Inspection) -> Cipher | Non
 
 
 def _journal_rows(store: Store, user: UserId) -> Iterator[JournalRow]:
-    """All rows; a partition that is lost between two others does not hide those behind it."""
-    highest_nr = max((row.sequence_nr for row in store.read(SNAPSHOT, (user,))), default=0)
-    partition_nr, last_nr = 0, 0
-    while True:
-        is_empty = True
-        for row in store.read(JOURNAL, (user, partition_nr)):
-            is_empty, last_nr = False, row.sequence_nr
+    """All rows; a partition that was lost does not hide those behind it."""
+    partition_nr, empty = 0, 0
+    while empty < EMPTY_PARTITIONS:
+        rows = store.read(JOURNAL, (user, partition_nr))
+        empty += 1
+        for row in rows:
+            empty = 0
             yield row
         partition_nr += 1
-        if is_empty and last_nr >= highest_nr:
-            return
-        if is_empty and next(store.read(JOURNAL, (user, partition_nr), limit=1), None) is None:
-            return
 
 
 def _counting(rows: list[JournalRow], found: Inspection) -> list[JournalRow]:

@@ -53,13 +53,13 @@ class _Unsettled(NamedTuple):
     attempt: int
 
 
-def users_of(store: Store, begun: Callable[[int], None] = lambda number: None) -> Iterator[UserId]:
-    """Every user with a journal, once. `begun` is told how many of SCAN_RANGES ranges are done."""
-    for done, tokens in enumerate(store.token_ranges(JOURNAL, SCAN_RANGES)):
-        begun(done)
+def users_of(store: Store, listed: Callable[[float], None] = lambda share: None) -> Iterator[UserId]:
+    """Every user with a journal, once. `listed` is told which share of the journal was gone through."""
+    ranges = store.token_ranges(JOURNAL, SCAN_RANGES)
+    for done, tokens in enumerate(ranges, start=1):
         # Taken as a whole: a scan that waits would keep the store from tidying up behind a running node.
         yield from list(dict.fromkeys(_first_partitions(store, store.scan(JOURNAL, tokens))))
-    begun(SCAN_RANGES)
+        listed(done / len(ranges))
 
 
 def _first_partitions(store: Store, rows: Iterator[JournalRow]) -> Iterator[UserId]:
@@ -115,15 +115,20 @@ class ReadModels:
         first = unsettled.popleft()
         self._wait(max(0.0, self._left_s(first)))
         wrong: dict[UserId, Outcome] = {}
+        unmended: list[Difference] = []  # of several users, which cost one write
         for outcome in self._compared(list(first.marks)):
             seen = first.marks[outcome.user]
             confirmed = tuple(each for each in outcome.differences if each.mark in seen)
             before = first.mended.get(outcome.user, ())
             if confirmed and mend and outcome.problem is None:
-                self._mend(confirmed)
+                unmended += confirmed
+                if len(unmended) >= ROWS_PER_WRITE:
+                    self._mend(unmended)
+                    unmended = []
                 wrong[outcome.user] = replace(outcome, differences=before + confirmed, is_mended=True)
             else:
                 yield replace(outcome, differences=before + confirmed, is_mended=bool(before))
+        self._mend(unmended)
         marks: dict[UserId, frozenset[int]] = {}
         for again in self._compared(list(wrong)):
             if again.differences and first.attempt < ATTEMPTS_MAX:

@@ -9,18 +9,16 @@ from typing import Any
 
 import pytest
 
-from domain.commands import CloseSession, ConfirmLabel, FoundSet, OpenSession, RecordSet, Suggest
-from domain.errors import OutOfOrder, Rejected, StoredValueCorrupt
+from domain.errors import StoredValueCorrupt
 from domain.events import JournalEvent, SessionClosed
-from domain.identifiers import DeviceId, SessionId, UserId, shard_of
-from domain.user import User, decide, evolve
+from domain.identifiers import SessionId, UserId, shard_of
+from domain.user import User, evolve
 from persistence import journal as journal_module
 from persistence import rebuild
 from persistence.comparison import READ_MODELS, Outcome
 from persistence.journal import Journal
 from persistence.keys import DataKeyStore
 from persistence.ports import Delete, Insert, Mutation, Store
-from persistence.projections import project
 from persistence.rebuild import ReadModels, users_of
 from persistence.schema import Timestamp
 from persistence.snapshots import SnapshotStore
@@ -39,95 +37,10 @@ from persistence.tables import (
 from tests.actors.driving import MASTER_KEY as HOST_MASTER_KEY
 from tests.actors.simulation import World
 from tests.persistence.conftest import MASTER_KEY
+from tests.persistence.histories import damage, history, live, projection, written
 
 ADA, BOB = UserId("ada"), UserId("bob")
 SEEDS = 8
-HOUR_MS = 3_600_000
-
-
-def history(rng: random.Random, count: int) -> list[JournalEvent]:
-    """Events that `decide` led to, of sessions one after the other and through one another."""
-    state, happened = User(), list[JournalEvent]()
-    numbers: dict[SessionId, int] = {}
-    while len(happened) < count:
-        at_ms = HOUR_MS + 1000 * len(happened)
-        if not numbers or rng.random() < 0.1:
-            name = SessionId(f"s{len(numbers)}")
-            command: Any = OpenSession(
-                session=name,
-                command_nr=0,
-                at_ms=at_ms,
-                device=DeviceId("d"),
-                recogniser="server",
-                streams=(),
-            )
-            numbers[name] = 0
-        else:
-            name = rng.choice(list(numbers)[-3:])
-            command = _command(rng, name, numbers[name], at_ms)
-        try:
-            events = decide(state, command)
-        except (Rejected, OutOfOrder):
-            continue
-        for event in events:
-            state = evolve(state, event)
-            happened.append(event)  # type: ignore[arg-type]
-            numbers[name] += getattr(event, "command_nr", None) is not None
-    return happened
-
-
-def _command(rng: random.Random, name: SessionId, number: int, at_ms: int) -> Any:
-    exercise = rng.choice(["squat", "press", "row"])
-    numbered = {"session": name, "command_nr": number}
-    span = {"start_ms": at_ms - rng.choice([500, 1500]), "end_ms": at_ms, "exercise": exercise}
-    found = {**span, "confidence": rng.random(), "repetitions": rng.randrange(20), "model_id": "m"}
-    return rng.choice(
-        [
-            lambda: ConfirmLabel(
-                **numbered, **span, repetitions=rng.choice([None, 8]), weight_kg=rng.choice([None, 20.0])
-            ),
-            lambda: RecordSet(**numbered, **found),
-            lambda: FoundSet(session=name, **found),
-            lambda: Suggest(
-                session=name, at_ms=at_ms, exercise=exercise, weight_kg=None, repetitions=8, reason="habit"
-            ),
-            lambda: CloseSession(**numbered, at_ms=at_ms),
-        ]
-    )()
-
-
-def written(
-    store: Store,
-    user: UserId,
-    events: Sequence[JournalEvent],
-    *,
-    first_nr: int = 1,
-    epoch: int = 1,
-    key: bytes = MASTER_KEY,
-) -> list[Mutation]:
-    """What appends the events to the user's journal."""
-    return Journal.entries(
-        user,
-        DataKeyStore(store, key).cipher_of(user),
-        events,
-        first_nr=first_nr,
-        writer_epoch=epoch,
-        previous_epoch=0 if first_nr == 1 else epoch,
-        now_ms=5,
-    )
-
-
-def projection(user: UserId, events: Sequence[JournalEvent]) -> list[Insert]:
-    state, inserts = User(), list[Insert]()
-    for event in events:
-        inserts += project(user, state, event)
-        state = evolve(state, event)
-    return inserts
-
-
-def live(store: Store, user: UserId, events: Sequence[JournalEvent]) -> None:
-    """The journal and the rows, as a shard host commits them."""
-    store.write([*written(store, user, events), *projection(user, events)])
 
 
 def stored(store: Store) -> list[tuple[str, tuple[Any, ...]]]:
@@ -146,36 +59,6 @@ def compared(store: Store, *, mend: bool = False, key: bytes = MASTER_KEY) -> di
 
 def wrong(outcomes: dict[UserId, Outcome]) -> dict[UserId, Outcome]:
     return {user: each for user, each in outcomes.items() if each.differences or each.problem}
-
-
-def damage(store: Store, rng: random.Random) -> int:
-    """Delete, change and make up rows; return how many differ from what was there."""
-    changed = 0
-    for table in READ_MODELS:
-        for row in list(store.scan(table)):
-            key = tuple(getattr(row, name) for name in table.key)
-            width = len(table.partition)
-            what = rng.random()
-            if what < 0.2:
-                store.write([Delete(table, key[:width], key[width:], key[width:])])
-            elif what < 0.4:
-                store.write([Insert(table, _altered(table, row))])
-            elif what < 0.6 and table.clustering[0].endswith("_at"):
-                store.write([Insert(table, row._replace(**{table.clustering[0]: 7 + changed}))])
-            else:
-                continue
-            changed += 1
-    return changed
-
-
-def _altered(table: Any, row: Any) -> Any:
-    name = next(name for name in reversed(table.columns) if name not in table.key)
-    value = getattr(row, name)
-    if table.types[name] is bool:
-        other: Any = not value
-    else:
-        other = f"{value}x" if table.types[name] is str else (value or 0) + 1
-    return row._replace(**{name: other})
 
 
 @pytest.fixture(autouse=True)
