@@ -13,11 +13,10 @@ import logging
 import math
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from actors.answers import refusal
 from actors.effects import Classified, Effects
@@ -28,29 +27,21 @@ from actors.session_actors import SessionActors
 from actors.snapshot_writer import SnapshotWriter
 from actors.tenure import Tenure
 from actors.user_entity import UserStores
+from actors.waiting import Waiting, Work, Works
 from domain.errors import MuvrError, NotOwner, StoreError
 from domain.identifiers import ShardNr, UserId, shard_of
 from persistence.ports import Mutation, Store
 
 log = logging.getLogger(__name__)
 
-# Commands that are worth a group while none, one, ... others are in flight: a write costs much the same
-# whether it has one row or thirty, so the busier the store the more is sent together.
-WORTH_A_GROUP = (1, 8, 32, 48, 48, 48)
 SNAPSHOTS_PER_WRITE = 50
-GROUP_COMMANDS_MAX = 256  # of a group: a few milliseconds of work, in which nothing else is answered
-
-
-class _Work(NamedTuple):
-    batch_nr: int
-    envelope: Envelope
 
 
 @dataclass
 class _Group:
     """What was taken together: per user its commands, and what its actor answered or why it could not."""
 
-    works: dict[UserId, list[_Work]]
+    works: Works
     effects: dict[UserId, Effects] = field(default_factory=dict)
     refused: dict[UserId, MuvrError] = field(default_factory=dict)
 
@@ -88,9 +79,7 @@ class ShardHost:
         self._actors = SessionActors(stores, shelf, now_ms)
         self._snapshots = SnapshotWriter(store)
         self._left: dict[int, int] = {}  # commands of each batch that are not answered
-        self._waiting: dict[UserId, list[_Work]] = {}
-        self._ready: OrderedDict[UserId, None] = OrderedDict()  # of those waiting, without a write in flight
-        self._busy: set[UserId] = set()
+        self._waiting = Waiting()
         self._group_count = 0
         self._ended: deque[tuple[_Group, BaseException | None]] = deque()
         self._some_ended = threading.Event()
@@ -113,20 +102,13 @@ class ShardHost:
             self._answers.finished.append(batch_nr)
             return
         self._left[batch_nr] = len(envelopes)
-        for envelope in envelopes:
-            user = envelope.user
-            works = self._waiting.get(user)
-            if works is None:
-                works = self._waiting[user] = []
-                if user not in self._busy:
-                    self._ready[user] = None
-            works.append(_Work(batch_nr, envelope))
+        self._waiting.add(batch_nr, envelopes)
 
     def advance(self) -> Answers:
         """Go on as far as is possible now; what the replies acknowledge is durable."""
         self._complete_ended()
-        while self._is_worth_a_group():
-            self._begin(self._next_users())
+        while self._waiting.is_worth_a_group(self._group_count):
+            self._begin(_Group(self._waiting.take_group()))
             self._complete_ended()  # what has nothing to write has ended already
         self._bound()
         answers, self._answers = self._answers, Answers()
@@ -147,7 +129,7 @@ class ShardHost:
 
     def passivate(self, idle_ms: int, count_max: int | None = None) -> int:
         """Snapshot and stop actors that were idle for `idle_ms`, at most `count_max`; return how many."""
-        users = list(itertools.islice(self._actors.idle(idle_ms, self._busy), count_max))
+        users = list(itertools.islice(self._actors.idle(idle_ms, self._waiting.busy), count_max))
         self._passivate(users)
         return len(users)
 
@@ -162,7 +144,7 @@ class ShardHost:
         while self._group_count and (left_s := deadline_s - time.monotonic()) > 0:
             self._some_ended.wait(min(left_s, threading.TIMEOUT_MAX))
             self._complete_ended()
-        users = [user for user in reversed(self._actors.users()) if user not in self._busy]
+        users = [user for user in reversed(self._actors.users()) if user not in self._waiting.busy]
         for first in range(0, len(users), SNAPSHOTS_PER_WRITE):
             self._snapshots.wait_for_room(_seconds_until(deadline_s))
             if time.monotonic() > deadline_s:
@@ -173,25 +155,8 @@ class ShardHost:
         self._actors.close()
         return self._answers
 
-    def _is_worth_a_group(self) -> bool:
-        if not self._ready or self._group_count >= len(WORTH_A_GROUP):
-            return False
-        wanted = WORTH_A_GROUP[self._group_count]
-        return len(self._ready) >= wanted or sum(len(self._waiting[user]) for user in self._ready) >= wanted
-
-    def _next_users(self) -> list[UserId]:
-        """Of those that are ready the ones that came first, with commands for one group."""
-        users, count = [], 0
-        while self._ready and count < GROUP_COMMANDS_MAX:
-            user, _ = self._ready.popitem(last=False)
-            users.append(user)
-            count += len(self._waiting[user])
-        return users
-
-    def _begin(self, users: Iterable[UserId]) -> None:
-        group = _Group({user: self._waiting.pop(user) for user in users})
+    def _begin(self, group: _Group) -> None:
         self._group_count += 1
-        self._busy.update(group.works)
         try:
             self._wake(group)
             self._decide(group)
@@ -234,10 +199,7 @@ class ShardHost:
             for work in group.works[user]:
                 self._count_answered(work)
         self._save([user for user, effect in group.effects.items() if effect.snapshot_due])
-        self._busy.difference_update(group.works)
-        for user in group.works:
-            if user in self._waiting:
-                self._ready[user] = None
+        self._waiting.done(group.works)
         if not self.has_released:
             self._release()
 
@@ -255,13 +217,13 @@ class ShardHost:
         for user in group.works:
             group.refused.setdefault(user, reason)
 
-    def _refuse(self, user: UserId, works: Iterable[_Work], reason: MuvrError) -> None:
+    def _refuse(self, user: UserId, works: Iterable[Work], reason: MuvrError) -> None:
         for work in works:
             reply = refusal(work.envelope.command, reason)
             self._answers.replies.append(Addressed(work.envelope.connection, user, reply))
             self._count_answered(work)
 
-    def _count_answered(self, work: _Work) -> None:
+    def _count_answered(self, work: Work) -> None:
         self._left[work.batch_nr] -= 1
         if not self._left[work.batch_nr]:
             del self._left[work.batch_nr]
@@ -326,21 +288,19 @@ class ShardHost:
         """Let go of the users of shards that were taken away; when none is left, serve the new shards."""
         served = self._tenure.epochs
         gone = [user for user in self._actors.users() if shard_of(user) not in served]
-        self._passivate([user for user in gone if user not in self._busy])
-        if not any(shard_of(user) not in served for user in self._busy):
+        self._passivate([user for user in gone if user not in self._waiting.busy])
+        if not any(shard_of(user) not in served for user in self._waiting.busy):
             self._tenure.epochs = self._target
 
     def _refuse_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        self._ready.clear()
-        for user, works in waiting.items():
+        for user, works in self._waiting.take_all().items():
             self._refuse(user, works, _not_owner())
 
     def _bound(self) -> None:
         """Stop the actors used longest ago beyond `sessions_max`; one with a write in flight stays."""
         over = len(self._actors) - self._sessions_max
         if over > 0:
-            self._passivate(list(itertools.islice(self._actors.idle(0, self._busy), over)))
+            self._passivate(list(itertools.islice(self._actors.idle(0, self._waiting.busy), over)))
 
     def _passivate(self, users: Sequence[UserId]) -> None:
         for first in range(0, len(users), SNAPSHOTS_PER_WRITE):
