@@ -79,7 +79,8 @@ def parse_location(location: str) -> CassandraSettings:
         )
     user, _, hosts = parts.netloc.rpartition("@")
     if ":" in user:
-        raise _wrong(location, "it holds a password, which others would see", "password-file=PATH")
+        shown = location.replace(parts.netloc, f"{user.partition(':')[0]}:...@{hosts}")
+        raise _wrong(shown, "it holds a password, which others would see", "password-file=PATH")
     options = _options(location, parts.query)
     return CassandraSettings(
         hosts=tuple(_host(location, host) for host in hosts.split(",")),

@@ -95,6 +95,7 @@ class Writer:
         self._paused_until: float | None = None
         self._pacer: threading.Thread | None = None
         self._is_closed = False
+        self._this_thread = threading.local()
 
     @property
     def allowed(self) -> int:
@@ -134,6 +135,15 @@ class Writer:
 
     def _pump(self) -> None:
         """Send as much as may be under way."""
+        if getattr(self._this_thread, "is_pumping", False):
+            return  # called by an answer that came at once: the loop below goes on
+        self._this_thread.is_pumping = True
+        try:
+            self._send_what_may()
+        finally:
+            self._this_thread.is_pumping = False
+
+    def _send_what_may(self) -> None:
         while True:
             with self._changed:
                 given_up = self._expired()
