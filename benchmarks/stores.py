@@ -42,7 +42,7 @@ def place(kind: str) -> Iterator[Place]:
 
     Cassandra gets one node with a 2 GB heap.
 
-    Commit logs are synced every 10 s, as Cassandra does by default: a killed process loses nothing.
+    Commit logs are synced every 10 s, as Cassandra does by default: a killed process may lose 0.1 s.
     """
     if ":" in kind:
         prepare_store(kind)

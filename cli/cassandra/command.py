@@ -15,7 +15,7 @@ STORAGE_PORT = 7000
 KEYSPACE = "muvr"
 _PORT_MAX = 65_535
 _SYNC_HELP = """when a write is acknowledged. periodic: before the disk has it, which it does within 10 s;
-a killed process loses nothing, a machine that loses power may lose those seconds. group: when the disk has
+a killed process may lose the last 0.1 s, a machine that loses power those seconds. group: when the disk has
 it, together with what came in the same 10 ms (default: group, with --dev periodic)"""
 
 

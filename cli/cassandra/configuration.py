@@ -44,9 +44,10 @@ _DEV_COMPILER = "-XX:TieredStopAtLevel=1"  # boots sooner, in less memory; slowe
 class ClusterSettings:
     """What the nodes of one cluster share. `dev` is for little memory and a quick start.
 
-    `commitlog_sync` periodic: a write is acknowledged before the disk has it (within 10 s), so a killed
-    process loses nothing and a lost machine may lose those seconds. group: a write waits for the disk,
-    together with those of the same 10 ms, so what was acknowledged outlives the machine.
+    `commitlog_sync` periodic: a write is acknowledged before the disk has it (within 10 s), so a lost
+    machine may lose those seconds; and a killed process the last 0.1 s, as what follows the log's last mark
+    is not replayed, and marks are made every 100 ms. group: a write waits for the disk, together with those
+    of the same 10 ms, so what was acknowledged outlives the machine.
     """
 
     nodes: NodeCount
