@@ -23,10 +23,13 @@ from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId, check_identifier
 from gateway import protocol
 from gateway.auth import ANY_USER, Claims, Tokens
+from gateway.lanes import LANE_BATCHES_MAX
 from gateway.offers import Offers
 
 CREDIT = 32  # messages that a connection may have unacknowledged
-UNANSWERED_MAX = 2 * CREDIT  # a device that sends more is cut off; what it sends again counts anew
+# A device that sends more is cut off. What it sends again counts anew, and what was acknowledged counts until
+# its whole batch is answered, which others in it may delay.
+UNANSWERED_MAX = 2 * (LANE_BATCHES_MAX + 1) * CREDIT
 INVALID_MAX = 8  # messages that cannot be read before a connection is cut off
 CLOSE_POLICY = 1008  # RFC 6455: policy violation
 CLOSE_MOVED = 1012  # IANA's WebSocket close code registry: service restart, connect again

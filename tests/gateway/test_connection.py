@@ -23,6 +23,7 @@ from gateway.connection import (
     Connection,
     Output,
 )
+from gateway.lanes import LANE_BATCHES_MAX
 from gateway.offers import Offers
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import (
@@ -219,6 +220,15 @@ def test_a_device_that_ignores_its_credit_is_cut_off(offers: Offers) -> None:
     for nr in range(UNANSWERED_MAX):
         assert connection.receive(message("frame", nr=nr)).close_code is None
     assert_cut_off(connection.receive(message("frame", nr=UNANSWERED_MAX)), "invalid_input")
+
+
+def test_a_device_within_its_credit_is_not_cut_off_for_what_others_in_its_batches_wait_for(
+    offers: Offers,
+) -> None:
+    """Acknowledged, it sends more; but a batch counts as answered when everybody in it is."""
+    connection = welcomed(offers)
+    for nr in range((LANE_BATCHES_MAX + 1) * CREDIT):
+        assert connection.receive(message("frame", nr=nr)).close_code is None
 
 
 @given(st.lists(st.integers(1, UNANSWERED_MAX), max_size=6), st.booleans())
