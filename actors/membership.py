@@ -137,7 +137,7 @@ class Membership:
         """Nothing is waited for: what the view gives is held, what it takes was let go of, and it is said."""
         row, mine = self._lease.row, self._view.shards_of(self._me.member_id)
         is_said = row is not None and row.view_nr >= self._view.number
-        return self._has_left or (self._is_member and is_said and mine == self._holding.epochs.keys())
+        return self._is_member and is_said and mine == self._holding.epochs.keys()
 
     def _act(self) -> Holding | None:
         """As a member of the view."""

@@ -29,7 +29,8 @@ class Checker:
             if process.acting_mask and process.is_alive and process.tenure.is_valid:
                 assert not taken & process.acting_mask, "two processes may act for a shard"
                 taken |= process.acting_mask
-                process.stamp_ms = process.now_stamp_ms()
+                if self._check_stamps:
+                    process.stamp_ms = process.now_stamp_ms()
 
     def handed(self, process: Process, holding: Holding, incarnation: str) -> None:
         """No epoch of a shard is given to two incarnations."""

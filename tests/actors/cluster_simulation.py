@@ -48,6 +48,7 @@ class Process:
         self.wall_off_ms = rng.randint(-3 * HOUR_MS, 3 * HOUR_MS)
         self._floor = (0, 0.0)  # its rows are stamped later; when that was set
         self.stamp_ms = 0  # of the last row that it may have acknowledged
+        self.fault_rate = cluster.fault_rate()
         self.paused_until_s = self.cut_off_until_s = 0.0
         self.is_alive = True
         self.is_leaving = False
@@ -158,7 +159,7 @@ class Cluster:
         self._is_calm = is_calm
         self._events: list[tuple[float, int, bool, Callable[[], None], Process | None]] = []
         self._numbers = itertools.count(1)
-        self._fault_rate = self.rng.choice([0.0, 0.02, 0.1, 0.3])
+        self._fault_rates = self.rng.choice([[0.0], [0.02], [0.1], [0.3], [0.0, 0.0, 0.5]])
         self._faults = self.rng.sample(FAULTS, self.rng.randint(1, len(FAULTS)))
         self._stale_rate = self.rng.choice([0.0, 0.0, 0.2])
         self._event_every_s = self.rng.choice([0.5, 2.0, 8.0])
@@ -222,6 +223,10 @@ class Cluster:
         is_stale = not self._is_calm and self.rng.random() < self._stale_rate
         return self.rng.randint(1, VERSIONS_BACK_MAX) if is_stale else 0
 
+    def fault_rate(self) -> float:
+        """How many of a process's statements fail: as many of all, or only of some."""
+        return self.rng.choice(self._fault_rates)
+
     def host_delay_s(self) -> float:
         return self.rng.uniform(0, 2 * self.lease_s if self._host_is_slow and not self._is_calm else 0.05)
 
@@ -246,19 +251,19 @@ class Cluster:
     def _ask(self, process: Process, effect: Callable[[], Any]) -> None:
         rng = self.rng
         quick_s = rng.expovariate(200)
-        what = "none"
+        what = ""
         if self.now_s < process.cut_off_until_s:
             what = rng.choice(["lost", "unanswered"])
-        elif not self._is_calm and rng.random() < self._fault_rate:
+        elif not self._is_calm and rng.random() < process.fault_rate:
             what = rng.choice(self._faults)
+        if not what:
+            self.later(quick_s, lambda: self._answer(process, effect()))
+            return
         timeout_s = rng.choice([quick_s, 0.3, self.lease_s / 2])
         back_s = rng.uniform(0, 2 * self.lease_s)
         match what:
-            case "none":
-                self.later(quick_s, lambda: self._answer(process, effect()))
-                return
             case "slow":
-                out_s = rng.uniform(0, 2 * self.lease_s)
+                out_s = rng.choice([quick_s, rng.uniform(0, 2 * self.lease_s)])
                 self.later(out_s, lambda: self._answer(process, effect(), back_s))
                 return
             case "twice":

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.membership import VIEW_NAME, Holding, Membership
-from actors.tenure import Tenure
+from actors.tenure import ATTEMPTS_PER_VIEW, Tenure
 from domain.errors import StoreUnavailable
 from domain.identifiers import SHARD_COUNT, ShardNr
 from persistence.tables import MEMBER, VIEW, MemberRow, ViewRow
@@ -115,3 +115,18 @@ class Hand:
 
     def _not_before(self, at_ms: int) -> None:
         self.not_before_ms = max(self.not_before_ms, at_ms)
+
+
+def pair(rig: Rig) -> tuple[Hand, Hand]:
+    """Two members, each acting for its part."""
+    ada, bob = rig.member("ada"), rig.member("bob")
+    rig.settle(ada, bob)
+    assert ada.epochs.keys() | bob.epochs.keys() == ALL
+    assert ada.epochs.keys().isdisjoint(bob.epochs)
+    return ada, bob
+
+
+def view_of_epochs(hand: Hand) -> set[int]:
+    """The views under which a member was given its shards."""
+    assert all(epoch % ATTEMPTS_PER_VIEW == 0 for epoch in hand.epochs.values())
+    return {epoch // ATTEMPTS_PER_VIEW for epoch in hand.epochs.values()}
