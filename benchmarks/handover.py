@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.cassandra.cluster import LocalCluster
+from cli.cassandra.configuration import CommitlogSync
 from persistence.location import prepare_store
 from tests.cluster.checker import check_settled
 from tests.cluster.crowd import Crowd
@@ -41,7 +42,7 @@ def main() -> None:
         if options.store:
             results = _measure(options, Path(directory), options.store)
         else:
-            sync = "group" if options.nodes == 1 else "periodic"
+            sync: CommitlogSync = "group" if options.nodes == 1 else "periodic"
             data = Path(directory) / "cassandra"
             with LocalCluster(data, nodes=options.nodes, commitlog_sync=sync) as cluster:
                 location = f"{cluster.location('muvr')}?replication={options.nodes}"

@@ -82,9 +82,11 @@ def _check_read_models(
         for insert in project(user, state, event):
             expected[insert.table.name, *(getattr(insert.row, key) for key in insert.table.key)] = insert.row
         state = evolve(state, event)
-    tables = [(SESSION_BY_USER, (user,))]
+    tables: list[tuple[Any, tuple[str, ...]]] = [(SESSION_BY_USER, (user,))]
     tables += [(t, (user, name)) for t in (LABEL, SET_BY_SESSION, SUGGESTION_BY_SESSION) for name in sessions]
-    rows = [(table, row) for table, partition in tables for row in store.read(table, partition)]
+    rows: list[tuple[Any, Any]] = [
+        (table, row) for table, partition in tables for row in store.read(table, partition)
+    ]
     rows += [(USER_BY_SHARD, r) for r in store.read(USER_BY_SHARD, (shard_of(user),)) if r.user_id == user]
     stored = {(t.name, *(getattr(row, key) for key in t.key)): row for t, row in rows}
     assert stored == expected

@@ -74,7 +74,7 @@ class FaultyStore:
             if isinstance(mutation, Insert):
                 winning += [mutation] if self._wins(number, mutation.table, mutation.row) else []
             elif isinstance(mutation, Delete):
-                bounds = {"lower": mutation.lower, "upper": mutation.upper}
+                bounds: dict[str, Any] = {"lower": mutation.lower, "upper": mutation.upper}
                 for row in list(self.inner.read(mutation.table, mutation.partition, **bounds)):
                     if self._wins(number, mutation.table, row):
                         key = tuple(getattr(row, name) for name in mutation.table.clustering)
