@@ -92,12 +92,13 @@ class _Token:
 
     @staticmethod
     def run(options: argparse.Namespace) -> int:
-        settings = NodeSettings(data=options.data.absolute(), keys=options.keys)
-        if not settings.key_directory.is_dir():
+        directory: Path = options.keys or options.data
+        if not directory.is_dir():
             raise ConfigurationError(
-                f"{settings.key_directory} holds no node's keys",
+                f"there is no directory {directory}",
                 remedy="run `muvr up` first, or correct --data or --keys",
             )
+        settings = NodeSettings(data=options.data.absolute(), keys=options.keys)
         tokens = open_tokens(settings)
         print(tokens.issue(UserId(options.user), cast(Scope, options.scope), options.days * DAY_SECONDS))
         return 0
