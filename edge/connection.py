@@ -15,9 +15,13 @@ from edge.addresses import Addresses
 from edge.client import DeviceClient, is_retry
 from edge.protocol import Message
 
-BACKOFF_SECONDS = (0.1, 5.0)  # first and longest pause; doubles, with jitter, as in RFC 6455, 7.2.3
-ATTEMPTS_MAX = 20
+BACKOFF_SECONDS = (0.1, 2.0)  # first and longest pause; doubles, with jitter, as in RFC 6455, 7.2.3
+ATTEMPTS_MAX = 40
+OPEN_SECONDS = 3.0  # for a connection to be made
+PING_SECONDS = (4.0, 6.0)  # between pings, and for the answer: a machine that is gone says nothing
+CLOSE_SECONDS = 1.0
 RETRY_SECONDS = 0.2
+CLOSE_FAILED = 1011
 CLOSE_LEAVING = (1001, 1012)  # RFC 6455 and IANA's registry: going away, service restart
 
 
@@ -77,11 +81,24 @@ class DeviceConnection:
         """One connection, from its beginning to its end; what ended it, if that may pass."""
         self._is_leaving = False
         try:
-            async with connect(self._addresses.url, compression=None, max_size=1 << 20, proxy=None) as socket:
+            async with self._connect() as socket:
                 await self._serve(socket)
         except (OSError, ConnectionClosed, InvalidHandshake, InvalidURI) as error:
             return error
         return None
+
+    def _connect(self) -> connect:
+        ping_interval, ping_timeout = PING_SECONDS
+        return connect(
+            self._addresses.url,
+            compression=None,
+            max_size=1 << 20,
+            proxy=None,
+            open_timeout=OPEN_SECONDS,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_timeout=CLOSE_SECONDS,
+        )
 
     async def _pause(self, failures: int) -> None:
         first, longest = BACKOFF_SECONDS
@@ -105,7 +122,7 @@ class DeviceConnection:
                 self._retry.cancel()
                 self._retry = None
             await socket.close()
-            self._is_leaving = socket.close_code in CLOSE_LEAVING
+            self._is_leaving = socket.close_code in CLOSE_LEAVING or _fell_silent(socket)
             await asyncio.gather(reader, return_exceptions=True)
         await reader
 
@@ -135,3 +152,9 @@ class DeviceConnection:
         self._retry = None
         self._client.retry()
         self._changed.set()
+
+
+def _fell_silent(socket: ClientConnection) -> bool:
+    """A ping was not answered, so that this end has failed the connection."""
+    sent = socket.protocol.close_sent
+    return socket.protocol.close_rcvd is None and sent is not None and sent.code == CLOSE_FAILED

@@ -50,12 +50,13 @@ class Scene:
         return Moved(users, began_s, away_s)
 
     def pause(self) -> Moved:
-        """All processes of the busiest node stand still until others have its shards, and then go on."""
+        """All processes of the busiest node stand still until others serve its users, and then go on."""
         node, users = self._busiest()
         before = self.rig.incarnation(node)
         began_s = time.monotonic()
         node.pause()
         away_s = self._until_away(node, began_s)
+        self.crowd.heard(users=users)  # by others
         node.resume()
         eventually(
             lambda: self.rig.incarnation(node) not in (None, before), "it has joined again", SETTLE_SECONDS

@@ -48,7 +48,7 @@ class Nodes:
             await self._handle(number, connection)
 
         port = int(self.urls[number].rpartition(":")[2])
-        self.servers[number] = await serve(handle, "127.0.0.1", port, compression=None)
+        self.servers[number] = await serve(handle, "127.0.0.1", port, compression=None, close_timeout=1)
 
     def move(self, owner: int) -> None:
         """Another node serves the user from now on; devices are told."""
@@ -245,6 +245,35 @@ def test_a_node_that_drains_is_left_for_the_next_address() -> None:
     played = play(2, given=(0, 1), acts={15: drain})
     check_delivered(*played)
     assert played[0].visits == [0, 1]
+
+
+def test_a_node_that_stands_still_is_left_for_the_next_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its machine has lost its power or its network: the connection stays, and nothing comes."""
+    monkeypatch.setattr(edge.connection, "PING_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(edge.connection, "CLOSE_SECONDS", 0.1)
+
+    def stand_still(nodes: Nodes) -> None:
+        nodes.owner = 1
+        for connection in nodes._sockets:
+            connection.transport.pause_reading()
+
+    nodes, client, error = play(2, given=(0, 1), acts={15: stand_still})
+    assert error is None
+    assert client.is_idle
+    assert sorted(set(nodes.stored)) == list(range(LABELS + 1))
+    assert nodes.visits[-1] == 1
+
+
+def test_a_node_that_does_not_answer_the_handshake_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge.connection, "OPEN_SECONDS", 0.2)
+    with socket.socket() as silent:
+
+        def listen(nodes: Nodes) -> None:
+            nodes.owner = 1
+            silent.bind(("127.0.0.1", int(nodes.urls[0].rpartition(":")[2])))
+            silent.listen()
+
+        check_delivered(*play(2, given=(0, 1), running=(1,), prepare=listen))
 
 
 def test_a_redirect_to_what_is_no_address_is_a_failure_like_others() -> None:
