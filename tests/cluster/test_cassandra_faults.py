@@ -15,7 +15,7 @@ from tests.cluster.rig import Rig
 
 UNHEARD = 20  # messages that every device has waiting before the server is started again
 LOAD_USERS, LOAD_PACE_SECONDS = 30, 0.01  # as much as devices in one process can make
-LOAD_ACKS = 100  # per device
+LOAD_ACKS = 50  # per device
 
 
 @pytest.fixture(scope="module")
