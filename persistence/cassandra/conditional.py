@@ -16,7 +16,7 @@ from cassandra.cluster import Session
 
 from domain.errors import StoreUnavailable
 from persistence.cassandra.errors import Answer, answer_to, described, store_error
-from persistence.cassandra.patience import pause_seconds
+from persistence.cassandra.patience import pause_seconds, request_seconds
 from persistence.cassandra.protocol import EncodedQuery
 from persistence.cassandra.reader import Reader
 from persistence.cassandra.statements import TableStatements
@@ -62,7 +62,8 @@ class Conditions:
         deadline, failures = time.monotonic() + self._retry_seconds, 0
         while True:
             try:
-                answer = self._session.execute(query).current_rows
+                remaining = request_seconds(deadline - time.monotonic())
+                answer = self._session.execute(query, timeout=remaining).current_rows
                 return bool(answer[0][0])
             except Exception as error:
                 if answer_to(error) is not Answer.REPEAT or time.monotonic() >= deadline:

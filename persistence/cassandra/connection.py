@@ -73,17 +73,17 @@ def connect(settings: CassandraSettings) -> Session:
     if LOGGER.level == logging.NOTSET:
         # What goes wrong is told by our errors; the driver adds a line for every batch above 5 KiB.
         LOGGER.setLevel(logging.CRITICAL)
-    cluster = _cluster(settings)
+    try:
+        cluster = _cluster(settings)
+    except cassandra.UnresolvableContactPoints as error:
+        raise ConfigurationError(
+            f"no host of {settings.shown_hosts()} is known by name", remedy="correct --store"
+        ) from error
     try:
         session = cluster.connect()
     except NoHostAvailable as error:
         cluster.shutdown()
         raise _unreachable(settings, error) from error
-    except cassandra.UnresolvableContactPoints as error:
-        cluster.shutdown()
-        raise ConfigurationError(
-            f"no host of {settings.shown_hosts()} is known by name", remedy="correct --store"
-        ) from error
     except BaseException:
         cluster.shutdown()
         raise

@@ -6,8 +6,13 @@ import random
 from collections.abc import Callable
 
 REQUEST_SECONDS = 4.0  # more than a server takes to say that another did not answer it: 2 s by default
-REQUEST_SECONDS_MIN = 0.5  # of the last try
+_LAST_SECONDS = 0.5
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.05, 1.0
+
+
+def request_seconds(remaining: float) -> float:
+    """How long to wait for an answer if it is tried for `remaining` seconds more."""
+    return max(_LAST_SECONDS, min(REQUEST_SECONDS, remaining))
 
 
 def pause_seconds(failures: int, jitter: Callable[[], float] = random.random) -> float:

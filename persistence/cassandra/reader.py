@@ -12,7 +12,7 @@ from cassandra.cluster import ResponseFuture, Session
 from domain.errors import StoreUnavailable
 from persistence.cassandra.codec import routing_key
 from persistence.cassandra.errors import Answer, answer_to, store_error
-from persistence.cassandra.patience import pause_seconds
+from persistence.cassandra.patience import pause_seconds, request_seconds
 from persistence.cassandra.placement import Placement
 from persistence.cassandra.protocol import EncodedQuery, RawRows
 from persistence.cassandra.statements import TableStatements, is_empty_range, is_no_key, select_values
@@ -38,9 +38,10 @@ class Asker:
         self._session = session
         self._retry_seconds = retry_seconds
         self._avoid = avoid
+        self._timeout = request_seconds(retry_seconds)
 
     def send(self, query: EncodedQuery, paging_state: bytes | None = None) -> ResponseFuture:
-        return self._session.execute_async(query, paging_state=paging_state)
+        return self._session.execute_async(query, paging_state=paging_state, timeout=self._timeout)
 
     def answer(self, asked: ResponseFuture, again: Callable[[], ResponseFuture]) -> tuple[Any, bytes | None]:
         """Rows and where the next page begins; raises a StoreError."""

@@ -15,7 +15,7 @@ from typing import Protocol
 from domain.errors import StoreError
 from persistence.cassandra.batches import ROWS_MAX, Limits, Piece, Route
 from persistence.cassandra.errors import Answer, answer_to, described, store_error
-from persistence.cassandra.patience import REQUEST_SECONDS, REQUEST_SECONDS_MIN, pause_seconds
+from persistence.cassandra.patience import pause_seconds, request_seconds
 from persistence.ports import SUBMITTED_MAX
 
 MESSAGES_MAX = 16  # under way at once: more only wait in the server
@@ -163,7 +163,7 @@ class Writer:
             self._send(
                 message.pieces[0].piece.route,
                 [part for waiting in message.pieces for part in waiting.piece.parts],
-                max(REQUEST_SECONDS_MIN, min(REQUEST_SECONDS, remaining)),
+                request_seconds(remaining),
                 lambda: self._succeeded(message),
                 lambda error: self._failed(message, error),
             )

@@ -11,8 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("cassandra")
-
 from domain.errors import StoreRejected
 from persistence.cassandra.batches import Limits, Piece, Planner
 from persistence.cassandra.settings import parse_location

@@ -7,23 +7,22 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from cassandra import cqltypes
 from hypothesis import given
 from hypothesis import strategies as st
 
-cqltypes = pytest.importorskip("cassandra.cqltypes")
-
-from domain.errors import StoredValueCorrupt, StoreRejected  # noqa: E402
-from persistence.cassandra.codec import TableCodec, routing_key, statement  # noqa: E402
-from persistence.cassandra.values import (  # noqa: E402
+from domain.errors import StoredValueCorrupt, StoreRejected
+from persistence.cassandra.codec import TableCodec, routing_key, statement
+from persistence.cassandra.values import (
     KEY_BYTES_MAX,
     decode_samples,
     encode_list,
     encode_samples,
     with_length,
 )
-from persistence.schema import Samples, Table, Timestamp  # noqa: E402
-from persistence.tables import JOURNAL, LABEL, SENSOR, TABLES, VIEW  # noqa: E402
-from tests.persistence import rows  # noqa: E402
+from persistence.schema import Samples, Table, Timestamp
+from persistence.tables import JOURNAL, LABEL, SENSOR, TABLES, VIEW
+from tests.persistence import rows
 
 PROTOCOL = 4
 STATEMENT = bytes(range(16))

@@ -11,15 +11,14 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+import cassandra
 import pytest
+from cassandra import protocol
+from cassandra.cluster import NoHostAvailable
 
-cassandra = pytest.importorskip("cassandra")
-from cassandra import protocol  # noqa: E402
-from cassandra.cluster import NoHostAvailable  # noqa: E402
-
-from domain.errors import StoreFull, StoreRejected, StoreUnavailable  # noqa: E402
-from persistence.cassandra.batches import Limits, Piece, Route  # noqa: E402
-from persistence.cassandra.writer import MESSAGES_MAX, Writer  # noqa: E402
+from domain.errors import StoreFull, StoreRejected, StoreUnavailable
+from persistence.cassandra.batches import Limits, Piece, Route
+from persistence.cassandra.writer import MESSAGES_MAX, Writer
 
 ROUTE = Route((1,), 1)
 OTHER = Route((2,), 2)
