@@ -30,6 +30,7 @@ from domain.user import (
     evolve,
     next_nr,
     positioned,
+    shared,
 )
 from persistence.projections import project
 from tests.domain.strategies import events
@@ -237,3 +238,14 @@ def test_events_of_a_forgotten_session_change_nothing_and_project(event: Event) 
     user = many_sessions(after(OPEN, LABEL))
     project(UserId("ada"), user, event)
     assert evolve(user, event) == user
+
+
+def test_a_decoded_state_is_shared_without_a_change() -> None:
+    user = after(OPEN, LABEL, msgspec.structs.replace(LABEL, command_nr=LABEL.command_nr + 1))
+    decoded = msgspec.msgpack.decode(msgspec.msgpack.encode(user), type=User)
+    once, again = shared(decoded), shared(user)
+    assert once == again == decoded == user
+    assert once.sessions[SESSION].streams is again.sessions[SESSION].streams
+    first, second = once.history
+    assert first.session is second.session
+    assert first.exercise is second.exercise
