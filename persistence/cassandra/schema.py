@@ -16,7 +16,8 @@ from cassandra.query import SimpleStatement
 from domain.errors import ConfigurationError, StoreUnavailable
 from persistence.cassandra.connection import connect
 from persistence.cassandra.ddl import REPLICATION, VERSION, keyspace_cql, replication_of, version_cql
-from persistence.cassandra.errors import store_error
+from persistence.cassandra.errors import Answer, answer_to, store_error
+from persistence.cassandra.patience import pause_seconds
 from persistence.cassandra.settings import CassandraSettings
 from persistence.migrations import SCHEMA_VERSION, check_not_newer, steps_since
 from persistence.schema import Table
@@ -182,7 +183,8 @@ class SchemaSession:
         holder, table = str(uuid.uuid4()), self._settings.qualified(VERSION)
         take = f"INSERT INTO {table} (name, holder) VALUES (%s, %s) IF NOT EXISTS USING TTL {LOCK_SECONDS}"
         deadline = time.monotonic() + LOCK_SECONDS + CHANGE_SECONDS_MAX
-        while not self._ask(take, _LOCK, holder)[0][0]:
+        # Asked again it finds the lock as it took it, when the first answer was lost.
+        while (answer := self._ask(take, _LOCK, holder)[0]) and not answer[0] and holder not in answer:
             if time.monotonic() > deadline:
                 raise StoreUnavailable(
                     "another process has been changing the schema for too long", remedy="try again"
@@ -195,22 +197,28 @@ class SchemaSession:
 
     def _ask(self, cql: str, *values: Any) -> list[Any]:
         statement = SimpleStatement(cql, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
-        try:
-            return list(self._session.execute(statement, values, timeout=CHANGE_SECONDS_MAX))
-        except Exception as error:
-            raise store_error(error) from error
+        return list(self._repeated(statement, values))
 
     def _change(self, cql: str) -> None:
-        try:
-            result = self._session.execute(cql, timeout=CHANGE_SECONDS_MAX)
-        except Exception as error:
-            raise store_error(error) from error
+        result = self._repeated(SimpleStatement(cql), None)
         if not result.response_future.is_schema_agreed:
             raise StoreUnavailable(
                 "the nodes do not agree on the schema",
                 expected="all of them to be up while it is changed",
                 remedy="look at `nodetool describecluster`, then run `muvr schema apply` again",
             )
+
+    def _repeated(self, statement: SimpleStatement, values: tuple[Any, ...] | None) -> Any:
+        """What the servers answer; every statement here may be repeated."""
+        deadline, failures = time.monotonic() + self._settings.retry_seconds, 0
+        while True:
+            try:
+                return self._session.execute(statement, values, timeout=CHANGE_SECONDS_MAX)
+            except Exception as error:
+                if answer_to(error) is not Answer.REPEAT or time.monotonic() > deadline:
+                    raise store_error(error) from error
+                time.sleep(pause_seconds(failures))
+                failures += 1
 
 
 def check_version(session: Session, settings: CassandraSettings) -> None:

@@ -1,4 +1,4 @@
-"""A node that stops answering, or dies, and comes back: nothing acknowledged is lost, and it is used again."""
+"""A node that stops answering, or dies, and comes back: nothing acknowledged is lost."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, WriteTimeout, WriteType
 
 from domain.errors import ConfigurationError, StoreRejected, StoreUnavailable
 from persistence.cassandra.batches import Limits, Planner
@@ -355,3 +355,43 @@ def test_a_password_file_that_cannot_be_read_is_told() -> None:
 def test_the_schema_is_as_it_should_be(cassandra_location: str) -> None:
     with SchemaSession(parse_location(cassandra_location)) as session:
         assert session.differences() == []
+
+
+class LosesAnswers:
+    """A session whose conditional statements time out `times` times, after they were done or before."""
+
+    def __init__(self, session: Any, times: int, *, done: bool) -> None:
+        self._session = session
+        self._times = times
+        self._done = done
+
+    def execute(self, query: Any, timeout: float) -> Any:
+        self._times -= 1
+        if self._times < 0:
+            return self._session.execute(query, timeout=timeout)
+        if self._done:
+            self._session.execute(query, timeout=timeout)
+        raise WriteTimeout("the answer is lost", write_type=WriteType.CAS)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_condition_that_was_not_applied_is_asked_again(store: CassandraStore, times: int) -> None:
+    store._conditions._session = LosesAnswers(store._session, times, done=False)
+    assert store.insert_if_absent(VIEW, rows.view(1))
+    store._conditions._session = LosesAnswers(store._session, times, done=False)
+    assert store.compare_and_set(VIEW, rows.view(1), rows.view(2))
+    store._conditions._session = LosesAnswers(store._session, times, done=False)
+    with pytest.raises(StoreUnavailable, match="nobody knows"):
+        store.compare_and_set(VIEW, rows.view(1), rows.view(3))
+    assert list(store.read(VIEW, ("shards",))) == [rows.view(2)]
+
+
+def test_of_a_condition_that_may_have_been_applied_nobody_knows(store: CassandraStore) -> None:
+    """The row is as it would be, but another may have made it so."""
+    store._conditions._session = LosesAnswers(store._session, 1, done=True)
+    with pytest.raises(StoreUnavailable, match="nobody knows"):
+        store.insert_if_absent(VIEW, rows.view(1))
+    store._conditions._session = LosesAnswers(store._session, 1, done=True)
+    with pytest.raises(StoreUnavailable, match="nobody knows"):
+        store.compare_and_set(VIEW, rows.view(1), rows.view(2))
+    assert list(store.read(VIEW, ("shards",))) == [rows.view(2)]

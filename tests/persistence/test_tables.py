@@ -31,6 +31,18 @@ def test_every_table_says_what_it_is_for(table: Table[Any]) -> None:
     assert table.comment
 
 
+@each_table
+def test_every_table_has_a_value_outside_its_key(table: Table[Any]) -> None:
+    """Of a row with none, Cassandra's conditions and lifetimes would know nothing."""
+    assert set(table.columns) - set(table.key) - table.optional
+
+
+@each_table
+def test_rows_made_by_conditions_are_alone_in_their_partition(table: Table[Any]) -> None:
+    assert not (table.conditional and table.clustering)
+    assert table.conditional or not table.serial_reads
+
+
 def test_names_are_unique() -> None:
     assert len({table.name for table in TABLES}) == len(TABLES)
 
@@ -50,6 +62,19 @@ def test_the_cql_of_a_table() -> None:
         ") WITH CLUSTERING ORDER BY (started_at DESC, run_id DESC)\n"
         "  AND comment = 'Runs of nightly jobs; state is running, succeeded or failed';"
     )
+
+
+def test_options_and_another_keyspace_are_in_the_cql() -> None:
+    table = Table(
+        name="t",
+        keyspace="muvr",
+        row=WINDOW.row,
+        partition=("sensor_set",),
+        options=("gc_grace_seconds = 5",),,
+    )
+    assert table.cql("gym").startswith("CREATE TABLE IF NOT EXISTS gym.t (")
+    assert ") WITH gc_grace_seconds = 5\n  AND comment = '';" in table.cql()
+    assert repr(table) == "Table(t)"
 
 
 def test_a_quote_in_a_comment_is_doubled() -> None:
