@@ -70,7 +70,7 @@ def test_options_and_another_keyspace_are_in_the_cql() -> None:
         keyspace="muvr",
         row=WINDOW.row,
         partition=("sensor_set",),
-        options=("gc_grace_seconds = 5",),,
+        options=("gc_grace_seconds = 5",),
     )
     assert table.cql("gym").startswith("CREATE TABLE IF NOT EXISTS gym.t (")
     assert ") WITH gc_grace_seconds = 5\n  AND comment = '';" in table.cql()
