@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -137,14 +138,13 @@ class Supervisor(ActorTypeDispatcher):
 
     @handled_once
     def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: Any) -> None:  # noqa: N802
-        if isinstance(message.payload, _Look):
-            self._look_for_dead()
         match message.payload:
-            case _Look() if self._owner is not None and not is_running(self._owner) and not self._stopping:
-                log.error("the process that started this node is gone: the node stops")
-                self._stop()
             case _Look():
                 self.wakeupAfter(timedelta(seconds=OWNER_CHECK_SECONDS), payload=_Look())
+                self._look_for_dead()
+                if self._owner is not None and not is_running(self._owner) and not self._stopping:
+                    log.error("the process that started this node is gone: the node stops")
+                    self._stop()
             case _Restart(name) if not self._stopping and name in self._children:
                 self._create(self._children[name])
             case _Overdue():
@@ -223,7 +223,7 @@ class Supervisor(ActorTypeDispatcher):
             if self._stopper is not None:
                 self.send(self._stopper, Stopped())
             else:
-                self.actorSystemShutdown()
+                _kill_node()
             return
         lowest = min(map(_stage, left))
         for child in left:
@@ -235,6 +235,8 @@ class Supervisor(ActorTypeDispatcher):
         for process in psutil.Process().children(recursive=True):
             log.error("process %d did not end in time and is killed", process.pid)
             process.kill()
+        if self._stopper is None:
+            _kill_node()
 
     def _child_at(self, address: ActorAddress) -> _Child | None:
         return next((child for child in self._children.values() if child.address == address), None)
@@ -270,6 +272,18 @@ def _process(pid: int) -> psutil.Process | None:
         return psutil.Process(pid)
     except psutil.NoSuchProcess:
         return None
+
+
+def _kill_node() -> None:
+    """The actor system's own processes. Asked to end, they may wait for ever for the death of children that
+    they were not told of, and nobody is left who would see to it.
+    """
+    me = psutil.Process()
+    admin = me.parent()
+    siblings = [process for process in admin.children(recursive=True) if process != me]
+    for process in [*siblings, admin, me]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _stage(child: _Child) -> int:

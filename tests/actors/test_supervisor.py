@@ -22,10 +22,14 @@ from tests.actors.parts import GetPart, LaterPartActor, Part, PartActor, StartPa
 OWNER = """
 import sys, time
 from pathlib import Path
+from actors import supervisor
 from actors.node import Node
 from tests.actors.parts import PartActor, StartPart
+supervisor.STOP_SECONDS_MAX = 0.5
 node = Node()
 node.start("part", PartActor, StartPart(Path(sys.argv[1])))
+for name in sys.argv[2:]:
+    node.start(name, PartActor, StartPart(Path(sys.argv[1]).with_name(name), "hangs"))
 print(node._admin.pid, flush=True)
 time.sleep(600)
 """
@@ -169,6 +173,19 @@ def test_nothing_outlives_a_killed_owner(tmp_path: Path) -> None:
     eventually(lambda: are_gone(processes), "the node has ended")
     owner.communicate()
     assert (tmp_path / "part").read_text() == "part started\npart ended\n"
+
+
+def test_of_many_parts_that_are_killed_at_once_none_is_waited_for(tmp_path: Path) -> None:
+    """Thespian tells of the death of one."""
+    names = [f"part-{number}" for number in range(6)]
+    command = [sys.executable, "-c", OWNER, str(tmp_path / "part"), *names]
+    owner = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert owner.stdout is not None
+    admin = psutil.Process(int(owner.stdout.readline()))
+    processes = [admin, *admin.children(recursive=True)]
+    owner.kill()
+    eventually(lambda: are_gone(processes), "the node has ended", 30.0)
+    owner.communicate()
 
 
 def test_parts_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
