@@ -17,24 +17,17 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import psutil
-
+from benchmarks.nodes import Figures, Load, node, under_load
 from benchmarks.stores import KINDS, Place, empty, opened, place
-from cli.settings import NodeSettings
-from cli.wiring import open_tokens, running_node
-from domain.identifiers import UserId
 from persistence.tables import SENSOR
 
 TOKEN_SECONDS = 3600
-
-Figures = dict[str, Any]
 
 
 def main() -> None:
@@ -60,7 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--window", type=int, default=4, help="unacknowledged frames per user, closed loop")
     parser.add_argument("--samples", type=int, default=300, help="int16 values per frame")
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--warm-up-seconds", type=float, default=3.0)
     parser.add_argument("--server-warm-up-seconds", type=float, default=60.0, help="of Cassandra, once")
     parser.add_argument("--naive-users", type=int, default=40, help="processes of the naive design")
     parser.add_argument("--runs", type=int, default=3)
@@ -72,18 +64,20 @@ def _warm_up(options: argparse.Namespace, found: Place) -> None:
     """A JVM is several times slower in its first minute."""
     if found.server is not None and options.server_warm_up_seconds > 0:
         with _server("plain_server", found) as port:
-            _load(options, found, port, ["-"] * options.users, 0.0, options.server_warm_up_seconds)
+            under_load(Load(options.users, options.server_warm_up_seconds), found, port)
+        empty(found)
 
 
 def _one_run(options: argparse.Namespace, found: Place) -> Figures:
     figures: Figures = {}
-    for name, rate in (("open_loop", options.rate), ("closed_loop", 0.0)):
-        with _muvr(options, found) as (port, tokens):
-            figures[name] = _load(options, found, port, tokens, rate)
+    load = Load(options.users, options.seconds, window=options.window, samples=options.samples)
+    for name, rate_hz in (("open_loop", options.rate), ("closed_loop", 0.0)):
+        with node(found, options.users) as (port, tokens):
+            figures[name] = under_load(replace(load, rate_hz=rate_hz), found, port, tokens)
         figures[name]["stored"] = _take_stored(found)
     for name, users in (("plain", options.users), ("naive", options.naive_users)):
         with _server(f"{name}_server", found) as port:
-            figures[name] = _load(options, found, port, ["-"] * users, 0.0)
+            figures[name] = under_load(replace(load, users=users), found, port)
         figures[name]["stored"] = _take_stored(found)
     return figures
 
@@ -97,53 +91,6 @@ def _take_stored(found: Place) -> int:
     return count
 
 
-def _load(
-    options: argparse.Namespace,
-    found: Place,
-    port: int,
-    tokens: list[str],
-    rate: float,
-    seconds: float | None = None,
-) -> Figures:
-    job = {
-        "port": port,
-        "tokens": tokens,
-        "rate_hz": rate,
-        "window": options.window,
-        "seconds": seconds or options.seconds,
-        "warm_up_seconds": options.warm_up_seconds,
-        "samples": options.samples,
-    }
-    before = _cpu_seconds(found)
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load"],
-        input=json.dumps(job),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    figures: Figures = json.loads(done.stdout)
-    spent = {name: seconds - before.get(name, 0.0) for name, seconds in _cpu_seconds(found).items()}
-    figures["cpu_us_per_frame"] = {
-        name: round(1e6 * seconds / max(1, figures["acknowledged"]), 1)
-        for name, seconds in spent.items()
-        if seconds > 0
-    }
-    return figures
-
-
-@contextmanager
-def _muvr(options: argparse.Namespace, found: Place) -> Iterator[tuple[int, list[str]]]:
-    with tempfile.TemporaryDirectory(prefix="muvr-ingest-") as directory:
-        settings = NodeSettings(
-            data=Path(directory), store=found.location, gateway_port=0, api_port=0, night_cron=None
-        )
-        issuer = open_tokens(settings)
-        tokens = [issuer.issue(UserId(f"user-{n}"), "device", TOKEN_SECONDS) for n in range(options.users)]
-        with running_node(settings) as running:
-            yield running.gateway_port, tokens
-
-
 @contextmanager
 def _server(name: str, found: Place) -> Iterator[int]:
     argv = [sys.executable, "-m", f"benchmarks.{name}", found.location]
@@ -151,31 +98,6 @@ def _server(name: str, found: Place) -> Iterator[int]:
         assert server.stdout is not None
         yield int(server.stdout.readline())
         server.terminate()
-
-
-def _cpu_seconds(found: Place) -> dict[str, float]:
-    """CPU seconds so far of the server's processes, by what they are."""
-    spent = {"cassandra": found.server_cpu_s()} if found.server is not None else {}
-    for process in psutil.process_iter():
-        try:
-            role = _role(" ".join(process.cmdline()))
-            times = process.cpu_times()
-        except psutil.Error:
-            continue  # it has just ended
-        if role is not None:
-            spent[role] = spent.get(role, 0.0) + times.user + times.system
-    return spent
-
-
-def _role(command: str) -> str | None:
-    roles = {
-        "DeviceGatewayActor": "gateway",
-        "ShardHostActor": "shard host",
-        "plain_server": "plain server",
-        "NaiveGateway": "naive gateway",
-        "SessionProcess": "naive sessions",
-    }
-    return next((role for name, role in roles.items() if name in command), None)
 
 
 def _summary(runs: list[Figures]) -> Figures:

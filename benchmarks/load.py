@@ -20,6 +20,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 SESSION_START_MS = 1_750_000_000_000
 SETTLE_SECONDS = 10.0
+REPEAT_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Timings:
     acknowledged: int = 0
     acknowledged_measured: int = 0
     errors: list[str] = field(default_factory=list)
+    repeated: int = 0
 
 
 class Device(WSListener):
@@ -56,6 +58,7 @@ class Device(WSListener):
         self._sent_at: list[float] = []
         self._acknowledged = 0
         self._window = 0
+        self._is_repeating = False
         self.is_open = asyncio.get_running_loop().create_future()
         self._prefix, self._suffix = _frame_parts(self._session, job.samples, number)
 
@@ -66,12 +69,8 @@ class Device(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         hello = {"type": "hello", "version": 1, "token": self._token, "device": self._session}
-        streams = [["a", "a", "wrist"]]
-        opening = {"type": "open", "session": self._session, "nr": 0, "at_ms": SESSION_START_MS}
         transport.send(WSMsgType.BINARY, msgpack.packb(hello))
-        transport.send(
-            WSMsgType.BINARY, msgpack.packb({**opening, "recogniser": "server", "streams": streams})
-        )
+        self._open()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         message = msgpack.unpackb(frame.get_payload_as_bytes())
@@ -79,6 +78,8 @@ class Device(WSListener):
             self._take(message["next"])
         elif message["type"] == "ack" and not self.is_open.done():
             self.is_open.set_result(None)
+        elif message["type"] == "error" and message["retry"]:
+            self._repeat_soon()
         elif message["type"] == "error":
             self._timings.errors.append(message["wrong"])
 
@@ -91,10 +92,33 @@ class Device(WSListener):
         self._fill()
 
     def send(self) -> None:
-        assert self._transport is not None
-        number = len(self._sent_at)
+        """The next frame; what it waits counts from now, also if it must be sent again."""
         self._sent_at.append(time.perf_counter())
         self._timings.sent += 1
+        self._send(len(self._sent_at) - 1)
+
+    def _open(self) -> None:
+        assert self._transport is not None
+        opening = {"type": "open", "session": self._session, "nr": 0, "at_ms": SESSION_START_MS}
+        message = {**opening, "recogniser": "server", "streams": [["a", "a", "wrist"]]}
+        self._transport.send(WSMsgType.BINARY, msgpack.packb(message))
+
+    def _repeat_soon(self) -> None:
+        """Send all that is unacknowledged again, once for all the refusals of a moment."""
+        if not self._is_repeating:
+            self._is_repeating = True
+            self._timings.repeated += 1
+            asyncio.get_running_loop().call_later(REPEAT_SECONDS, self._repeat)
+
+    def _repeat(self) -> None:
+        self._is_repeating = False
+        if not self.is_open.done():
+            self._open()
+        for number in range(self._acknowledged, len(self._sent_at)):
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        assert self._transport is not None
         start_ms = SESSION_START_MS + number * 2000
         body = b"\xa2nr" + msgpack.packb(number) + b"\xa8start_ms" + msgpack.packb(start_ms)
         self._transport.send(WSMsgType.BINARY, self._prefix + body + self._suffix)
@@ -185,6 +209,7 @@ def _figures(timings: Timings, acknowledged: int, measured_s: float) -> dict[str
         "max_ms": quantile_ms(1.0),
         "sent": timings.sent,
         "acknowledged": timings.acknowledged,
+        "repeated": timings.repeated,
         "errors": len(timings.errors),
         "first_error": timings.errors[0] if timings.errors else None,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from persistence.secret_files import load_or_make_key
 
 BATCH_SECONDS_MAX = 4 * 3600.0
 TRAIN_MARGIN_SECONDS = 300.0
+FILES_WANTED = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def verify_key(settings: NodeSettings) -> bytes:
 def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     """Start every part of a node; leaving stops them all."""
     check(settings)
+    _allow_files()
     log_definitions = _log_to_file(settings)
     prepare_store(settings.store_location)  # an unusable store is found before anything starts
     store = partial(open_store, settings.store_location)
@@ -112,6 +115,13 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
         name = "train" if len(sensor_sets) == 1 else f"train {sensor_set}"
         steps.append(Step(name, tuple(train), 60 * settings.train_minutes + TRAIN_MARGIN_SECONDS))
     return tuple(steps)
+
+
+def _allow_files() -> None:
+    """Each connection is an open file, of which a process may have 1,024 by default."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = FILES_WANTED if hard == resource.RLIM_INFINITY else min(FILES_WANTED, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
 
 
 def _scheduler(settings: NodeSettings, node_id: str, store: partial[Store]) -> StartScheduler:
