@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from persistence.location import prepare_store
 from persistence.tables import KEYSPACES, TABLES, keyspace_name
 
 ENVIRONMENT = "MUVR_TEST_CASSANDRA"
-PARTITIONS_MAX = 500  # of a table that are deleted one by one; more are quicker truncated
+PARTITIONS_MAX = 100  # of a table that are deleted one by one: what was deleted makes the next look slower
 
 
 @contextmanager
@@ -42,6 +43,7 @@ class Place:
         self.location = f"cassandra://{address}/{self.keyspace}?replication=1"
         prepare_store(self.location)
         self._session = connect(parse_location(self.location))
+        self._deleted: Counter[str] = Counter()  # partitions of a table since it was truncated
 
     def empty(self) -> None:
         """Delete all rows of all tables."""
@@ -53,8 +55,10 @@ class Place:
         for table, future in asked:
             partitions = list(future.result())
             name = self.qualified(table)
-            if len(partitions) > PARTITIONS_MAX:
+            self._deleted[table.name] += len(partitions)
+            if self._deleted[table.name] > PARTITIONS_MAX:
                 self._session.execute(f"TRUNCATE {name}", timeout=60)
+                del self._deleted[table.name]
                 continue
             where = " AND ".join(f"{column} = %s" for column in table.partition)
             condition = " IF EXISTS" if table.conditional else ""

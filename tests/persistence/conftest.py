@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 
 from domain.identifiers import UserId
+from persistence.cassandra.settings import parse_location
+from persistence.cassandra.store import CassandraStore
+from persistence.cassandra.timestamps import Timestamps
 from persistence.keys import Cipher, DataKeyStore
 from persistence.location import open_store
 from persistence.ports import Store
 from tests.persistence.backends import BACKENDS, location_of
 
 MASTER_KEY = bytes(range(32))
+HOUR_US = 3_600_000_000
+Open = Callable[..., CassandraStore]
 
 
 @pytest.fixture(params=BACKENDS)
@@ -54,3 +59,27 @@ def keys(store: Store) -> DataKeyStore:
 @pytest.fixture
 def cipher(keys: DataKeyStore) -> Cipher:
     return keys.cipher_of(UserId("ada"))
+
+
+class Clock:
+    """Microseconds that a test sets."""
+
+    def __init__(self, now_us: int) -> None:
+        self.now_us = now_us
+
+    def __call__(self) -> int:
+        return self.now_us
+
+
+@pytest.fixture
+def opened(cassandra_location: str) -> Iterator[Open]:
+    """Opens an empty store with options added to its location, and write times of the caller's."""
+    stores: list[CassandraStore] = []
+
+    def one_more(options: str = "", timestamps: Timestamps | None = None) -> CassandraStore:
+        stores.append(CassandraStore(parse_location(cassandra_location + options), timestamps))
+        return stores[-1]
+
+    yield one_more
+    for store in stores:
+        store.close()
