@@ -12,8 +12,10 @@ from batch.jobs import Progress, run_slices
 from batch.slices import pseudonym_of
 from domain.recording import REST
 from domain.sensors import SensorSet
+from persistence.location import open_store
+from persistence.ports import Insert
 from persistence.sqlite import SqliteStore
-from persistence.tables import WINDOW
+from persistence.tables import LABEL, SENSOR, WINDOW
 from persistence.windows import WindowStore
 from tests.windowing import windows_of
 
@@ -65,3 +67,15 @@ def test_a_value_of_the_wrong_type_is_named(spark, store_directory) -> None:
         connection.execute("UPDATE sensor SET samples = 'text' WHERE user_id = 'bob' AND sequence_nr = 7")
     with pytest.raises(Exception, match=r"StoredValueCorrupt: sensor row .*'bob'.*7}: samples is 'text'"):
         run_slices(spark, f"sqlite:{store_directory}", [ALONE], KEY, lambda _: None)
+
+
+def test_a_store_in_cassandra_gives_the_same_windows(spark, store_directory, cassandra_location) -> None:
+    """Spark's workers read the ranges of the same rows there, and write what they cut."""
+    embedded, other = SqliteStore(store_directory), open_store(cassandra_location)
+    for table in (SENSOR, LABEL):
+        other.write([Insert(table, row) for row in embedded.scan(table)])
+    first = run_slices(spark, f"sqlite:{store_directory}", [ALONE, BOTH], KEY, lambda _: None)
+    again = run_slices(spark, cassandra_location, [ALONE, BOTH], KEY, lambda _: None, day=DAY)
+    assert (again.sessions, again.windows) == (first.sessions, first.windows)
+    assert sorted(other.scan(WINDOW)) == rows_of(store_directory)
+    other.close()
