@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sys
 import time
 import uuid
 from collections import deque
@@ -55,6 +56,7 @@ log = logging.getLogger(__name__)
 PASSIVATE_EVERY_SECONDS = 10.0
 PASSIVATE_MAX = 200  # at a time: batches wait meanwhile
 CLOSE_SECONDS_MAX = 1.0
+SWITCH_SECONDS = 0.0005  # how long the loop may hold the interpreter while the store's threads wait
 LEAVE_SECONDS_MAX = 1.0
 WATCHERS = ("api",)  # who is sent live updates
 ROUTERS = ("gateway", "scheduler")  # who is told which host owns which shard
@@ -150,6 +152,7 @@ class ShardHostActor(ActorTypeDispatcher):
         self._shelf = ModelShelf(ModelStore(store))
         self._shelf.refresh()
         self._holdings = deque()
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)

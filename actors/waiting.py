@@ -12,7 +12,7 @@ from domain.identifiers import UserId
 GROUP_COMMANDS_MAX = 256  # of a group: a few milliseconds of work, in which nothing else is answered
 # Commands that are worth a group while none, one, ... others are in flight: a write costs much the same
 # whether it has one row or thirty, so the busier the store the more is sent together.
-WORTH_A_GROUP = (1, 8, 32, 48, 48, 48)
+WORTH_A_GROUP = (1, 32, 64, 96, 128, 128)
 
 
 class Work(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from actors.messages import Addressed, Envelope
 from actors.recognition import ModelShelf
 from actors.shard_host import ShardHost
+from actors.shard_host_actor import SWITCH_SECONDS
 from actors.tenure import Tenure
 from actors.user_entity import UserStores
 from domain.identifiers import SHARD_COUNT, ShardNr
@@ -36,6 +38,7 @@ class Host:
     def __init__(self, store: Store, *, epoch: int = 1 << 20) -> None:
         self._woken = threading.Event()
         self._batch_nr = 0
+        sys.setswitchinterval(SWITCH_SECONDS)
         tenure = Tenure(time.monotonic)
         tenure.valid_until_s = math.inf
         tenure.epochs = {ShardNr(number): epoch for number in range(SHARD_COUNT)}
@@ -50,8 +53,10 @@ class Host:
         )
 
     def submit(self, envelopes: Sequence[Envelope]) -> None:
-        self._batch_nr += 1
-        self.host.submit(self._batch_nr, envelopes)
+        if envelopes:
+            self._batch_nr += 1
+            self.host.submit(self._batch_nr, envelopes)
+            self._woken.set()
 
     def replies(self, wait_s: float | None = None) -> list[Addressed]:
         """The replies that there are; waits so long for something to happen."""
