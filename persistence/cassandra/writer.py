@@ -59,6 +59,7 @@ class _Waiting:
 class _Message:
     pieces: list[_Waiting]
     first_sent: float
+    is_answered: bool = True
 
 
 class Writer:
@@ -146,15 +147,16 @@ class Writer:
     def _send_what_may(self) -> None:
         while True:
             with self._changed:
-                given_up = self._expired()
-                message = None if given_up else self._next()
+                expired = self._expired()
+                ended = self._settle(expired, store_error(self._last_error)) if expired else []
+                message = self._next()
                 if message is not None:
+                    message.is_answered = False
                     self._under_way += 1
-            if given_up:
-                self._end(given_up, store_error(self._last_error))
-            elif message is not None:
+            self._resolve(ended)
+            if message is not None:
                 self._dispatch(message)
-            else:
+            elif not ended:
                 return
 
     def _dispatch(self, message: _Message) -> None:
@@ -211,19 +213,26 @@ class Writer:
 
     def _succeeded(self, message: _Message) -> None:
         with self._changed:
+            if message.is_answered:
+                return
+            message.is_answered = True
             self._under_way -= 1
             self._allowed = min(self._allowed + 1, MESSAGES_MAX)
             self._last_success = self._clock()
             if self._failures:
                 _LOG.info("Cassandra takes writes again")
             self._failures = 0
-        self._end(message.pieces, None)
+            ended = self._settle(message.pieces, None)
         self._pump()
+        self._resolve(ended)
 
     def _failed(self, message: _Message, error: BaseException) -> None:
         answer = answer_to(error)
-        ended: Sequence[_Waiting] = []
+        ended: Sequence[_Submitted] = []
         with self._changed:
+            if message.is_answered:
+                return
+            message.is_answered = True
             self._under_way -= 1
             is_last = self._is_closed or self._clock() >= message.first_sent + self._retry_seconds
             if answer is Answer.REPEAT:
@@ -235,9 +244,9 @@ class Writer:
                     waiting.alone = True
                     self._waiting.setdefault(waiting.piece.route.kind, deque()).append(waiting)
             else:
-                ended = message.pieces
-        self._end(ended, store_error(error))
+                ended = self._settle(message.pieces, store_error(error))
         self._pump()
+        self._resolve(ended)
 
     def _slow_down(self, error: BaseException) -> None:
         self._last_error = error
@@ -269,26 +278,30 @@ class Writer:
                 self._paused_until = None
             self._pump()
 
-    def _end(self, pieces: Sequence[_Waiting], error: StoreError | None) -> None:
-        """Count `pieces` as done, and end or go on with the submissions that they are of."""
+    def _settle(self, pieces: Iterable[_Waiting], error: StoreError | None) -> list[_Submitted]:
+        """Count `pieces` as done; the submissions that ended with them. Those with more stages go on."""
         ended = []
-        with self._changed:
-            for waiting in pieces:
-                submitted = waiting.of
-                submitted.outstanding -= 1
-                submitted.error = submitted.error or error
-                if submitted.outstanding:
-                    continue
-                if submitted.stages and submitted.error is None:
-                    self._begin_stage(submitted)
-                else:
-                    ended.append(submitted)
-                    self._submitted_count -= 1
-            if ended:
-                self._changed.notify_all()
+        for waiting in pieces:
+            submitted = waiting.of
+            submitted.outstanding -= 1
+            submitted.error = submitted.error or error
+            if submitted.outstanding:
+                continue
+            if submitted.stages and submitted.error is None:
+                self._begin_stage(submitted)
+            else:
+                ended.append(submitted)
+        return ended
+
+    def _resolve(self, ended: Sequence[_Submitted]) -> None:
+        """End the futures, outside of the lock, as their callbacks may do anything."""
         for submitted in ended:
             self._room.release()
             if submitted.error is None:
                 submitted.future.set_result(None)
             else:
                 submitted.future.set_exception(submitted.error)
+        if ended:
+            with self._changed:
+                self._submitted_count -= len(ended)
+                self._changed.notify_all()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from cli.cassandra.cluster import LocalCluster
@@ -47,6 +48,8 @@ def opened(location: str) -> Iterator[Store]:
 def paused(cluster: LocalCluster, seconds: float) -> Iterator[None]:
     """The node answers nothing until `seconds` from now, or the end of the block if that is later."""
     cluster.pause(0)
+    node = psutil.Process(cluster.pid(0))
+    wait_for(lambda: node.status() == psutil.STATUS_STOPPED)
     timer = threading.Timer(seconds, cluster.resume, [0])
     timer.start()
     try:

@@ -225,6 +225,21 @@ def test_a_stage_is_sent_when_the_one_before_is_durable() -> None:
     writer.close(5)
 
 
+def test_of_an_answer_that_comes_twice_the_second_counts_for_nothing() -> None:
+    servers = Servers()
+    writer = writer_of(servers)
+    first, second = writer.submit([pieces(b"a")]), writer.submit([pieces(b"b")])
+    for _ in range(2):
+        servers.sent[0].succeeded()
+        servers.sent[0].failed(INVALID)
+    assert first.result(5) is None
+    assert not second.done()
+    servers.sent[1].succeeded()
+    assert second.result(5) is None
+    assert writer.allowed == MESSAGES_MAX
+    writer.close(5)
+
+
 def test_a_send_that_raises_is_a_failure() -> None:
     def send(*arguments: Any) -> None:
         raise RuntimeError("the session is shut down")
