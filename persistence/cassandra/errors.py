@@ -9,7 +9,8 @@
     connection lost, busy or refused
     Unprepared                                the driver prepares the statement on that node and asks again
     Invalid, SyntaxError, ConfigError,        StoreRejected: nothing was written. Of several rows that shared
-    AlreadyExists, FunctionFailure            a message each part is sent by itself, so that one fails alone
+    AlreadyExists, FunctionFailure            a message each part is sent by itself, so that one fails alone;
+                                              what else a write had to say may be there
     Unauthorized                              StoreRejected, with what the user lacks
     Invalid: disk usage exceeds ...           StoreFull
     anything else                             StoreUnavailable
