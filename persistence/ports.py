@@ -73,12 +73,12 @@ class Store(Protocol):
     """A backend. Safe for use from several threads and, on one directory or cluster, several processes.
 
     Every operation raises StoreUnavailable when nobody knows whether it took place, StoreFull when there is
-    no room and StoreRejected when the store will not have it (of a value that does not fit its column, nothing
-    was written), StoredValueCorrupt when a stored value cannot be read. A backend repeats what is idempotent,
-    as writes and reads are, for some seconds before it gives up.
+    no room, StoreRejected when the store will not have it (of a value that does not fit its column, nothing
+    was written) and StoredValueCorrupt when a stored value cannot be read. A backend repeats what is
+    idempotent, as writes and reads are, for some seconds before it gives up.
 
-    A partition key of one column is not empty. Rows of a `conditional` table are written by `insert_if_absent`
-    and `compare_and_set`, whose order is not that of other writes, and deleted by `Delete`.
+    A partition key of one column is not empty. Rows of a `conditional` table are written by
+    `insert_if_absent` and `compare_and_set`, whose order is not that of other writes, and deleted by `Delete`.
     """
 
     def write(self, mutations: Sequence[Mutation]) -> None:
