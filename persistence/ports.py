@@ -78,7 +78,7 @@ class Store(Protocol):
     idempotent, as writes and reads are, for some seconds before it gives up.
 
     A partition key of one column is not empty. Rows of a `conditional` table are written by
-    `insert_if_absent` and `compare_and_set`, whose order is not that of other writes, and deleted by `Delete`.
+    `insert_if_absent` and `compare_and_set`, not in the order of other writes, and deleted by `Delete`.
     """
 
     def write(self, mutations: Sequence[Mutation]) -> None:

@@ -6,13 +6,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from persistence.schema import Samples, Table, Timestamp
-
-# Samples as readable numbers cost 1.98 MiB an hour of a 50 Hz sensor with Cassandra's own compression and
-# 0.98 with this one, for 27 µs of a row's compaction: docs/decisions/0009-sensor-rows.md.
-_SAMPLES_COMPRESSED = (
-    "compression = {'class': 'ZstdCompressor', 'compression_level': '7', 'chunk_length_in_kb': '64'}"
-)
+from persistence.schema import SAMPLES_COMPRESSED, Samples, Table, Timestamp
 
 MAIN, TRAINING, KEYS = "muvr", "muvr_training", "muvr_keys"
 
@@ -73,7 +67,7 @@ SENSOR = Table(
     row=SensorRow,
     partition=("user_id", "session_id", "stream"),
     clustering=("sequence_nr",),
-    options=(_SAMPLES_COMPRESSED,),
+    options=(SAMPLES_COMPRESSED,),
     comment="One frame of a sensor; value in the sensor's unit = sample * scale, interleaved by axis",
 )
 
@@ -293,7 +287,7 @@ WINDOW = Table(
     row=WindowRow,
     partition=("sensor_set", "bucket_nr"),
     clustering=("subject", "session", "start_at"),
-    options=(_SAMPLES_COMPRESSED,),
+    options=(SAMPLES_COMPRESSED,),
     comment="Labelled 2 s windows; samples are interleaved by channel, scaled to each sensor's full scale",
 )
 
@@ -351,8 +345,3 @@ VIEW = Table(
 
 TABLES: tuple[Table[Any], ...] = tuple(value for value in globals().values() if isinstance(value, Table))
 KEYSPACES = (MAIN, TRAINING, KEYS)
-
-
-def keyspace_name(keyspace: str, prefix: str) -> str:
-    """What `keyspace` is called where the main one is called `prefix`."""
-    return prefix + keyspace.removeprefix(MAIN)

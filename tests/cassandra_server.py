@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from persistence.cassandra.settings import keyspace_name
 from persistence.location import prepare_store
-from persistence.tables import KEYSPACES, TABLES, keyspace_name
+from persistence.tables import KEYSPACES, TABLES
 
 ENVIRONMENT = "MUVR_TEST_CASSANDRA"
 PARTITIONS_MAX = 100  # of a table that are deleted one by one: what was deleted makes the next look slower

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from persistence.cassandra.settings import CassandraSettings
+from persistence.cassandra.settings import CassandraSettings, keyspace_name
 from persistence.schema import Table
-from persistence.tables import KEYSPACES, MAIN, TABLES, keyspace_name
+from persistence.tables import KEYSPACES, MAIN, TABLES
 
 REPLICATION = 3
 

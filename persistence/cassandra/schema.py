@@ -18,10 +18,10 @@ from persistence.cassandra.connection import connect
 from persistence.cassandra.ddl import REPLICATION, VERSION, keyspace_cql, replication_of, version_cql
 from persistence.cassandra.errors import Answer, answer_to, store_error
 from persistence.cassandra.patience import pause_seconds
-from persistence.cassandra.settings import CassandraSettings
+from persistence.cassandra.settings import CassandraSettings, keyspace_name
 from persistence.migrations import SCHEMA_VERSION, check_not_newer, steps_since
 from persistence.schema import Table
-from persistence.tables import KEYSPACES, TABLES, keyspace_name
+from persistence.tables import KEYSPACES, TABLES
 
 CHANGE_SECONDS_MAX = 30.0  # for one statement, on a busy node
 LOCK_SECONDS = 120  # after which the lock of a process that died is free

@@ -24,7 +24,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from domain.errors import ConfigurationError
 from persistence.schema import Table
-from persistence.tables import TABLES, keyspace_name
+from persistence.tables import MAIN, TABLES
 
 ValueT = TypeVar("ValueT")
 
@@ -36,6 +36,11 @@ SERIAL_LEVELS = ("LOCAL_SERIAL", "SERIAL")
 TTL_SECONDS_MAX = 20 * 365 * 86_400  # Cassandra's own limit
 _OPTIONS = ("replication", "datacenter", "serial-consistency", "retry-seconds", "password-file")
 _KEYSPACE = re.compile(r"[a-z][a-z0-9_]{0,38}")  # 48 characters with the longest suffix
+
+
+def keyspace_name(keyspace: str, prefix: str) -> str:
+    """What `keyspace` is called where the main one is called `prefix`."""
+    return prefix + keyspace.removeprefix(MAIN)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,10 @@ from cassandra import ConsistencyLevel
 from cassandra.query import PreparedStatement
 
 from persistence.cassandra.codec import TableCodec, statement
-from persistence.cassandra.settings import CassandraSettings
+from persistence.cassandra.settings import CassandraSettings, keyspace_name
 from persistence.cassandra.values import LONG
 from persistence.ports import Delete
 from persistence.schema import Key, Table
-from persistence.tables import keyspace_name
 
 RowT = TypeVar("RowT", bound=NamedTuple)
 

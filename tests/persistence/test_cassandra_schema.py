@@ -11,11 +11,11 @@ import pytest
 
 from domain.errors import ConfigurationError
 from persistence.cassandra.connection import connect
-from persistence.cassandra.settings import parse_location
+from persistence.cassandra.settings import keyspace_name, parse_location
 from persistence.location import apply_schema, open_store, prepare_store, schema_differences
 from persistence.migrations import SCHEMA_VERSION
 from persistence.ports import Insert
-from persistence.tables import JOURNAL, KEYSPACES, LABEL, TABLES, keyspace_name
+from persistence.tables import JOURNAL, KEYSPACES, LABEL, TABLES
 from tests.cassandra_server import ENVIRONMENT
 from tests.persistence import rows
 
