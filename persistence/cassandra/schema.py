@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -126,6 +127,9 @@ class SchemaSession:
             if present and column not in present:
                 self._change(f"ALTER TABLE {name} ADD IF NOT EXISTS {column} {kind}")
                 yield f"added column {column} to {name}"
+        for option, found in self._other_options(table):
+            self._change(f"ALTER TABLE {name} WITH {option}")
+            yield f"gave {name} {option}, not {found}"
 
     def _keyspace_differences(self, name: str) -> Iterator[str]:
         found = self._replication(name)
@@ -153,6 +157,20 @@ class SchemaSession:
                 yield f"{name}.{column} is missing"
             elif found != expected:
                 yield f"{name}.{column} is {_described(found)}, not {_described(expected)}"
+        for option, value in self._other_options(table):
+            yield f"{name} has {value}, not {option}"
+
+    def _other_options(self, table: Table[Any]) -> Iterator[tuple[str, str]]:
+        """The declared options that `table` does not have, each with what it has."""
+        for option in table.options:
+            name, _, value = option.partition(" = ")
+            ((found,),) = self._ask(
+                f"SELECT {name} FROM system_schema.tables WHERE keyspace_name = %s AND table_name = %s",
+                keyspace_name(table.keyspace, self._settings.keyspace),
+                table.name,
+            )
+            if not _is_option(ast.literal_eval(value), found):
+                yield option, f"{name} = {dict(found) if isinstance(found, Mapping) else found}"
 
     def _replication(self, keyspace: str) -> tuple[Mapping[str, str], bool] | None:
         rows = self._ask(
@@ -257,6 +275,13 @@ def _declared(table: Table[Any]) -> dict[str, _Column]:
         else:
             columns[name] = _Column(kind, "regular", -1, "none")
     return columns
+
+
+def _is_option(declared: Any, found: Any) -> bool:
+    """Whether what a table has includes what is declared; classes may be named with their package."""
+    if isinstance(declared, dict):
+        return all(_is_option(value, found.get(name)) for name, value in declared.items())
+    return found == declared or str(found).rpartition(".")[2] == declared
 
 
 def _described(column: _Column) -> str:

@@ -15,7 +15,7 @@ from persistence.cassandra.settings import keyspace_name, parse_location
 from persistence.location import apply_schema, open_store, prepare_store, schema_differences
 from persistence.migrations import SCHEMA_VERSION
 from persistence.ports import Insert
-from persistence.tables import JOURNAL, KEYSPACES, LABEL, TABLES
+from persistence.tables import JOURNAL, KEYSPACES, LABEL, SENSOR, TABLES
 from tests.cassandra_server import ENVIRONMENT
 from tests.persistence import rows
 
@@ -95,6 +95,7 @@ def test_differences_are_told_in_words(keyspaces: Keyspaces) -> None:
         f"CREATE TABLE {name}.job_run (job text, started_at bigint, run_id text, state text, log text,"
         " PRIMARY KEY ((job), run_id, started_at))"
     )
+    keyspaces.execute(f"ALTER TABLE {name}.sensor WITH compression = {{'class': 'LZ4Compressor'}}")
     found = schema_differences(keyspaces.location)
     assert f"keyspace {name}_keys has durable_writes = false: what is acknowledged may be lost" in found
     assert f"{name}.label.mood is unknown" in found
@@ -102,6 +103,11 @@ def test_differences_are_told_in_words(keyspaces: Keyspaces) -> None:
     assert f"{name}.job_run.started_at is bigint clustering 2 asc, not timestamp clustering 1 desc" in found
     assert f"{name}.job_run.run_id is text clustering 1 asc, not text clustering 2 desc" in found
     assert not [line for line in found if "journal" in line]
+    (option,) = SENSOR.options
+    assert [line for line in found if f"{name}.sensor has compression = {{" in line and option in line]
+    (done,) = apply_schema(keyspaces.location)
+    assert done.startswith(f"gave {name}.sensor {option}, not ")
+    assert not [line for line in schema_differences(keyspaces.location) if "sensor" in line]
     three = keyspaces.location.replace("replication=1", "replication=3")
     with pytest.raises(ConfigurationError, match="3 copies of each row are wanted, and there are 1 nodes"):
         schema_differences(three)
