@@ -281,7 +281,7 @@ def _is_option(declared: Any, found: Any) -> bool:
     """Whether what a table has includes what is declared; classes may be named with their package."""
     if isinstance(declared, dict):
         return all(_is_option(value, found.get(name)) for name, value in declared.items())
-    return found == declared or str(found).rpartition(".")[2] == declared
+    return bool(found == declared) or str(found).rpartition(".")[2] == declared
 
 
 def _described(column: _Column) -> str:
