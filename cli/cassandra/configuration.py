@@ -96,6 +96,7 @@ saved_caches_directory: {_quoted(directory / "saved_caches")}
 hints_directory: {_quoted(directory / "hints")}
 cdc_raw_directory: {_quoted(directory / "cdc_raw")}
 auto_snapshot: false
+batch_size_warn_threshold: 50KiB
 auto_bootstrap: false
 memtable_allocation_type: heap_buffers
 disk_access_mode: standard
