@@ -64,7 +64,7 @@ def test_three_nodes_have_a_third_of_the_ring_each_and_find_one_another() -> Non
 
 def test_limits_on_requests_are_left_to_cassandra() -> None:
     for dev in (True, False):
-        assert not [line for line in lines(dev=dev) if "threshold" in line and "phi_convict" not in line]
+        assert not [line for line in lines(dev=dev) if "fail_threshold" in line]
     assert not [line for line in lines(dev=False) if "timeout" in line or "cache_size" in line]
 
 
