@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from actors.recognition import ModelShelf
-from actors.user_entity import History, UserEntity, UserStores
+from actors.user_entity import History, UserEntity
+from actors.user_stores import UserStores
 from domain.errors import MuvrError, StoredValueCorrupt
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId

@@ -14,7 +14,8 @@ from actors.effects import Classified, Effects, Question, Snapshot, Take
 from actors.recognition import ModelShelf
 from actors.recovery import recover
 from actors.session_actor import Crier, Forget, Round, SessionActor, Wake
-from actors.user_entity import UserEntity, UserStores
+from actors.user_entity import UserEntity
+from actors.user_stores import UserStores
 from domain.commands import Command
 from domain.errors import MuvrError
 from domain.identifiers import UserId

@@ -26,7 +26,7 @@ from actors.session_actor import internal_error
 from actors.session_actors import SessionActors
 from actors.snapshot_writer import SnapshotWriter
 from actors.tenure import Tenure
-from actors.user_entity import UserStores
+from actors.user_stores import UserStores
 from actors.waiting import Waiting, Work, Works
 from domain.errors import MuvrError, NotOwner, StoreError
 from domain.identifiers import ShardNr, UserId, shard_of

@@ -43,13 +43,9 @@ from actors.recognition import ModelShelf
 from actors.session_actor import internal_error
 from actors.shard_host import Answers, ShardHost
 from actors.tenure import Tenure, machine_s
-from actors.user_entity import UserStores
-from persistence.journal import Journal
-from persistence.keys import DataKeyStore
+from actors.user_stores import UserStores
 from persistence.models import ModelStore
 from persistence.ports import Store
-from persistence.sensors import SensorStore
-from persistence.snapshots import SnapshotStore
 
 log = logging.getLogger(__name__)
 
@@ -145,9 +141,7 @@ class ShardHostActor(ActorTypeDispatcher):
 
     def _open(self, message: StartShardHost) -> None:
         store = self._store = message.open_store()
-        stores = UserStores(
-            Journal(store), SnapshotStore(store), SensorStore(store), DataKeyStore(store, message.master_key)
-        )
+        stores = UserStores.over(store, message.master_key)
         self._start = message
         self._shelf = ModelShelf(ModelStore(store))
         self._shelf.refresh()

@@ -13,6 +13,7 @@ from actors.answers import live_reply, refusal
 from actors.effects import Classified, Effects
 from actors.listening import Listening
 from actors.recognition import ModelShelf
+from actors.user_stores import UserStores
 from coach.suggestion import advise, next_exercises
 from domain.commands import (
     COMMANDS,
@@ -32,24 +33,15 @@ from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
 from edge.recogniser import Exercising, Observation, Resting, SetEnded
 from persistence.journal import Journal, Tail
-from persistence.keys import Cipher, DataKeyStore
+from persistence.keys import Cipher
 from persistence.ports import Mutation
 from persistence.projections import project
-from persistence.sensors import SensorStore
 from persistence.snapshots import Snapshot, SnapshotStore
 from persistence.tables import JournalRow
 
 EVENTS_PER_SNAPSHOT = 200
 FRAMES_PER_SNAPSHOT = 600  # bounds how many stored frames a recovery reads to find where a stream stands
 REFEED_FRAMES_MAX = 120  # of an interrupted session, what its recogniser hears again per stream
-
-
-@dataclass(frozen=True)
-class UserStores:
-    journal: Journal
-    snapshots: SnapshotStore
-    sensors: SensorStore
-    keys: DataKeyStore
 
 
 @dataclass(frozen=True)

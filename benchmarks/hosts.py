@@ -14,22 +14,16 @@ from actors.recognition import ModelShelf
 from actors.shard_host import ShardHost
 from actors.shard_host_actor import SWITCH_SECONDS
 from actors.tenure import Tenure
-from actors.user_entity import UserStores
+from actors.user_stores import UserStores
 from domain.identifiers import SHARD_COUNT, ShardNr
-from persistence.journal import Journal
-from persistence.keys import DataKeyStore
 from persistence.models import ModelStore
 from persistence.ports import Store
-from persistence.sensors import SensorStore
-from persistence.snapshots import SnapshotStore
 
 MASTER_KEY = os.urandom(32)
 
 
 def stores_of(store: Store) -> UserStores:
-    return UserStores(
-        Journal(store), SnapshotStore(store), SensorStore(store), DataKeyStore(store, MASTER_KEY)
-    )
+    return UserStores.over(store, MASTER_KEY)
 
 
 class Host:

@@ -15,12 +15,9 @@ import argparse
 import gc
 import itertools
 import json
-import math
-import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Literal
@@ -28,17 +25,9 @@ from typing import Literal
 import psutil
 
 from actors.messages import Envelope, decode_envelopes, encode_envelopes
-from actors.recognition import ModelShelf
-from actors.shard_host import ShardHost
-from actors.tenure import Tenure
-from actors.user_entity import UserStores
+from benchmarks.hosts import Host, now_ms
 from domain.commands import CloseSession, Command, ConfirmLabel, OpenSession, Stream
-from domain.identifiers import SHARD_COUNT, DeviceId, SessionId, ShardNr, StreamId, UserId
-from persistence.journal import Journal
-from persistence.keys import DataKeyStore
-from persistence.models import ModelStore
-from persistence.sensors import SensorStore
-from persistence.snapshots import SnapshotStore
+from domain.identifiers import DeviceId, SessionId, StreamId, UserId
 from persistence.sqlite import SqliteStore
 
 Kind = Literal["new", "returning"]
@@ -78,14 +67,13 @@ def measure(count: int, kind: Kind) -> dict[str, float | str]:
     """Resident bytes per session of `count` sessions, a collection's pause, and child processes."""
     with tempfile.TemporaryDirectory(dir=MEMORY_FILES if MEMORY_FILES.is_dir() else None) as directory:
         store = SqliteStore(Path(directory))
-        woken = threading.Event()
-        host = _host(store, woken)
-        _act(host, woken, kind, range(-USERS_PER_BATCH, 0))  # whatever is made once is made now
+        host = Host(store)
+        _act(host, kind, range(-USERS_PER_BATCH, 0))  # whatever is made once is made now
         before = _resident()
         for first in range(0, count, USERS_PER_BATCH):
-            _act(host, woken, kind, range(first, min(count, first + USERS_PER_BATCH)))
+            _act(host, kind, range(first, min(count, first + USERS_PER_BATCH)))
         grown = _resident() - before
-        assert host.live_count == count + USERS_PER_BATCH
+        assert host.host.live_count == count + USERS_PER_BATCH
         return {
             "sessions": count,
             "users": kind,
@@ -95,25 +83,13 @@ def measure(count: int, kind: Kind) -> dict[str, float | str]:
         }
 
 
-def _host(store: SqliteStore, woken: threading.Event) -> ShardHost:
-    tenure = Tenure(time.monotonic)
-    tenure.valid_until_s = math.inf
-    tenure.epochs = {ShardNr(number): 1 for number in range(SHARD_COUNT)}
-    keys = DataKeyStore(store, os.urandom(32))
-    stores = UserStores(Journal(store), SnapshotStore(store), SensorStore(store), keys)
-    shelf = ModelShelf(ModelStore(store))
-    return ShardHost(store, stores, shelf, tenure, _now_ms, woken=woken.set, sessions_max=10**9)
-
-
-def _act(host: ShardHost, woken: threading.Event, kind: Kind, numbers: range) -> None:
+def _act(host: Host, kind: Kind, numbers: range) -> None:
     of_a_user = [_opening(0)] if kind == "new" else _three_sessions()
     envelopes = [
         Envelope(number, UserId(f"user-{number}"), command) for number in numbers for command in of_a_user
     ]
-    host.submit(numbers.start, decode_envelopes(encode_envelopes(envelopes)))
-    while numbers.start not in host.advance().finished:
-        woken.wait()
-        woken.clear()
+    host.submit(decode_envelopes(encode_envelopes(envelopes)))
+    host.settle()
 
 
 def _three_sessions() -> list[Command]:
@@ -122,7 +98,7 @@ def _three_sessions() -> list[Command]:
         numbers = itertools.count(1)
         commands.append(_opening(session_nr))
         commands += [_label(session_nr, number) for number in itertools.islice(numbers, count)]
-        at_ms = _now_ms()
+        at_ms = now_ms()
         commands.append(CloseSession(session=_name(session_nr), command_nr=next(numbers), at_ms=at_ms))
     return commands
 
@@ -132,7 +108,7 @@ def _opening(session_nr: int) -> OpenSession:
     return OpenSession(
         session=_name(session_nr),
         command_nr=0,
-        at_ms=_now_ms(),
+        at_ms=now_ms(),
         device=DeviceId("watch-of-somebody"),
         recogniser="device",
         streams=streams,
@@ -143,8 +119,8 @@ def _label(session_nr: int, command_nr: int) -> ConfirmLabel:
     return ConfirmLabel(
         session=_name(session_nr),
         command_nr=command_nr,
-        start_ms=_now_ms() - 30_000,
-        end_ms=_now_ms(),
+        start_ms=now_ms() - 30_000,
+        end_ms=now_ms(),
         exercise="dumbbell-curl",
         repetitions=10,
         weight_kg=12.5,
@@ -164,10 +140,6 @@ def _pause_ms() -> float:
 def _resident() -> int:
     gc.collect()
     return int(psutil.Process().memory_info().rss)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 if __name__ == "__main__":

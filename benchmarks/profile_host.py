@@ -29,18 +29,17 @@ from actors.recovery import recover
 from actors.session_actors import SessionActors
 from actors.shard_host import ShardHost
 from actors.tenure import Tenure
-from actors.user_entity import UserEntity, UserStores
+from actors.user_entity import UserEntity
+from actors.user_stores import UserStores
 from domain.commands import AcceptFrame, Command, ConfirmLabel, OpenSession, Stream
 from domain.events import LabelConfirmed
 from domain.frames import SensorFrame
 from domain.identifiers import SHARD_COUNT, DeviceId, SessionId, ShardNr, StreamId, UserId
 from domain.user import User, decide, evolve
 from persistence.journal import Journal
-from persistence.keys import DataKeyStore
 from persistence.models import ModelStore
 from persistence.ports import Insert, Mutation, Slice
 from persistence.schema import Key, Table
-from persistence.sensors import SensorStore
 from persistence.snapshots import SnapshotStore
 
 USERS = 1_000
@@ -315,9 +314,7 @@ def _users() -> list[UserId]:
 
 
 def _stores(store: Any) -> tuple[UserStores, ModelShelf]:
-    keys = DataKeyStore(store, bytes(32))
-    stores = UserStores(Journal(store), SnapshotStore(store), SensorStore(store), keys)
-    return stores, ModelShelf(ModelStore(store))
+    return UserStores.over(store, bytes(32)), ModelShelf(ModelStore(store))
 
 
 def _partition(table: Table[Any], row: Any) -> tuple[str, Key]:

@@ -40,9 +40,8 @@ class Place:
 def place(kind: str) -> Iterator[Place]:
     """A store of that kind with muvr's schema; but for a location it is gone afterwards.
 
-    Cassandra gets one node with a 2 GB heap.
-
-    Commit logs are synced every 10 s, as Cassandra does by default: a killed process may lose 0.1 s.
+    Cassandra gets one node with a 2 GB heap. Commit logs are synced every 10 s, as Cassandra does by default:
+    of what was acknowledged a killed server may lose the last 0.1 s.
     """
     if ":" in kind:
         prepare_store(kind)

@@ -11,22 +11,16 @@ from typing import Any
 from actors.messages import Addressed, Envelope
 from actors.shard_host import ShardHost
 from actors.tenure import Tenure
-from actors.user_entity import UserStores
+from actors.user_stores import UserStores
 from domain.identifiers import SHARD_COUNT, ShardNr
-from persistence.journal import Journal
-from persistence.keys import DataKeyStore
 from persistence.ports import Store
-from persistence.sensors import SensorStore
-from persistence.snapshots import SnapshotStore
 from tests.actors.helpers import DEADLINE_SECONDS
 
 MASTER_KEY = b"m" * 32
 
 
 def stores_of(store: Store) -> UserStores:
-    return UserStores(
-        Journal(store), SnapshotStore(store), SensorStore(store), DataKeyStore(store, MASTER_KEY)
-    )
+    return UserStores.over(store, MASTER_KEY)
 
 
 def every_shard(epoch: int = 0) -> Tenure:
