@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import threading
 from collections import deque
@@ -55,7 +57,12 @@ class SqliteStore:
             ) from error
         for keyspace in KEYSPACES:
             path = self._path(keyspace)
-            with usable(path), errors_of(path), self._connection(keyspace) as connection:
+            with (
+                usable(path),
+                errors_of(path),
+                _alone_in(directory),
+                self._connection(keyspace) as connection,
+            ):
                 apply_schema(connection, keyspace, path)
 
     def write(self, mutations: Sequence[Mutation]) -> None:
@@ -190,6 +197,21 @@ def directory_differences(directory: Path) -> list[str]:
         with usable(path), errors_of(path), closing(sqlite3.connect(path)) as connection:
             found += differences(connection, keyspace)
     return found
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """No other process opens a store there meanwhile.
+
+    Of two that turn the same new file to WAL, SQLite refuses one without waiting for its busy timeout: each
+    reads the file and waits for the other to stop.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

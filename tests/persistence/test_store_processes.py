@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from persistence.location import open_store
 from persistence.ports import Insert, Store
 from persistence.schema import Timestamp
 from persistence.tables import DATA_KEY, JOURNAL, VIEW, WINDOW, DataKeyRow
@@ -61,6 +63,18 @@ def test_processes_that_start_at_once_all_write(location: str, reopen: Reopen) -
     assert {len(list(store.read(JOURNAL, (name, 0)))) for name in names} == {25}
     (view,) = store.scan(VIEW)
     assert [name for name, lines in zip(names, printed, strict=True) if lines[0] == "won"] == [view.members]
+
+
+def test_a_new_store_may_be_opened_by_several_at_once(tmp_path: Path) -> None:
+    """Without a lock about one in twenty rounds met a file that another process was turning to WAL."""
+    with ProcessPoolExecutor(6, mp_context=get_context("forkserver")) as pool:
+        for number in range(100):
+            made = pool.map(_opened, [f"sqlite:{tmp_path / str(number)}"] * 6)
+            assert list(made) == [None] * 6
+
+
+def _opened(location: str) -> None:
+    open_store(location).close()
 
 
 def test_threads_write_and_read_at_once(store: Store) -> None:
