@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from domain.errors import MuvrError
-from domain.identifiers import ModelId
+from domain.identifiers import ModelId, UserId
 from domain.sensors import SensorSet
 from domain.windows import Window
 from edge.artefact import decode
 from edge.int8 import Int8Network
-from persistence.models import EVERYONE, ModelStore
+from persistence.models import EVERYONE, ModelStore, user_of
+from persistence.tables import CurrentModelRow
 
 log = logging.getLogger(__name__)
 
 WINDOWS_PER_CALL = 256
+OWN_MODELS_MAX = 256  # of users, ready to run: about 0.1 MB each
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,32 +34,58 @@ class Model:
 
 
 class ModelShelf:
-    """The served models by sensor set, read from the model store."""
+    """The served models by scope and sensor set, read from the model store.
+
+    Those for everyone are loaded at once, a user's own when they are first wanted.
+    """
 
     def __init__(self, models: ModelStore) -> None:
         self._models = models
-        self._by_sensor_set: dict[SensorSet, Model] = {}
+        self._for_all: dict[str, Model] = {}  # by sensor set
+        self._own: dict[UserId, list[CurrentModelRow]] = {}
+        self._loaded: OrderedDict[str, Model] = OrderedDict()  # users' own, by digest, last used last
 
     def refresh(self) -> None:
         """Load what is served now. A model that cannot be read is logged and the one before it kept."""
+        own: dict[UserId, list[CurrentModelRow]] = {}
         for row in self._models.current_models():
-            try:
-                sensor_set = SensorSet.parse(row.sensor_set)
-                known = self._by_sensor_set.get(sensor_set)
-                if row.scope != EVERYONE or (known is not None and known.model_id == row.model_id):
-                    continue
-                artefact = decode(self._models.artefact(row.digest) or b"")
-            except MuvrError as error:
-                log.error("model %s is not served: %s", row.model_id, error)
-                continue
-            self._by_sensor_set[sensor_set] = Model(
-                ModelId(row.model_id), artefact.sensor_set, artefact.classes, Int8Network(artefact)
-            )
+            user = user_of(row.scope)
+            if user is not None:
+                own.setdefault(user, []).append(row)
+            elif row.scope == EVERYONE:
+                known = self._for_all.get(row.sensor_set)
+                if (known is None or known.model_id != row.model_id) and (model := self._load(row)):
+                    self._for_all[row.sensor_set] = model
+        self._own = own
 
-    def best_for(self, sensors: Collection[str]) -> Model | None:
-        """The model that uses most of `sensors` (letters) and no other, or None."""
-        fitting = [m for s, m in self._by_sensor_set.items() if set(s.letters) <= set(sensors)]
-        return max(fitting, key=lambda model: len(model.sensor_set.letters), default=None)
+    def best_for(self, user: UserId, sensors: Collection[str]) -> Model | None:
+        """The model that uses most of `sensors` (letters) and no other, the user's own before others."""
+        own = [model for row in self._own.get(user, ()) if (model := self._own_model(row))]
+        return _widest(own, sensors) or _widest(self._for_all.values(), sensors)
+
+    def _own_model(self, row: CurrentModelRow) -> Model | None:
+        if row.digest not in self._loaded:
+            model = self._load(row)
+            if model is None:
+                return None
+            self._loaded[row.digest] = model
+            if len(self._loaded) > OWN_MODELS_MAX:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(row.digest)
+        return self._loaded[row.digest]
+
+    def _load(self, row: CurrentModelRow) -> Model | None:
+        try:
+            artefact = decode(self._models.artefact(row.digest) or b"")
+        except MuvrError as error:
+            log.error("model %s is not served: %s", row.model_id, error)
+            return None
+        return Model(ModelId(row.model_id), artefact.sensor_set, artefact.classes, Int8Network(artefact))
+
+
+def _widest(models: Iterable[Model], sensors: Collection[str]) -> Model | None:
+    fitting = [model for model in models if set(model.sensor_set.letters) <= set(sensors)]
+    return max(fitting, key=lambda model: len(model.sensor_set.letters), default=None)
 
 
 def classify(

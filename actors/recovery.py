@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from actors.recognition import ModelShelf
 from actors.user_entity import History, UserEntity
 from actors.user_stores import UserStores
-from domain.errors import MuvrError, StoredValueCorrupt
+from domain.errors import MuvrError, NotOwner, StoredValueCorrupt
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
 
@@ -37,7 +37,7 @@ def _recover(epochs: Mapping[UserId, int], stores: UserStores, shelf: ModelShelf
             if isinstance(history, MuvrError):
                 raise history
             outcomes[user] = UserEntity(user, history, stores, shelf, writer_epoch=epochs[user])
-        except StoredValueCorrupt as error:
+        except (NotOwner, StoredValueCorrupt) as error:
             outcomes[user] = error
     _resume([entity for entity in outcomes.values() if isinstance(entity, UserEntity)], stores)
     return outcomes

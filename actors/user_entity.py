@@ -25,7 +25,7 @@ from domain.commands import (
     OpenSession,
     Suggest,
 )
-from domain.errors import Rejected, StoredValueCorrupt
+from domain.errors import NotOwner, Rejected, StoredValueCorrupt
 from domain.events import Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import ModelId, SessionId, StreamId, UserId
@@ -56,8 +56,8 @@ class History:
 class UserEntity:
     """One user. `writer_epoch` marks what this owner writes; times are ms since 1970.
 
-    Made from `history`, whose broken rows raise StoredValueCorrupt; `resume` its open sessions next. There
-    are as many as there are live users, so what most do not need is made when it is.
+    Made from `history`, whose broken rows raise StoredValueCorrupt, a later writer's NotOwner; `resume` its
+    open sessions next. There are as many as there are live users, so what most do not need comes late.
     """
 
     __slots__ = (
@@ -185,8 +185,20 @@ class UserEntity:
         self._sequence_nr, self._state, self._last_row = sequence_nr, state, row
         if self._last_row is not None:
             self._last_epoch = self._last_row.writer_epoch
+            if self._last_epoch > self._writer_epoch:
+                raise self._superseded()
             if self._last_epoch == self._writer_epoch:
                 self._last_row = None
+
+    def _superseded(self) -> NotOwner:
+        """What this writer added would not count beside what is there."""
+        return NotOwner(
+            f"the journal of user {self.user!r} was written under epoch {self._last_epoch}, "
+            f"this node has epoch {self._writer_epoch}",
+            expected="an epoch above those of all writers before",
+            remedy="another node serves the user; if none does, muvr_keys is older than the journal: "
+            "restore both from one backup",
+        )
 
     def _missing(self, first_nr: int, last_nr: int) -> StoredValueCorrupt:
         return StoredValueCorrupt(
@@ -277,7 +289,7 @@ class UserEntity:
         """Give a session whose exercises the server names a recogniser, if a model fits its sensors."""
         if session.closed or session.recogniser != "server":
             return
-        model = self._shelf.best_for({stream.sensor for stream in session.streams})
+        model = self._shelf.best_for(self.user, {stream.sensor for stream in session.streams})
         if model is None:
             return
         if self._listening is None:

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from domain.errors import StoredValueCorrupt
+from domain.identifiers import UserId
 from gateway.api_models import EvaluationDetail, EvaluationItem, ModelDetail, ModelItem, ModelList
 from gateway.api_problems import NotFound
-from persistence.models import EVERYONE, ModelStore
+from persistence.models import EVERYONE, ModelStore, user_scope
 from persistence.ports import Store
 from persistence.tables import EvaluationRow, ModelRow
 
@@ -55,7 +56,11 @@ def model(store: Store, viewer: str | None, model_id: str) -> ModelDetail:
 
 
 def _visible(row: ModelRow, viewer: str | None) -> bool:
-    return viewer is None or row.scope in (EVERYONE, f"user:{viewer}") or row.scope.startswith("cluster:")
+    return (
+        viewer is None
+        or row.scope in (EVERYONE, user_scope(UserId(viewer)))
+        or row.scope.startswith("cluster:")
+    )
 
 
 def _current_ids(model_store: ModelStore) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -88,6 +88,20 @@ class Connection:
                 _cut_off(output, error)
         return output
 
+    def news(self, offers: Sequence[protocol.Offer]) -> list[protocol.Offer]:
+        """Of new offers, those that are for this device."""
+        if self._claims is None:
+            return []
+        if self._is_shared:
+            return [offer for offer in offers if offer.user is None or offer.user in self.users]
+        mine = self._offers.of(self._claims.user)
+        return [offer for offer in offers if offer in mine]
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether the connection may be of several users."""
+        return self._claims is not None and self._claims.user == ANY_USER
+
     def answered(self, count: int) -> None:
         """The session actors have answered `count` forwarded commands."""
         self._unanswered -= count
@@ -110,7 +124,7 @@ class Connection:
 
     def _part(self, message: protocol.GetModel) -> protocol.ModelPart | protocol.Error:
         try:
-            return self._offers.part(message.digest, message.offset)
+            return self._offers.part(message.digest, message.offset, self.users)
         except InvalidInput as error:
             return msgspec.structs.replace(protocol.error_message(error), digest=message.digest[:64])
 
@@ -133,7 +147,7 @@ class Connection:
                 version=protocol.VERSION,
                 credit=CREDIT,
                 message_bytes_max=protocol.MESSAGE_BYTES_MAX,
-                models=self._offers.all(),
+                models=self._offers.all() if claims.user == ANY_USER else self._offers.of(claims.user),
             )
         )
 
@@ -167,6 +181,8 @@ class Connection:
             return False
         self.users.add(user)
         output.joined.append(user)
+        if self._is_shared:
+            output.send += self._offers.own(user)
         return True
 
     def _redirect(self, user: UserId, url: str, output: Output) -> None:

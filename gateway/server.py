@@ -124,12 +124,10 @@ class DeviceServer:
                     self.take(number, self._listeners[number].connection.redirect(user, url))
 
     def offer(self, offers: list[protocol.Offer]) -> None:
-        """Tell every authenticated device of new models."""
-        encoded = [protocol.encode(offer) for offer in offers]
+        """Tell every authenticated device of the new models that are for it."""
         for listener in list(self._listeners.values()):
-            if listener.connection.is_authenticated:
-                for data in encoded:
-                    listener.send(data, droppable=True)
+            for offer in listener.connection.news(offers):
+                listener.send(protocol.encode(offer), droppable=True)
 
     def joined(self, listener: _Listener) -> int:
         """A connection has begun; its number."""

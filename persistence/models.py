@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from domain.errors import StoredValueCorrupt
+from domain.identifiers import UserId
 from domain.sensors import SensorSet
 from persistence.ports import Insert, Store
 from persistence.schema import Timestamp
@@ -24,7 +25,18 @@ from persistence.tables import (
 )
 
 EVERYONE = "everyone"
+_USER = "user:"
 CHUNK_BYTES = 32 * 1024  # below Cassandra's thresholds for a batch
+
+
+def user_scope(user: UserId) -> str:
+    """The scope of models that are served to `user` alone."""
+    return f"{_USER}{user}"
+
+
+def user_of(scope: str) -> UserId | None:
+    """Whom alone models of `scope` are served to; None if it is not such a scope."""
+    return UserId(scope.removeprefix(_USER)) if scope.startswith(_USER) else None
 
 
 class ModelStore:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from actors.recognition import Model
 from domain.frames import SensorFrame, pack_samples, scale_for
-from domain.identifiers import ModelId, SessionId, StreamId
+from domain.identifiers import ModelId, SessionId, StreamId, UserId
 from domain.recording import REST
 from domain.sensors import SensorSet
 
@@ -39,7 +39,7 @@ class StubShelf:
     def __init__(self, model: Model | None) -> None:
         self.model = model
 
-    def best_for(self, sensors: Collection[str]) -> Model | None:
+    def best_for(self, user: UserId, sensors: Collection[str]) -> Model | None:
         fits = self.model is not None and set(self.model.sensor_set.letters) <= set(sensors)
         return self.model if fits else None
 

@@ -14,14 +14,16 @@ import pytest
 from actors import recognition
 from actors.recognition import WINDOWS_PER_CALL, ModelShelf, classify
 from domain.errors import InvalidArtefact
-from domain.identifiers import ModelId
+from domain.identifiers import ModelId, UserId
 from domain.sensors import SensorSet
 from domain.windows import Window
-from persistence.models import EVERYONE, ModelStore
+from persistence.models import EVERYONE, ModelStore, user_scope
 from persistence.ports import Insert
 from persistence.sqlite import SqliteStore
 from persistence.tables import ARTEFACT, CURRENT_MODEL, ArtefactRow, CurrentModelRow
 from tests.actors.stub_models import CLASSES, stub_model
+
+ALICE, BOB = UserId("alice"), UserId("bob")
 
 
 def windows(count: int, beats: float) -> list[Window]:
@@ -100,12 +102,12 @@ def test_the_shelf_keeps_the_model_before_one_that_cannot_be_read(
     with caplog.at_level(logging.ERROR):
         shelf.refresh()
     assert "model second is not served: the file is cut off" in caplog.text
-    best = shelf.best_for("a")
+    best = shelf.best_for(ALICE, "a")
     assert best is not None
     assert best.model_id == ModelId("first")
     serve(store, "third", "a@50")
     shelf.refresh()
-    best = shelf.best_for("a")
+    best = shelf.best_for(ALICE, "a")
     assert best is not None
     assert best.model_id == ModelId("third")
 
@@ -114,9 +116,9 @@ def test_a_model_that_is_served_already_is_not_loaded_again(store: SqliteStore) 
     shelf = ModelShelf(ModelStore(store))
     serve(store, "first", "a@50")
     shelf.refresh()
-    before = shelf.best_for("a")
+    before = shelf.best_for(ALICE, "a")
     shelf.refresh()
-    assert shelf.best_for("a") is before
+    assert shelf.best_for(ALICE, "a") is before
 
 
 def test_one_broken_row_keeps_no_other_model_away(
@@ -128,7 +130,7 @@ def test_one_broken_row_keeps_no_other_model_away(
     with caplog.at_level(logging.ERROR):
         shelf.refresh()
     assert "model odd is not served" in caplog.text
-    assert shelf.best_for("a") is not None
+    assert shelf.best_for(ALICE, "a") is not None
 
 
 def test_the_model_that_uses_most_of_the_sensors_is_best(store: SqliteStore) -> None:
@@ -137,7 +139,34 @@ def test_the_model_that_uses_most_of_the_sensors_is_best(store: SqliteStore) -> 
         serve(store, name, sensor_set)
     serve(store, "personal", "h@4", scope="user:alice")
     shelf.refresh()
-    found = {letters: shelf.best_for(set(letters)) for letters in ("a", "ag", "agul", "g", "h", "")}
+    found = {letters: shelf.best_for(BOB, set(letters)) for letters in ("a", "ag", "agul", "g", "h", "")}
     names = {letters: model.model_id if model else None for letters, model in found.items()}
     assert names == {"a": "one", "ag": "both", "agul": names["agul"], "g": None, "h": None, "": None}
     assert names["agul"] in ("both", "clothes")
+
+
+def test_a_users_own_model_is_for_that_user_alone(store: SqliteStore) -> None:
+    shelf = ModelShelf(ModelStore(store))
+    for name, sensor_set, scope in (
+        ("everyone", "a,g@50", EVERYONE),
+        ("own", "a@50", user_scope(ALICE)),
+        ("cluster", "a,g@50", "cluster:1"),
+    ):
+        serve(store, name, sensor_set, scope=scope)
+    shelf.refresh()
+    found = {user: shelf.best_for(user, "ag") for user in (ALICE, BOB)}
+    assert {user: model and model.model_id for user, model in found.items()} == {
+        ALICE: "own",
+        BOB: "everyone",
+    }
+    assert shelf.best_for(ALICE, "ag") is found[ALICE]
+
+
+def test_a_users_own_model_that_cannot_be_read_gives_way(store: SqliteStore) -> None:
+    shelf = ModelShelf(ModelStore(store))
+    serve(store, "everyone", "a@50")
+    serve(store, "own", "a@50", scope=user_scope(ALICE), file=b"bad")
+    shelf.refresh()
+    best = shelf.best_for(ALICE, "a")
+    assert best is not None
+    assert best.model_id == "everyone"

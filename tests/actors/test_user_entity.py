@@ -13,6 +13,7 @@ from actors.recognition import classify
 from actors.recovery import recover
 from actors.user_entity import UserEntity
 from domain.commands import AcceptFrame, CloseSession, Command, ConfirmLabel, OpenSession, RecordSet, Stream
+from domain.errors import NotOwner
 from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId
 from domain.replies import (
     Acknowledged,
@@ -35,10 +36,10 @@ ALICE = UserId("alice")
 class Entity:
     """Drives an entity as its shard host does."""
 
-    def __init__(self, store: SqliteStore, shelf: StubShelf) -> None:
+    def __init__(self, store: SqliteStore, shelf: StubShelf, *, epoch: int = 0) -> None:
         self._store = store
         fitting: Any = shelf
-        entity = recover({ALICE: 0}, stores_of(store), fitting)[ALICE]
+        entity = recover({ALICE: epoch}, stores_of(store), fitting)[ALICE]
         assert isinstance(entity, UserEntity)
         self.entity = entity
 
@@ -102,6 +103,17 @@ def closed(number: int, session: str = "s") -> CloseSession:
 
 def of(kind: type, replies: list[tuple[int | None, Reply]]) -> list[Any]:
     return [reply for _, reply in replies if isinstance(reply, kind)]
+
+
+def test_an_owner_under_an_older_epoch_is_refused(store: SqliteStore, shelf: StubShelf) -> None:
+    """Its events would not count: it is stale, or muvr_keys was restored from before the journal."""
+    Entity(store, shelf, epoch=7).take(opened(), label(1))
+    fitting: Any = shelf
+    refused = recover({ALICE: 6}, stores_of(store), fitting)[ALICE]
+    assert isinstance(refused, NotOwner)
+    assert "epoch 7" in str(refused)
+    assert "restore both" in str(refused)
+    assert Entity(store, shelf, epoch=8).take(label(2))
 
 
 def test_a_set_that_the_server_finds_is_told_and_followed_by_advice(

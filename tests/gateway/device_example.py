@@ -90,10 +90,12 @@ def offers_of(store: SqliteStore) -> Offers:
     return offers
 
 
-def serve_model(store: SqliteStore, file: bytes = MODEL_FILE, name: str = "m-1") -> None:
-    """Store a model and serve it to everyone; its file is only bytes here."""
+def serve_model(
+    store: SqliteStore, file: bytes = MODEL_FILE, name: str = "m-1", *, scope: str = EVERYONE
+) -> None:
+    """Store a model and serve it; its file is only bytes here."""
     digest = hashlib.sha256(file).hexdigest()
-    row = ModelRow(EVERYONE, "a@50", Timestamp(START_MS), name, digest, "rest", 1, len(file), 0.0, "{}")
+    row = ModelRow(scope, "a@50", Timestamp(START_MS), name, digest, "rest", 1, len(file), 0.0, "{}")
     metrics = {"accuracy": 1.0, "precision": 1.0, "recall": 1.0, "f1_macro": 1.0}
     ModelStore(store).save(row, file, evaluation_row(name, START_MS, "test", metrics))
     ModelStore(store).promote(row, 1.0)
