@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from domain.errors import InvalidInput
 from edge.preprocessing import normalise
+from training.checkpoint import Keeper, NoKeeper, TrainingState
 from training.dataset import Dataset, augment, class_weights
 from training.evaluate import f1_macro
 from training.network import build, import_tensorflow
@@ -74,19 +75,40 @@ class Normalisation:
         return normalise(samples, self.mean, self.scale)[:, None]
 
 
+_FIT, _REFIT = "fit", "refit"
+
+
+@dataclass(eq=False)
+class _Best:
+    """The learning curve so far, and the weights of its best epoch."""
+
+    curve: list[Progress] = field(default_factory=list)
+    f1: float = -1.0
+    weights: list[npt.NDArray[Any]] = field(default_factory=list)
+
+
 class Trainer:
     """A network in training; first `fit`, which says how good it is, then `refit`, which makes it better.
+
+    What `keeper` kept of a training that was killed is gone on with, to the same weights.
 
     The seed fixes first weights, order and augmentation. TensorFlow's sums still depend on how memory and
     threads happen to lie, so that two runs agree to about three digits of F1, not in every bit.
     """
 
     def __init__(
-        self, training: Dataset, validation: Dataset, seed: int, clock: Callable[[], float] = time.monotonic
+        self,
+        training: Dataset,
+        validation: Dataset,
+        seed: int,
+        clock: Callable[[], float] = time.monotonic,
+        keeper: Keeper | None = None,
     ) -> None:
         tf = import_tensorflow()
         tf.keras.utils.set_random_seed(seed)
         self._training, self._validation, self._clock = training, validation, clock
+        self._keeper = keeper or NoKeeper()
+        self._best = _Best()
         self._random = np.random.default_rng(seed)
         self.normalisation = Normalisation.of(training.samples)
         window_samples, channels = training.samples.shape[1:]
@@ -102,22 +124,21 @@ class Trainer:
         Returns the learning curve; its best epoch is the first with the highest `f1_validation`.
         """
         inputs = self.normalisation.apply(self._validation.samples)
-        curve: list[Progress] = []
-        best_f1, best_weights = -1.0, self.model.get_weights()
+        kept = self._restore()
 
         def after_epoch(step: Progress) -> bool:
-            nonlocal best_f1, best_weights
             predicted = self._logits(inputs).numpy().argmax(axis=-1).reshape(-1)
             f1 = f1_macro(self._validation.labels, predicted, len(self._training.classes))
-            curve.append(replace(step, f1_validation=f1))
-            progress(curve[-1])
-            if f1 > best_f1:
-                best_f1, best_weights = f1, self.model.get_weights()
+            self._best.curve.append(replace(step, f1_validation=f1))
+            progress(self._best.curve[-1])
+            if f1 > self._best.f1:
+                self._best.f1, self._best.weights = f1, self.model.get_weights()
             return f1 >= limits.target_f1
 
-        self._epochs(self._training, limits, after_epoch)
-        self.model.set_weights(best_weights)
-        return tuple(curve)
+        if kept is None or (kept.phase == _FIT and self._best.curve[-1].f1_validation < limits.target_f1):  # type: ignore[operator]
+            self._epochs(_FIT, self._training, limits, after_epoch, kept)
+        self.model.set_weights(self._best.weights)
+        return tuple(self._best.curve)
 
     def refit(self, everything: Dataset, limits: Limits, progress: Callable[[Progress], None]) -> None:
         """Go on from the best weights with all windows, held-out ones too, to the last epoch or second."""
@@ -126,12 +147,59 @@ class Trainer:
             progress(step)
             return False
 
-        self._epochs(everything, limits, after_epoch)
+        kept = self._keeper.load()
+        kept = kept if kept is not None and kept.phase == _REFIT else None
+        if kept is not None:
+            self._restore()
+        self._epochs(_REFIT, everything, limits, after_epoch, kept)
 
-    def _epochs(self, dataset: Dataset, limits: Limits, after_epoch: Callable[[Progress], bool]) -> None:
-        """At least one epoch, whatever the limits; one that would end after the last second is not begun."""
-        started = self._clock()
-        for epoch in range(1, limits.epochs_max + 1):
+    def _restore(self) -> TrainingState | None:
+        """Go back to the state that was kept of a training that was killed, if there is one."""
+        kept = self._keeper.load()
+        if kept is None:
+            return None
+        for variables, name in ((self.model.variables, "model"), (self._optimizer.variables, "optimizer")):
+            for variable, value in zip(variables, kept.arrays[name], strict=True):
+                variable.assign(value)
+        self._random.bit_generator.state = kept.values["random"]
+        curve = [Progress(**step) for step in kept.values["curve"]]
+        self._best = _Best(curve, kept.values["best_f1"], list(kept.arrays["best"]))
+        return kept
+
+    def _keep(self, phase: str, epoch: int, seconds: float) -> None:
+        self._keeper.save(
+            TrainingState(
+                phase=phase,
+                epoch=epoch,
+                seconds=seconds,
+                arrays={
+                    "model": [np.asarray(variable) for variable in self.model.variables],
+                    "optimizer": [np.asarray(variable) for variable in self._optimizer.variables],
+                    "best": self._best.weights,
+                },
+                values={
+                    "random": self._random.bit_generator.state,
+                    "curve": [asdict(step) for step in self._best.curve],
+                    "best_f1": self._best.f1,
+                },
+            )
+        )
+
+    def _epochs(
+        self,
+        phase: str,
+        dataset: Dataset,
+        limits: Limits,
+        after_epoch: Callable[[Progress], bool],
+        kept: TrainingState | None,
+    ) -> None:
+        """At least one epoch, whatever the limits; one that would end after the last second is not begun.
+
+        What was `kept` of this phase counts: its epochs and its seconds.
+        """
+        done_before, seconds_before = (kept.epoch, kept.seconds) if kept else (0, 0.0)
+        started = self._clock() - seconds_before
+        for epoch in range(done_before + 1, limits.epochs_max + 1):
             seconds = self._clock() - started
             if epoch > 1 and seconds * epoch / (epoch - 1) > limits.seconds_max:
                 return
@@ -144,7 +212,9 @@ class Trainer:
                 f1_validation=None,
                 seconds=self._clock() - started,
             )
-            if after_epoch(step):
+            ends = after_epoch(step)
+            self._keep(phase, epoch, step.seconds)
+            if ends:
                 return
 
     def _epoch(self, dataset: Dataset, done: float, share: float) -> float:
