@@ -42,7 +42,9 @@ def windows_of_recording(
     if not set(sensor_set.letters) <= set(recording.values):
         return []
     slicer = WindowSlicer(sensor_set)
-    windows = [window for frame in _frames(recording, sensor_set, start_ms) for window in slicer.push(frame)]
+    windows = [
+        window for frame in frames_of(recording, sensor_set, start_ms) for window in slicer.push(frame)
+    ]
     return [
         LabelledWindow(
             sensor_set=sensor_set,
@@ -56,8 +58,11 @@ def windows_of_recording(
     ]
 
 
-def _frames(recording: Recording, sensor_set: SensorSet, start_ms: int) -> Iterator[SensorFrame]:
-    """A recording's frames of about a second, a stream for each sensor, all streams together by time."""
+def frames_of(recording: Recording, sensor_set: SensorSet, start_ms: int) -> Iterator[SensorFrame]:
+    """A recording's frames of about a second, a stream for each sensor, all streams together by time.
+
+    Raises InvalidInput as `windows_of` does.
+    """
     for letter in sensor_set.letters:
         _check(recording, letter)
     length = max(1, round(FRAME_SECONDS * recording.rate_hz))
