@@ -1,8 +1,8 @@
 """How the streaming recogniser does on continuous sessions made of recordings, with the real rests between.
 
-A session is joined from one person's recordings of a day in the order of their index. Rests that were recorded
-between its sets stay; where there is none between two sets, one of the same data set is put in, of the same
-person if possible. So every set begins and ends at a time that is known.
+A session is joined from one person's recordings of a day in the order of their index. Rests that were
+recorded between its sets stay; where there is none between two sets, one of the same data set is put in, of
+the same person if possible. So every set begins and ends at a time that is known.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Segmentation:
     """Figures over all sets of all sessions; medians are None where there is nothing to take them of.
 
     `found`: start and end within 2 s. `named_right`: the recognised set that overlaps it most has its name.
-    Errors are of those overlapping sets. `false_sets` overlap no set. `first_name_s_median`: from the start to
-    the first right name. `wrong_name_shown_share`: of the sets, those during which another exercise's name was
-    told; 'unknown' is no such name.
+    Errors are of those overlapping sets. `false_sets` overlap no set. `first_name_s_median`: from the start
+    to the first right name. `wrong_name_shown_share`: of the sets, those during which another exercise's name
+    was told; 'unknown' is no such name.
     """
 
     sets: int
@@ -152,7 +152,7 @@ def _level(recording: Recording, artefact: Artefact) -> Recording:
 
 
 def _outcomes(told: Sequence[Observation], truths: Sequence[TrueSet]) -> list[_Outcome]:
-    """Each true set with the recognised set that overlaps it most; one recognised set answers for one only."""
+    """Each true set with the recognised one that overlaps it most, which answers for no other."""
     ended = [each for each in told if isinstance(each, SetEnded)]
     pairs = sorted(
         (-_overlap_ms(found, truth), index, number)
