@@ -79,7 +79,7 @@ class Lease:
             MemberRow(member.member_id, member.incarnation, nr, view_nr, member.url, Timestamp(0))
         )
         if found is None:
-            taken = self._store.insert_if_absent(MEMBER, new)
+            (taken,) = self._store.insert_if_absent(MEMBER, [new])
         else:
             taken = self._store.compare_and_set(MEMBER, found, new)
         if taken:

@@ -268,7 +268,7 @@ class Membership:
         view = View(self._view.number + 1, tuple(sorted(members, key=lambda member: member.member_id)))
         row = ViewRow(VIEW_NAME, view.number, msgspec.json.encode(view.members).decode())
         if self._view_row is None:
-            changed = self._store.insert_if_absent(VIEW, row)
+            (changed,) = self._store.insert_if_absent(VIEW, [row])
         else:
             changed = self._store.compare_and_set(VIEW, self._view_row, row)
         if changed:

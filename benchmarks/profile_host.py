@@ -69,9 +69,9 @@ class ListStore:
     def submit(self, mutations: Sequence[Mutation]) -> Future[None]:
         return self._done
 
-    def insert_if_absent(self, table: Table[Any], row: Any) -> bool:
-        self._rows[_partition(table, row)] = [row]
-        return True
+    def insert_if_absent(self, table: Table[Any], rows: Sequence[Any]) -> list[bool]:
+        self._rows |= {_partition(table, row): [row] for row in rows}
+        return [True] * len(rows)
 
     def read(
         self,

@@ -49,14 +49,19 @@ class DataKeyStore:
     def cipher_of(self, user: UserId) -> Cipher:
         """The user's cipher; its key is made when the user is new."""
         row = next(self._store.read(DATA_KEY, (user,)), None)
-        return self._unwrapped(user, row or self._made(user))
+        return self._unwrapped(user, row or self._made([user])[user])
 
-    def _made(self, user: UserId) -> DataKeyRow:
-        """A new key, or the one that somebody else has made meanwhile."""
-        row = DataKeyRow(user, self._master.seal(secrets.token_bytes(_KEY_BYTES), user.encode()))
-        if self._store.insert_if_absent(DATA_KEY, row):
-            return row
-        return next(self._store.read(DATA_KEY, (user,)))
+    def _made(self, users: Sequence[UserId]) -> dict[UserId, DataKeyRow]:
+        """New keys, or those that somebody else has made meanwhile."""
+        made = [
+            DataKeyRow(user, self._master.seal(secrets.token_bytes(_KEY_BYTES), user.encode()))
+            for user in users
+        ]
+        inserted = self._store.insert_if_absent(DATA_KEY, made)
+        return {
+            user: row if is_mine else next(self._store.read(DATA_KEY, (user,)))
+            for user, row, is_mine in zip(users, made, inserted, strict=True)
+        }
 
     def _unwrapped(self, user: UserId, row: DataKeyRow) -> Cipher:
         try:
@@ -71,9 +76,8 @@ class DataKeyStore:
         """The cipher of each user, or what is wrong with its key; new users get one."""
         found = self._store.read_many(DATA_KEY, [Slice((user,)) for user in users])
         rows = {user: rows[0] for user, rows in zip(users, found, strict=True) if rows}
-        for user in users:
-            if user not in rows:
-                rows[user] = self._made(user)
+        if new := [user for user in users if user not in rows]:
+            rows |= self._made(new)
         ciphers: dict[UserId, Cipher | StoredValueCorrupt] = {}
         for user, row in rows.items():
             try:

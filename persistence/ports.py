@@ -93,8 +93,11 @@ class Store(Protocol):
         are under way. Callbacks of the future run in a thread of the store and must not wait for the store.
         """
 
-    def insert_if_absent(self, table: Table[Any], row: NamedTuple) -> bool:
-        """Insert `row` unless its key exists; True if it was inserted. Linearisable, and slow."""
+    def insert_if_absent(self, table: Table[RowT], rows: Sequence[RowT]) -> list[bool]:
+        """Insert each of `rows` unless its key exists; True for those that were. Linearisable, and slow.
+
+        Nothing orders the rows: several at once are as if several processes inserted one each.
+        """
 
     def compare_and_set(self, table: Table[RowT], expected: RowT, new: RowT) -> bool:
         """Replace the row equal to `expected` in every column by `new` of the same key; True if it was.

@@ -75,10 +75,10 @@ class SqliteStore:
         """As the port says; what waits for the disk meanwhile goes to it in one transaction."""
         return self._commits.submit(mutations)
 
-    def insert_if_absent(self, table: Table[Any], row: NamedTuple) -> bool:
+    def insert_if_absent(self, table: Table[RowT], rows: Sequence[RowT]) -> list[bool]:
         with self._transaction(table.keyspace) as connection:
-            cursor = connection.execute(insert_sql(table, "IGNORE"), values(table, row))
-            return cursor.rowcount == 1
+            sql = insert_sql(table, "IGNORE")
+            return [connection.execute(sql, values(table, row)).rowcount == 1 for row in rows]
 
     def compare_and_set(self, table: Table[RowT], expected: RowT, new: RowT) -> bool:
         key = [getattr(expected, name) for name in table.key]

@@ -75,8 +75,8 @@ class CassandraStore:
             return refused
         return self._writer.submit(planned)
 
-    def insert_if_absent(self, table: Table[Any], row: NamedTuple) -> bool:
-        return self._conditions.insert_if_absent(table, row)
+    def insert_if_absent(self, table: Table[RowT], rows: Sequence[RowT]) -> list[bool]:
+        return self._conditions.insert_if_absent(table, rows)
 
     def compare_and_set(self, table: Table[RowT], expected: RowT, new: RowT) -> bool:
         return self._conditions.compare_and_set(table, expected, new)

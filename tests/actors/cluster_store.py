@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from persistence.ports import Slice
@@ -62,8 +63,10 @@ class Link:
         self._versions_back = versions_back
         self.not_before = not_before
 
-    def insert_if_absent(self, table: Any, row: Any) -> bool:
-        return bool(self._call("insert_if_absent", lambda: self._rows.change(table, None, row)))
+    def insert_if_absent(self, table: Any, rows: Sequence[Any]) -> list[bool]:
+        return [
+            bool(self._call("insert_if_absent", partial(self._rows.change, table, None, row))) for row in rows
+        ]
 
     def compare_and_set(self, table: Any, expected: Any, new: Any) -> bool:
         assert expected is not None

@@ -92,9 +92,9 @@ class FaultyStore:
         with _Fault(self):
             self.inner.write(mutations)
 
-    def insert_if_absent(self, table: Table[Any], row: NamedTuple) -> bool:
+    def insert_if_absent(self, table: Table[Any], rows: Sequence[NamedTuple]) -> list[bool]:
         with _Fault(self):
-            return self.inner.insert_if_absent(table, row)
+            return self.inner.insert_if_absent(table, rows)
 
     def compare_and_set(self, table: Table[Any], expected: Any, new: Any) -> bool:
         with _Fault(self):

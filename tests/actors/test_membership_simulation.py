@@ -142,8 +142,8 @@ def test_the_simulated_store_does_what_a_real_one_does(store: Any) -> None:
     row = MemberRow("ada", "i1", 1, 0, "wss://ada", 5)  # type: ignore[arg-type]
     read: Callable[[], list[MemberRow]] = lambda: list(store.read(MEMBER, ("ada",)))  # noqa: E731
     assert read() == []
-    assert store.insert_if_absent(MEMBER, row)
-    assert not store.insert_if_absent(MEMBER, row._replace(renewal_nr=2))
+    assert store.insert_if_absent(MEMBER, [row]) == [True]
+    assert store.insert_if_absent(MEMBER, [row._replace(renewal_nr=2)]) == [False]
     assert not store.compare_and_set(MEMBER, row._replace(renewal_nr=2), row)
     assert not store.compare_and_set(MEMBER, row._replace(member_id="ben"), row._replace(member_id="ben"))
     assert read() == [row]

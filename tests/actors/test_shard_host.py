@@ -213,7 +213,7 @@ def test_a_broken_snapshot_only_makes_recovery_longer(store: SqliteStore) -> Non
 
 def test_the_number_of_actors_is_bounded_and_answers_are_never_mixed_up(store: SqliteStore) -> None:
     gc.collect()
-    before = sum(isinstance(each, SessionActor) for each in gc.get_objects())
+    before = sum(type(each) is SessionActor for each in gc.get_objects())
     host = host_of(store, sessions_max=3)
     users = [UserId(f"user-{number}") for number in range(10)]
     for round_nr in range(5):
@@ -224,7 +224,7 @@ def test_the_number_of_actors_is_bounded_and_answers_are_never_mixed_up(store: S
     assert len(acks(host.process([opened(user) for user in users]))) == 10
     assert host.host.live_count == 3
     gc.collect()
-    made = sum(isinstance(each, SessionActor) for each in gc.get_objects()) - before
+    made = sum(type(each) is SessionActor for each in gc.get_objects()) - before
     assert made <= 13, "actors that were stopped are used again"
 
 

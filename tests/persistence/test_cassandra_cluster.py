@@ -125,7 +125,7 @@ def test_one_node_less_stops_nothing(cluster: LocalCluster) -> None:
 def test_without_two_of_three_nothing_is_acknowledged_until_they_are_back(cluster: LocalCluster) -> None:
     store = open_copies(cluster, 3)
     member = MemberRow("m", "i", 1, 1, "", Timestamp(1))
-    assert store.insert_if_absent(MEMBER, member)
+    assert store.insert_if_absent(MEMBER, [member]) == [True]
     for index in (1, 2):
         cluster.kill(index)
     with pytest.raises(StoreUnavailable):

@@ -119,7 +119,7 @@ def test_a_node_that_is_killed_and_started_again_is_used_again(cluster: LocalClu
             writing.join()
         stored = [row.sequence_nr for row in store.read(JOURNAL, ("dan", 0))]
         assert stored == acknowledged
-        assert store.insert_if_absent(VIEW, rows.view(1, name="after"))
+        assert store.insert_if_absent(VIEW, [rows.view(1, name="after")]) == [True]
 
 
 def until_it_writes(store: Store, mutations: list[Insert]) -> None:

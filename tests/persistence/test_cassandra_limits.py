@@ -100,10 +100,10 @@ def test_a_deleted_key_stays_deleted_although_conditions_have_other_clocks(
 ) -> None:
     """A node whose clock is an hour behind erases what was made by a condition a moment ago."""
     behind = opened(timestamps=Timestamps(Clock(Timestamps().take(1) - HOUR_US)))
-    assert behind.insert_if_absent(DATA_KEY, DataKeyRow("ada", b"k"))
+    assert behind.insert_if_absent(DATA_KEY, [DataKeyRow("ada", b"k")]) == [True]
     behind.write([Delete(DATA_KEY, ("ada",)), Delete(DATA_KEY, ("bob",))])
     assert list(behind.read(DATA_KEY, ("ada",))) == []
-    assert behind.insert_if_absent(DATA_KEY, DataKeyRow("ada", b"l"))
+    assert behind.insert_if_absent(DATA_KEY, [DataKeyRow("ada", b"l")]) == [True]
 
 
 class LosesAnswers:
@@ -114,10 +114,10 @@ class LosesAnswers:
         self._times = times
         self._done = done
 
-    def execute(self, query: Any, timeout: float) -> Any:
+    def execute_async(self, query: Any, timeout: float) -> Any:
         self._times -= 1
         if self._times < 0:
-            return self._session.execute(query, timeout=timeout)
+            return self._session.execute_async(query, timeout=timeout)
         if self._done:
             self._session.execute(query, timeout=timeout)
         raise WriteTimeout("the answer is lost", write_type=WriteType.CAS)
@@ -126,7 +126,7 @@ class LosesAnswers:
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_condition_that_was_not_applied_is_asked_again(store: CassandraStore, times: int) -> None:
     store._conditions._session = LosesAnswers(store._session, times, done=False)
-    assert store.insert_if_absent(VIEW, rows.view(1))
+    assert store.insert_if_absent(VIEW, [rows.view(1)]) == [True]
     store._conditions._session = LosesAnswers(store._session, times, done=False)
     assert store.compare_and_set(VIEW, rows.view(1), rows.view(2))
     store._conditions._session = LosesAnswers(store._session, times, done=False)
@@ -139,7 +139,7 @@ def test_of_a_condition_that_may_have_been_applied_nobody_knows(store: Cassandra
     """The row is as it would be, but another may have made it so."""
     store._conditions._session = LosesAnswers(store._session, 1, done=True)
     with pytest.raises(StoreUnavailable, match="nobody knows"):
-        store.insert_if_absent(VIEW, rows.view(1))
+        store.insert_if_absent(VIEW, [rows.view(1)])
     store._conditions._session = LosesAnswers(store._session, 1, done=True)
     with pytest.raises(StoreUnavailable, match="nobody knows"):
         store.compare_and_set(VIEW, rows.view(1), rows.view(2))

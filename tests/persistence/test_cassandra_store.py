@@ -86,7 +86,7 @@ def test_write_times_only_grow() -> None:
 def test_rows_live_as_long_as_their_table_says(opened: Open, cassandra_place: Place) -> None:
     store = opened("&journal.ttl=4000&shard_view.ttl=3000")
     store.write([Insert(JOURNAL, rows.journal(1)), Insert(LABEL, rows.label(1))])
-    assert store.insert_if_absent(VIEW, rows.view(1))
+    assert store.insert_if_absent(VIEW, [rows.view(1)]) == [True]
     journal, label, view = (cassandra_place.qualified(table) for table in (JOURNAL, LABEL, VIEW))
     ((event_ttl, date_ttl),) = cassandra_place.execute(f"SELECT ttl(event), ttl(written_at) FROM {journal}")
     assert 3900 < event_ttl <= 4000
@@ -123,7 +123,7 @@ def test_each_table_is_asked_at_its_level(opened: Open) -> None:
     list(store.read(LABEL, ("ada", "s")))
     list(store.read(JOB_RUN, ("night",)))
     list(store.read(VIEW, ("shards",)))
-    store.insert_if_absent(VIEW, rows.view(1))
+    store.insert_if_absent(VIEW, [rows.view(1)])
     store.compare_and_set(DATA_KEY, DataKeyRow("ada", b"k"), DataKeyRow("ada", b"l"))
     store.write([Delete(DATA_KEY, ("ada",))])
     assert levels == [

@@ -10,7 +10,7 @@ import pytest
 
 from persistence.ports import TOKEN_MAX, TOKEN_MIN, Delete, Insert, Store, TokenRange
 from persistence.schema import Key, Table
-from persistence.tables import JOB_RUN, JOURNAL, LABEL, VIEW, JournalRow
+from persistence.tables import DATA_KEY, JOB_RUN, JOURNAL, LABEL, VIEW, DataKeyRow, JournalRow
 from tests.persistence import rows
 
 ADA = ("ada", 0)
@@ -99,10 +99,21 @@ def test_mutations_apply_in_order(store: Store) -> None:
 
 
 def test_insert_if_absent_inserts_once(store: Store) -> None:
-    assert store.insert_if_absent(VIEW, rows.view(1))
-    assert not store.insert_if_absent(VIEW, rows.view(2, "two"))
+    assert store.insert_if_absent(VIEW, [rows.view(1)]) == [True]
+    assert store.insert_if_absent(VIEW, [rows.view(2, "two")]) == [False]
     assert list(store.read(VIEW, ("shards",))) == [rows.view(1)]
-    assert store.insert_if_absent(VIEW, rows.view(2, name="others"))
+    assert store.insert_if_absent(VIEW, [rows.view(2, name="others")]) == [True]
+
+
+def test_each_of_many_rows_is_inserted_if_its_own_key_is_absent(store: Store) -> None:
+    users = [f"user-{number}" for number in range(40)]
+    early = [DataKeyRow(user, b"early") for user in users[::3]]
+    assert store.insert_if_absent(DATA_KEY, early) == [True] * len(early)
+    late = [DataKeyRow(user, b"late") for user in users]
+    assert store.insert_if_absent(DATA_KEY, late) == [number % 3 > 0 for number in range(40)]
+    stored = {row.user_id: row.wrapped_key for row in store.scan(DATA_KEY)}
+    assert stored == {user: b"late" if number % 3 else b"early" for number, user in enumerate(users)}
+    assert store.insert_if_absent(DATA_KEY, []) == []
 
 
 @pytest.mark.parametrize("expected", [rows.view(2), rows.view(1, "two"), rows.view(1, name="others")])

@@ -106,7 +106,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(insert=INSERTS)
     def insert_if_absent(self, insert: Insert) -> None:
         absent = (insert.table, key_of(insert.table, insert.row)) not in self.model.rows
-        assert self.store.insert_if_absent(insert.table, insert.row) == absent
+        assert self.store.insert_if_absent(insert.table, [insert.row]) == [absent]
         if absent:
             self.model.apply(insert)
 

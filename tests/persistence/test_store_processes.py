@@ -93,7 +93,7 @@ def test_of_racing_inserts_one_is_first(store: Store) -> None:
 
     def race(owner: str) -> bool:
         barrier.wait()
-        return store.insert_if_absent(VIEW, rows.view(1, owner))
+        return store.insert_if_absent(VIEW, [rows.view(1, owner)]) == [True]
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(race, "abcd")) == [False, False, False, True]

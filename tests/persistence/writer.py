@@ -16,7 +16,7 @@ from tests.persistence import rows
 def main(location: str, name: str, count: int) -> None:
     """Write journal rows 1 to `count` of `name`, after trying to be the first view, as all writers do."""
     store = open_store(location)
-    won = store.insert_if_absent(VIEW, rows.view(1, name))
+    (won,) = store.insert_if_absent(VIEW, [rows.view(1, name)])
     print("won" if won else "lost", flush=True)
     for number in range(1, count + 1):
         store.write([Insert(JOURNAL, rows.journal(number, of=name, event=bytes(500)))])
