@@ -1,4 +1,4 @@
-"""Model store: artefacts in chunks, their evaluations, and which one devices are offered."""
+"""Model store: artefacts in chunks, their evaluations, which one devices are offered, and which ones were."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from domain.errors import StoredValueCorrupt
+import msgspec
+
+from domain.errors import ConfigurationError, StoredValueCorrupt
 from domain.identifiers import UserId
 from domain.sensors import SensorSet
 from persistence.ports import Insert, Store
@@ -26,6 +28,7 @@ from persistence.tables import (
 
 EVERYONE = "everyone"
 _USER = "user:"
+EARLIER_MAX = 32  # served models that are remembered per scope and sensor set
 CHUNK_BYTES = 32 * 1024  # below Cassandra's thresholds for a batch
 
 
@@ -37,6 +40,14 @@ def user_scope(user: UserId) -> str:
 def user_of(scope: str) -> UserId | None:
     """Whom alone models of `scope` are served to; None if it is not such a scope."""
     return UserId(scope.removeprefix(_USER)) if scope.startswith(_USER) else None
+
+
+class Served(msgspec.Struct, frozen=True):
+    """A model that was served, and the macro F1 for which it was."""
+
+    model_id: str
+    digest: str
+    f1_macro: float
 
 
 class ModelStore:
@@ -75,25 +86,90 @@ class ModelStore:
         return data
 
     def current(self, scope: str, sensor_set: SensorSet) -> CurrentModelRow | None:
-        return next(self._store.read(CURRENT_MODEL, (scope, str(sensor_set))), None)
+        return self._current(scope, str(sensor_set))
 
     def current_models(self) -> list[CurrentModelRow]:
         """What is served, per scope and sensor set."""
         return list(self._store.scan(CURRENT_MODEL))
 
-    def promote(self, model: ModelRow, f1_macro: float) -> bool:
+    def find(self, model_id: str) -> ModelRow:
+        """The model of that identifier; raises ConfigurationError."""
+        for model in self._store.scan(MODEL):
+            if model.model_id == model_id:
+                return model
+        raise ConfigurationError(
+            f"there is no model {model_id!r}", remedy="`muvr models list` names them all"
+        )
+
+    def record(self, evaluation: EvaluationRow) -> None:
+        """Store one more evaluation of a model."""
+        self._store.write([Insert(EVALUATION, evaluation)])
+
+    def promote(self, model: ModelRow, f1_macro: float, *, served_f1_macro: float | None = None) -> bool:
         """Serve `model` unless the one served now did better; the newer wins a tie. True if it is served.
 
-        One whose file is lost or damaged gives way in any case. A figure of NaN is never served.
+        `served_f1_macro` is what the one served now did on the data of `f1_macro`; without it, the figure for
+        which it came to be served counts. One whose file is lost or damaged gives way in any case. A figure
+        of NaN is never served.
         """
         if math.isnan(f1_macro):
             return False
-        current = next(self._store.read(CURRENT_MODEL, (model.scope, model.sensor_set)), None)
-        if current is not None and current.f1_macro > f1_macro and self._is_whole(current.digest):
-            return False
-        row = CurrentModelRow(model.scope, model.sensor_set, model.model_id, model.digest, f1_macro)
-        self._store.write([Insert(CURRENT_MODEL, row)])
+        current = self._current(model.scope, model.sensor_set)
+        if current is not None and current.model_id != model.model_id:
+            best = current.f1_macro if served_f1_macro is None else served_f1_macro
+            if best > f1_macro and self._is_whole(current.digest):
+                return False
+        self.serve(model, f1_macro)
         return True
+
+    def serve(self, model: ModelRow, f1_macro: float) -> None:
+        """Serve `model`, however good it is; the one served before is remembered."""
+        current = self._current(model.scope, model.sensor_set)
+        earlier = self._earlier(current)
+        if current is not None and current.model_id != model.model_id:
+            earlier = [Served(current.model_id, current.digest, current.f1_macro), *earlier][:EARLIER_MAX]
+        figure = f1_macro if math.isfinite(f1_macro) else 0.0  # JSON knows no others
+        served = Served(model.model_id, model.digest, figure)
+        self._write_current(model.scope, model.sensor_set, served, earlier)
+
+    def earlier(self, scope: str, sensor_set: SensorSet) -> list[Served]:
+        """What was served before what is served now, newest first."""
+        return self._earlier(self._current(scope, str(sensor_set)))
+
+    def rollback(self, scope: str, sensor_set: SensorSet) -> Served:
+        """Serve again what was served before, if its file is whole, or else what was before that; returns it.
+
+        What is served now is not remembered. Raises ConfigurationError if there is nothing to go back to.
+        """
+        earlier = self.earlier(scope, sensor_set)
+        for number, served in enumerate(earlier):
+            if self._is_whole(served.digest):
+                self._write_current(scope, str(sensor_set), served, earlier[number + 1 :])
+                return served
+        raise ConfigurationError(
+            f"no model of {sensor_set} was served to {scope} before the present one",
+            remedy="`muvr models promote ID` serves any other",
+        )
+
+    def _current(self, scope: str, sensor_set: str) -> CurrentModelRow | None:
+        return next(self._store.read(CURRENT_MODEL, (scope, sensor_set)), None)
+
+    def _earlier(self, current: CurrentModelRow | None) -> list[Served]:
+        if current is None or current.earlier is None:
+            return []
+        try:
+            return msgspec.json.decode(current.earlier, type=list[Served])
+        except msgspec.DecodeError as error:
+            raise StoredValueCorrupt(
+                f"what was served to {current.scope} before {current.model_id} cannot be read ({error})",
+                remedy="clear the column `earlier` of its row in current_model",
+            ) from error
+
+    def _write_current(self, scope: str, sensor_set: str, served: Served, earlier: list[Served]) -> None:
+        """In one row, so that what is served and what was before can never disagree."""
+        told = msgspec.json.encode(earlier).decode()
+        row = CurrentModelRow(scope, sensor_set, served.model_id, served.digest, served.f1_macro, told)
+        self._store.write([Insert(CURRENT_MODEL, row)])
 
     def _is_whole(self, digest: str) -> bool:
         try:

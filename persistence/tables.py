@@ -216,6 +216,7 @@ class CurrentModelRow(NamedTuple):
     model_id: str
     digest: str
     f1_macro: float
+    earlier: str | None = None  # what was served before, newest first; None in rows of schema 2
 
 
 CURRENT_MODEL = Table(
@@ -223,7 +224,7 @@ CURRENT_MODEL = Table(
     keyspace=MAIN,
     row=CurrentModelRow,
     partition=("scope", "sensor_set"),
-    comment="The model that devices are offered",
+    comment="The model that devices are offered; earlier is JSON, those offered before it",
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -35,11 +35,21 @@ class WindowStore:
         self._store.write(pending)
         return written + len(pending)
 
-    def read(self, sensor_set: SensorSet) -> Iterator[LabelledWindow]:
-        """All windows of a sensor set, bucket by bucket, so that memory stays bounded."""
+    def read(
+        self, sensor_set: SensorSet, progress: Callable[[int, float], None] | None = None
+    ) -> Iterator[LabelledWindow]:
+        """All windows of a sensor set, bucket by bucket, so that memory stays bounded.
+
+        Those of a session follow each other in time. After each bucket `progress` is told how many windows
+        were read, and which share of the buckets that was.
+        """
+        read = 0
         for bucket_nr in range(BUCKET_COUNT):
             for row in self._store.read(WINDOW, (str(sensor_set), bucket_nr)):
                 yield window_of(row)
+                read += 1
+            if progress is not None:
+                progress(read, (bucket_nr + 1) / BUCKET_COUNT)
 
 
 def row_of(window: LabelledWindow) -> WindowRow:

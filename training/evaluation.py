@@ -227,7 +227,7 @@ def _run(network: Int8Network, windows: Sequence[LabelledWindow]) -> FloatArray:
 
 
 def _stretches(windows: Iterable[LabelledWindow]) -> Iterator[list[LabelledWindow]]:
-    """Windows of one label in a row, of rest at most BATCH_WINDOWS: a night of it must not fill the memory."""
+    """Windows of one label in a row; of rest at most BATCH_WINDOWS, so that a night of it fits the memory."""
     stretch: list[LabelledWindow] = []
     for window in windows:
         if stretch and not _goes_on(stretch, window):

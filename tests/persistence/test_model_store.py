@@ -8,12 +8,12 @@ import os
 
 import pytest
 
-from domain.errors import StoredValueCorrupt
+from domain.errors import ConfigurationError, StoredValueCorrupt
 from domain.sensors import SensorSet
-from persistence.models import CHUNK_BYTES, EVERYONE, ModelStore, evaluation_row
+from persistence.models import CHUNK_BYTES, EARLIER_MAX, EVERYONE, ModelStore, evaluation_row
 from persistence.ports import Delete, Insert, Store
 from persistence.schema import Timestamp
-from persistence.tables import ARTEFACT, ArtefactRow, EvaluationRow, ModelRow
+from persistence.tables import ARTEFACT, CURRENT_MODEL, ArtefactRow, CurrentModelRow, EvaluationRow, ModelRow
 
 SET = SensorSet.parse("a,g@50")
 
@@ -115,3 +115,75 @@ def test_scopes_and_sensor_sets_are_served_apart(models: ModelStore) -> None:
     assert found is not None
     assert found.model_id == "ada"
     assert models.current("user:bob", SET) is None
+
+
+def served(models: ModelStore) -> str:
+    current = models.current(EVERYONE, SET)
+    assert current is not None
+    return current.model_id
+
+
+def test_on_the_same_data_the_figure_for_which_a_model_came_to_be_served_does_not_count(
+    models: ModelStore,
+) -> None:
+    models.save(model("old", 1), b"weights", evaluation("old"))
+    models.promote(model("old", 1), 0.99)
+    assert not models.promote(model("new", 2), 0.7, served_f1_macro=0.71)
+    assert models.promote(model("new", 2), 0.7, served_f1_macro=0.7)
+
+
+def test_a_model_that_is_served_keeps_being_served_with_its_newest_figure(models: ModelStore) -> None:
+    models.save(model("only", 1), b"weights", evaluation("only"))
+    models.promote(model("only", 1), 0.9)
+    assert models.promote(model("only", 1), 0.5)
+    current = models.current(EVERYONE, SET)
+    assert current is not None
+    assert (current.f1_macro, models.earlier(EVERYONE, SET)) == (0.5, [])
+
+
+def test_rolling_back_serves_what_was_served_before(models: ModelStore) -> None:
+    for number, name in enumerate(("a", "b", "c")):
+        models.save(model(name, number), b"weights", evaluation(name))
+        models.serve(model(name, number), 0.5 + number / 10)
+    assert [each.model_id for each in models.earlier(EVERYONE, SET)] == ["b", "a"]
+    assert models.rollback(EVERYONE, SET).model_id == "b" == served(models)
+    assert models.rollback(EVERYONE, SET).model_id == "a" == served(models)
+    with pytest.raises(ConfigurationError, match=r"no model of a,g@50 was served to everyone before"):
+        models.rollback(EVERYONE, SET)
+    assert served(models) == "a"
+
+
+def test_rolling_back_passes_over_a_model_whose_file_is_lost(models: ModelStore, store: Store) -> None:
+    for number, name in enumerate(("a", "b", "c")):
+        models.save(model(name, number, name.encode()), name.encode(), evaluation(name))
+        models.serve(model(name, number, name.encode()), 0.5)
+    store.write([Delete(ARTEFACT, (model("b", 1, b"b").digest,))])
+    assert models.rollback(EVERYONE, SET).model_id == "a"
+
+
+def test_what_was_served_is_remembered_up_to_a_bound(models: ModelStore) -> None:
+    for number in range(EARLIER_MAX + 5):
+        models.serve(model(f"m{number}", number), math.inf)
+    earlier = models.earlier(EVERYONE, SET)
+    assert len(earlier) == EARLIER_MAX
+    assert earlier[0].model_id == f"m{EARLIER_MAX + 3}"
+
+
+def test_rows_of_an_earlier_version_remember_nothing(models: ModelStore, store: Store) -> None:
+    store.write([Insert(CURRENT_MODEL, CurrentModelRow(EVERYONE, str(SET), "old", "0" * 64, 0.4))])
+    assert models.earlier(EVERYONE, SET) == []
+    models.serve(model("new", 1), 0.5)
+    assert [each.model_id for each in models.earlier(EVERYONE, SET)] == ["old"]
+
+
+def test_a_history_that_cannot_be_read_is_told(models: ModelStore, store: Store) -> None:
+    store.write([Insert(CURRENT_MODEL, CurrentModelRow(EVERYONE, str(SET), "m", "0" * 64, 0.4, "[{"))])
+    with pytest.raises(StoredValueCorrupt, match="before m cannot be read"):
+        models.earlier(EVERYONE, SET)
+
+
+def test_a_model_is_found_by_its_identifier(models: ModelStore) -> None:
+    models.save(model("m", 1, scope="user:ada"), b"weights", evaluation("m"))
+    assert models.find("m").scope == "user:ada"
+    with pytest.raises(ConfigurationError, match="there is no model 'n'"):
+        models.find("n")
