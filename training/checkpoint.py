@@ -6,7 +6,7 @@ that whenever the program dies, there is the state after some whole epoch.
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 import json
 import os
 import zipfile
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import ConfigurationError, InvalidInput
+from training.dataset import Dataset
 
 FORMAT_VERSION = 1
 Arrays = tuple[npt.NDArray[Any], ...]
@@ -89,17 +90,12 @@ class Checkpoint:
         }
         named["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(self._path.name + ".new")
+        temporary = _temporary(self._path)
         with temporary.open("wb") as file:
             np.savez(file, **named)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, self._path)
-
-    def remove(self) -> None:
-        """The training has ended; there is nothing to go on with."""
-        for path in (self._path, self._path.with_name(self._path.name + ".new")):
-            path.unlink(missing_ok=True)
 
     def _read(self) -> TrainingState | None:
         """Raises InvalidInput for a damaged file, ConfigurationError for that of another training."""
@@ -137,7 +133,44 @@ class Checkpoint:
         )
 
 
+def resumed(
+    path: Path | None,
+    dataset: Dataset,
+    settings: Sequence[object],
+    facts: Mapping[str, str],
+    *,
+    start_over: bool,
+) -> Checkpoint | None:
+    """The checkpoint at `path` of a training on `dataset` under `settings`; None without a path.
+
+    Raises as Checkpoint does, unless what cannot be gone on with is to be forgotten: `start_over`.
+    """
+    if path is None:
+        return None
+    identity = _identity(dataset, settings)
+    try:
+        return Checkpoint(path, identity, facts)
+    except (ConfigurationError, InvalidInput):
+        if not start_over:
+            raise
+        discard(path)
+        return Checkpoint(path, identity, facts)
+
+
 def discard(path: Path) -> None:
-    """Remove the checkpoint at `path`, if there is one."""
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
+    """Remove the checkpoint at `path`, if there is one: its training has ended, or shall not go on."""
+    for each in (path, _temporary(path)):
+        each.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
+
+
+def _identity(dataset: Dataset, settings: Sequence[object]) -> str:
+    """SHA-256 over every window, label and setting."""
+    hashed = hashlib.sha256(repr([str(each) for each in (*settings, *dataset.classes)]).encode())
+    for array in (dataset.samples, dataset.labels, dataset.subjects, dataset.sessions, dataset.start_ms):
+        hashed.update(f"{array.shape} {array.dtype}".encode())
+        hashed.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return hashed.hexdigest()

@@ -21,6 +21,7 @@ from domain.windows import LabelledWindow
 from edge.artefact import Artefact
 from edge.int8 import Int8Network
 from edge.recogniser import UNKNOWN as UNKNOWN_NAME
+from training.dataset import Dataset
 from training.evaluate import UNKNOWN, Metrics, evaluate, name_indices
 from training.segmentation import Segmentation, segmentation
 from training.unknown import Separation, separation
@@ -60,7 +61,7 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         """The object that `muvr evaluate --json` writes."""
-        found = asdict(self.metrics)
+        found = {name: value for name, value in asdict(self.metrics).items() if "majority" not in name}
         for name in ("sets", "sets_right", "unknown", "repetitions", "segmentation"):
             value = getattr(self, name)
             found[name] = value if value is None or isinstance(value, int) else asdict(value)
@@ -117,6 +118,12 @@ def evaluate_windows(artefact: Artefact, windows: Iterable[LabelledWindow]) -> E
     return _evaluation(artefact, stretches, 0, repetitions=None, segmentation=None)
 
 
+def evaluate_dataset(artefact: Artefact, dataset: Dataset) -> Evaluation:
+    """Evaluate on windows that are in memory, in whatever order; raises InvalidInput if there are none."""
+    order = np.lexsort((dataset.start_ms, dataset.sessions))
+    return evaluate_windows(artefact, (_window(dataset, int(index)) for index in order))
+
+
 def set_name(probabilities: FloatArray, classes: Sequence[str]) -> str:
     """The name of a set whose windows have `probabilities` [n, classes], n > 0.
 
@@ -171,6 +178,17 @@ def check_windows(
         "none of the recordings is as long as a window",
         expected=f"at least {WINDOW_SECONDS:g} s and a stride",
         remedy="choose longer recordings",
+    )
+
+
+def _window(dataset: Dataset, index: int) -> LabelledWindow:
+    return LabelledWindow(
+        sensor_set=dataset.sensor_set,
+        subject=str(dataset.subjects[index]),
+        session=str(dataset.sessions[index]),
+        start_ms=int(dataset.start_ms[index]),
+        label=dataset.classes[dataset.labels[index]],
+        samples=dataset.samples[index],
     )
 
 
