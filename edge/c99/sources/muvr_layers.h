@@ -1,0 +1,61 @@
+/* How muvr_model.c describes the network and the preprocessing to the code that is the same for every model. */
+
+#ifndef MUVR_LAYERS_H
+#define MUVR_LAYERS_H
+
+#include <stdint.h>
+
+#include "muvr_model.h"
+
+/* Products are summed up in steps of so many bytes, which lets compilers use a machine's vectors. An output's row
+   of weights is filled up with zeros to a multiple of it. */
+#ifndef MUVR_DOT_STEP
+#if defined(__AVX2__)
+#define MUVR_DOT_STEP 32
+#elif defined(__SSE2__) || defined(__ARM_NEON)
+#define MUVR_DOT_STEP 16
+#else
+#define MUVR_DOT_STEP 1
+#endif
+#endif
+#define MUVR_ROW(weights) (((weights) + MUVR_DOT_STEP - 1) / MUVR_DOT_STEP * MUVR_DOT_STEP)
+
+typedef enum { MUVR_CONVOLUTION, MUVR_MAX_POOL, MUVR_GLOBAL_AVERAGE } muvr_layer_kind;
+
+/* Activations are int8 [samples][channels]. An accumulator of a convolution is
+   bias + sum of weight * (input + 128), the input's zero point being folded into the bias, and becomes
+   accumulator * multiplier * 2^(shift - 31) + output_zero_point, clamped. */
+typedef struct {
+    muvr_layer_kind kind;
+    uint16_t samples; /* of the input */
+    uint16_t inputs;  /* channels of the input */
+    uint16_t length;  /* samples of the output, after the pool */
+    uint16_t outputs; /* channels of the output */
+    uint16_t size;    /* taps of a convolution, samples of a pool */
+    uint16_t stride;
+    uint16_t padding_before; /* samples of the value input_zero_point, before and after the input */
+    uint16_t padding_after;
+    uint16_t pool_size; /* a convolution is followed by a max pool of so many samples, 1 if there is none */
+    uint16_t pool_stride;
+    int16_t input_zero_point;
+    int16_t output_zero_point;
+    int16_t activation_min;
+    int16_t activation_max;
+    const int8_t *weights; /* [outputs][MUVR_ROW(size * inputs)] */
+    const int32_t *bias;   /* [outputs] */
+    const int32_t *multiplier; /* [outputs] */
+    const int8_t *shift;       /* [outputs]; to the left if positive */
+} muvr_layer;
+
+typedef struct {
+    uint8_t first_channel;
+    uint8_t axes;
+} muvr_sensor;
+
+extern const muvr_layer muvr_layers[MUVR_LAYERS];
+extern const muvr_sensor muvr_sensors[MUVR_SENSORS];
+extern const float muvr_channel_mean[MUVR_CHANNELS];
+extern const float muvr_channel_gain[MUVR_CHANNELS];
+extern const float muvr_softmax_factors[8]; /* exp(-2^i * output_scale / temperature) */
+
+#endif

@@ -1,0 +1,186 @@
+/* The int8 network: TensorFlow Lite Micro's integers, with gemmlowp's double rounding.
+
+   The scheme is Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+   Inference" (CVPR 2018). No accumulator can leave int32: the generator refuses a model where one could. */
+
+#include "muvr.h"
+#include "muvr_layers.h"
+
+/* A layer reads at one end of the arena and writes at the other. Values are kept as uint8, + 128, because machines
+   that multiply bytes want one side without a sign. */
+static uint8_t arena[MUVR_ARENA_BYTES + MUVR_DOT_STEP - 1];
+static int32_t accumulators[MUVR_OUTPUTS_MAX];
+static int32_t greatest[MUVR_OUTPUTS_MAX];
+static int8_t outputs[MUVR_CLASSES];
+
+/* What one sample of a convolution's outputs sums up, of the inputs `seen`. What is read beyond them meets weights
+   of zero. Four outputs at a time share the reading. */
+static void sum_products(const muvr_layer *layer, const uint8_t *seen, int32_t *sums)
+{
+    const uint32_t values = MUVR_ROW((uint32_t)layer->size * layer->inputs);
+    const int8_t *weights = layer->weights;
+    uint32_t output = 0, i;
+
+    for (; output + 4 <= layer->outputs; output += 4, weights += 4 * values) {
+        const int8_t *w0 = weights, *w1 = w0 + values, *w2 = w1 + values, *w3 = w2 + values;
+        int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        for (i = 0; i < values; i++) {
+            s0 += seen[i] * w0[i];
+            s1 += seen[i] * w1[i];
+            s2 += seen[i] * w2[i];
+            s3 += seen[i] * w3[i];
+        }
+        sums[output] = s0 + layer->bias[output];
+        sums[output + 1] = s1 + layer->bias[output + 1];
+        sums[output + 2] = s2 + layer->bias[output + 2];
+        sums[output + 3] = s3 + layer->bias[output + 3];
+    }
+    for (; output < layer->outputs; output++, weights += values) {
+        int32_t sum = 0;
+        for (i = 0; i < values; i++)
+            sum += seen[i] * weights[i];
+        sums[output] = sum + layer->bias[output];
+    }
+}
+
+/* round(round(x * 2^left * multiplier / 2^31) / 2^right): gemmlowp's SaturatingRoundingDoublingHighMul, halves up,
+   then RoundingDivideByPOT, halves away from zero. */
+static void rescale(const muvr_layer *layer, const int32_t *sums, uint8_t *output)
+{
+    const int32_t zero_point = layer->output_zero_point;
+    const int32_t lowest = layer->activation_min - zero_point, highest = layer->activation_max - zero_point;
+    uint32_t i;
+
+    for (i = 0; i < layer->outputs; i++) {
+        const int32_t shift = layer->shift[i];
+        const int32_t left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
+        const int64_t product = (int64_t)(int32_t)((uint32_t)sums[i] << left) * layer->multiplier[i];
+        const int32_t high = (int32_t)((product + (1 << 30)) >> 31);
+        const int32_t mask = (int32_t)((1u << right) - 1);
+        const int32_t round_up = (high & mask) > (mask >> 1) + (high < 0);
+        const int32_t value = (high >> right) + round_up;
+        const int32_t bounded = value < lowest ? lowest : value > highest ? highest : value;
+        output[i] = (uint8_t)(bounded + zero_point + 128);
+    }
+}
+
+/* Rescaling never decreases, so the pool's maximum is taken before it, of which there is less to rescale then. */
+static void convolve(const muvr_layer *layer, const uint8_t *input, uint8_t *output)
+{
+    const uint32_t stride = (uint32_t)layer->stride * layer->inputs;
+    uint32_t sample, tap, i;
+
+    for (sample = 0; sample < layer->length; sample++, output += layer->outputs) {
+        const uint8_t *seen = input + sample * layer->pool_stride * stride;
+        sum_products(layer, seen, greatest);
+        for (tap = 1; tap < layer->pool_size; tap++) {
+            sum_products(layer, seen + tap * stride, accumulators);
+            for (i = 0; i < layer->outputs; i++)
+                greatest[i] = accumulators[i] > greatest[i] ? accumulators[i] : greatest[i];
+        }
+        rescale(layer, greatest, output);
+    }
+}
+
+static void pool_max(const muvr_layer *layer, const uint8_t *input, uint8_t *output)
+{
+    uint32_t sample, channel, tap;
+
+    for (sample = 0; sample < layer->length; sample++) {
+        const uint8_t *seen = input + (uint32_t)sample * layer->stride * layer->inputs;
+        for (channel = 0; channel < layer->inputs; channel++) {
+            uint8_t most = seen[channel];
+            for (tap = 1; tap < layer->size; tap++) {
+                const uint8_t value = seen[tap * layer->inputs + channel];
+                most = value > most ? value : most;
+            }
+            *output++ = most;
+        }
+    }
+}
+
+/* The mean, rounded half away from zero: C's division goes towards zero. */
+static void average(const muvr_layer *layer, const uint8_t *input, uint8_t *output)
+{
+    const int32_t size = layer->size;
+    uint32_t channel, sample;
+
+    for (channel = 0; channel < layer->inputs; channel++) {
+        int32_t total = 0;
+        for (sample = 0; sample < layer->samples; sample++)
+            total += input[sample * layer->inputs + channel] - 128;
+        output[channel] = (uint8_t)((total + (total < 0 ? -(size / 2) : size / 2)) / size + 128);
+    }
+}
+
+/* Where the input of layer `nr` is, with its padding; behind the last layer, where its output is. */
+static uint8_t *buffer_of(uint32_t nr, uint32_t bytes)
+{
+    return nr % 2 == 0 ? arena : arena + MUVR_ARENA_BYTES - bytes;
+}
+
+/* The first sample of a layer's input; what stands before and after it is set to the zero point. */
+static uint8_t *padded_input(uint32_t nr)
+{
+    const muvr_layer *layer = &muvr_layers[nr];
+    const uint32_t before = (uint32_t)layer->padding_before * layer->inputs;
+    const uint32_t values = (uint32_t)layer->samples * layer->inputs;
+    const uint32_t after = (uint32_t)layer->padding_after * layer->inputs;
+    const uint8_t silence = (uint8_t)(layer->input_zero_point + 128);
+    uint8_t *buffer = buffer_of(nr, before + values + after);
+    uint32_t i;
+
+    for (i = 0; i < before; i++)
+        buffer[i] = silence;
+    for (i = before + values; i < before + values + after; i++)
+        buffer[i] = silence;
+    return buffer + before;
+}
+
+uint8_t *muvr_input(void)
+{
+    return padded_input(0);
+}
+
+const int8_t *muvr_run(void)
+{
+    uint8_t *input = padded_input(0), *output = input;
+    uint32_t nr, i;
+
+    for (nr = 0; nr < MUVR_LAYERS; nr++, input = output) {
+        const muvr_layer *layer = &muvr_layers[nr];
+        const uint32_t before = (uint32_t)layer->padding_before * layer->inputs;
+        output = nr + 1 < MUVR_LAYERS ? padded_input(nr + 1) : buffer_of(nr + 1, MUVR_CLASSES);
+        if (layer->kind == MUVR_CONVOLUTION)
+            convolve(layer, input - before, output);
+        else if (layer->kind == MUVR_MAX_POOL)
+            pool_max(layer, input, output);
+        else
+            average(layer, input, output);
+    }
+    for (i = 0; i < MUVR_CLASSES; i++)
+        outputs[i] = (int8_t)(output[i] - 128);
+    return outputs;
+}
+
+/* Outputs differ by whole steps, so exp(-steps * size) is a product of the factors that the bits of `steps` name. */
+void muvr_softmax(const int8_t output[MUVR_CLASSES], float probabilities[MUVR_CLASSES])
+{
+    int8_t most = output[0];
+    float total = 0.0f;
+    int i, bit;
+
+    for (i = 1; i < MUVR_CLASSES; i++)
+        most = output[i] > most ? output[i] : most;
+    for (i = 0; i < MUVR_CLASSES; i++) {
+        const int32_t steps = most - output[i];
+        float weight = 1.0f;
+        for (bit = 0; bit < 8; bit++)
+            if (steps >> bit & 1)
+                weight *= muvr_softmax_factors[bit];
+        probabilities[i] = weight;
+        total += weight;
+    }
+    for (i = 0; i < MUVR_CLASSES; i++)
+        probabilities[i] /= total;
+}
