@@ -1,4 +1,4 @@
-"""`muvr train`: train a model on the store's windows, evaluate it, and serve it if it is not worse."""
+"""`muvr train`: train a model on a store's windows or on recordings, and serve it if it is not worse."""
 
 from __future__ import annotations
 
@@ -7,31 +7,53 @@ import dataclasses
 import json
 import time
 import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.settings import NodeSettings
+from cli.places import add_store_arguments, load_data_sets, settings_of, write_json, write_whole
+from cli.training_words import Teller, lines, result_of
 from cli.wiring import signing_key
+from domain.errors import ConfigurationError, InvalidArtefact, StoredValueCorrupt
 from domain.identifiers import ModelId
 from domain.sensors import SensorSet
-from edge.artefact import digest
+from domain.windows import LabelledWindow
+from edge.artefact import decode, digest
 from persistence.location import open_store
-from persistence.models import EVERYONE, ModelStore, evaluation_row
+from persistence.models import EVERYONE, ModelStore, evaluation_row, stored_metrics
 from persistence.schema import Timestamp
 from persistence.tables import ModelRow
 from persistence.windows import WindowStore
 
 if TYPE_CHECKING:
-    from training.program import TrainedModel
-    from training.train import Progress
+    from training.program import Rival, TrainedModel
+
+_EXAMPLES = """examples:
+  muvr train --data muvr-data                                  on what people confirmed; serves the better
+  muvr train --recordings DIR... --out MODEL --split subject   without a store
+
+Training ends at --target-f1, when --budget-minutes are up, or after --epochs-max, and keeps the best epoch.
+One that was killed goes on where it was when it is started again with the same data and settings."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="a node's data directory")
-    parser.add_argument("--store", metavar="LOCATION", help="default: the embedded one in --data")
-    parser.add_argument("--keys", type=Path, metavar="DIR", help="default: keys in --data")
+    parser.epilog = _EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add_store_arguments(parser)
     parser.add_argument(
-        "--sensor-set", type=SensorSet.parse, default="a,g@50", metavar="SET", help="default: %(default)s"
+        "--recordings", type=Path, nargs="+", metavar="DIR", help="instead of a store's windows"
+    )
+    parser.add_argument("--out", type=Path, metavar="MODEL", help="write the model file there")
+    parser.add_argument(
+        "--sensor-set", default="a,g@50", metavar="SET", help="letters and a rate (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--split",
+        choices=("session", "subject"),
+        default="session",
+        help="what is held out (default: %(default)s)",
     )
     parser.add_argument("--budget-minutes", type=float, default=10.0, help="default: %(default)s")
     parser.add_argument("--epochs-max", type=int, default=20, help="default: %(default)s")
@@ -39,43 +61,139 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target-f1", type=float, default=0.995, help="stop when reached (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
+    parser.add_argument(
+        "--start-over",
+        action="store_true",
+        help="forget a killed training on other data or with other settings",
+    )
+    parser.add_argument(
+        "--plots", type=Path, metavar="DIR", help="draw confusions and learning curve there, SVG"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the result as JSON; - is standard output")
     parser.add_argument("--json-progress", action="store_true", help="progress and result as JSON lines")
 
 
 def run(options: argparse.Namespace) -> int:
+    _check(options)
+    options.sensor_set = SensorSet.parse(options.sensor_set)
+    teller = Teller(as_json=options.json_progress, epochs_max=options.epochs_max)
+    if options.recordings:
+        trained, is_served = _from_recordings(options, teller), None
+    else:
+        trained, is_served = _from_store(options, teller)
+    if options.plots:
+        _plot(trained, options.plots)
+    if options.json:
+        write_json(options.json, result_of(trained, is_served))
+    if options.json_progress:
+        print(json.dumps({"result": result_of(trained, is_served)}), flush=True)
+    elif str(options.json) != "-":
+        print("\n".join([*lines(trained), _ending(options, is_served)]))
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    if bool(options.recordings) == bool(options.data):
+        raise ConfigurationError(
+            "windows come from a store or from recordings",
+            expected="either --data DIR or --recordings DIR...",
+            remedy="give one of them",
+        )
+    if options.recordings and not options.out:
+        raise ConfigurationError("recordings have no store for the model", remedy="give --out MODEL")
+
+
+def _from_recordings(options: argparse.Namespace, teller: Teller) -> TrainedModel:
+    from training.checkpoint import discard
+    from training.evaluation import check_windows, with_sensors
+    from training.windowing import windows_of
+
+    data_sets = {
+        name: with_sensors(recordings, options.sensor_set)
+        for name, recordings in load_data_sets(options.recordings).items()
+    }
+    windows = [
+        dataclasses.replace(window, subject=f"{name}:{window.subject}")
+        for name, recordings in data_sets.items()
+        for window in windows_of(recordings, options.sensor_set)
+    ]
+    check_windows(windows, data_sets, options.sensor_set)
+    checkpoint = options.out.with_name(options.out.name + ".checkpoint")
+    key = signing_key(settings_of(options)) if options.keys else None
+    trained = _train(options, teller, windows, key, None, checkpoint)
+    write_whole(options.out, trained.artefact)
+    discard(checkpoint)
+    return trained
+
+
+def _from_store(options: argparse.Namespace, teller: Teller) -> tuple[TrainedModel, bool]:
+    from training.checkpoint import discard
+
+    settings = settings_of(options)
+    store = open_store(settings.store_location)
+    try:
+        models = ModelStore(store)
+        windows = WindowStore(store).read(options.sensor_set, teller.read)
+        checkpoint = options.data / "training" / f"{options.sensor_set.slug}.checkpoint"
+        rival = _rival(models, options.sensor_set)
+        trained = _train(options, teller, windows, signing_key(settings), rival, checkpoint)
+        if options.out:
+            write_whole(options.out, trained.artefact)
+        is_served = _save(models, trained, options)
+        discard(checkpoint)
+    finally:
+        store.close()
+    return trained, is_served
+
+
+def _train(
+    options: argparse.Namespace,
+    teller: Teller,
+    windows: Iterable[LabelledWindow],
+    key: bytes | None,
+    rival: Rival | None,
+    checkpoint: Path,
+) -> TrainedModel:
     # Imported here, as TensorFlow behind it is: no other command pays for it.
     from training.program import run as train
 
-    settings = NodeSettings(data=options.data, store=options.store, keys=options.keys)
-    store = open_store(settings.store_location)
-    model_id = ModelId(f"{options.sensor_set.slug}-{uuid.uuid4().hex[:8]}")
-    tell = _tell_json if options.json_progress else _tell_words
-    trained = train(
-        WindowStore(store).read(options.sensor_set),
+    return train(
+        windows,
         sensor_set=options.sensor_set,
-        model_id=model_id,
+        model_id=ModelId(f"{options.sensor_set.slug}-{uuid.uuid4().hex[:8]}"),
         budget_minutes=options.budget_minutes,
         epochs_max=options.epochs_max,
         target_f1=options.target_f1,
         seed=options.seed,
-        signing_key=signing_key(settings),
-        progress=lambda progress: tell(progress, options.epochs_max),
+        signing_key=key,
+        progress=teller.epoch,
+        split_by=options.split,
+        rival=rival,
+        checkpoint=checkpoint,
+        start_over=options.start_over,
     )
-    is_served = _save(ModelStore(store), trained, options.sensor_set)
-    store.close()
-    _report(trained, is_served, as_json=options.json_progress)
-    return 0
 
 
-def _save(models: ModelStore, trained: TrainedModel, sensor_set: SensorSet) -> bool:
-    """Store the model with its evaluation; True if it is served from now on."""
+def _rival(models: ModelStore, sensor_set: SensorSet) -> Rival | None:
+    """The model that is served now, if its file is whole."""
+    from training.program import Rival
+
+    current = models.current(EVERYONE, sensor_set)
+    try:
+        data = models.artefact(current.digest) if current is not None else None
+        if current is None or data is None:
+            return None
+        return Rival(artefact=decode(data), sessions=models.sessions_learned(current.model_id))
+    except (StoredValueCorrupt, InvalidArtefact, ConfigurationError):
+        return None
+
+
+def _save(models: ModelStore, trained: TrainedModel, options: argparse.Namespace) -> bool:
+    """Store the model with its evaluations; True if it is served from now on."""
     now_ms = time.time_ns() // 1_000_000
-    metrics = dataclasses.asdict(trained.validation)
-    metrics["classes"] = trained.classes
-    metrics["held_out_by"] = trained.held_out_by
     row = ModelRow(
         EVERYONE,
-        str(sensor_set),
+        str(options.sensor_set),
         Timestamp(now_ms),
         trained.model_id,
         digest(trained.artefact),
@@ -83,46 +201,74 @@ def _save(models: ModelStore, trained: TrainedModel, sensor_set: SensorSet) -> b
         trained.parameters,
         trained.bytes_int8,
         trained.train_seconds,
-        json.dumps({"subjects": trained.subjects, "sessions": trained.sessions}),
+        json.dumps(_lineage(trained, options)),
     )
+    metrics = stored_metrics(trained.evaluation.as_json(), trained.classes) | {
+        "held_out_by": trained.held_out_by,
+        "held_out_sessions": trained.held_out_sessions,
+        "learning_curve": [asdict(step) for step in trained.learning_curve],
+        "majority_accuracy": trained.validation.majority_accuracy,
+        "majority_f1_macro": trained.validation.majority_f1_macro,
+    }
     data_set = f"validation, held out by {trained.held_out_by}"
     models.save(row, trained.artefact, evaluation_row(trained.model_id, now_ms, data_set, metrics))
-    return models.promote(row, trained.validation.f1_macro)
+    return _promote(models, row, trained, now_ms)
 
 
-def _tell_json(progress: Progress, epochs_max: int) -> None:
-    line = {"stage": "train", "done": progress.epoch, "total": epochs_max, "message": _words(progress)}
-    print(json.dumps(line), flush=True)
+def _promote(models: ModelStore, row: ModelRow, trained: TrainedModel, now_ms: int) -> bool:
+    """By what both did on the same new sessions, which is recorded; else by what each did when trained."""
+    if trained.comparison is None:
+        return models.promote(row, trained.validation.f1_macro)
+    current = models.current(row.scope, SensorSet.parse(row.sensor_set))
+    data_set = "sessions new to the model and to the one served before"
+    evaluated = {trained.model_id: trained.comparison.candidate}
+    if current is not None:
+        evaluated[ModelId(current.model_id)] = trained.comparison.rival
+    for model_id, found in evaluated.items():
+        metrics = stored_metrics(found.as_json(), json.loads(models.find(model_id).classes))
+        models.record(evaluation_row(model_id, now_ms, data_set, metrics))
+    ours, theirs = trained.comparison.candidate.metrics, trained.comparison.rival.metrics
+    return models.promote(row, ours.f1_macro, served_f1_macro=theirs.f1_macro)
 
 
-def _tell_words(progress: Progress, epochs_max: int) -> None:
-    print(f"epoch {progress.epoch} of at most {epochs_max}: {_words(progress)}", flush=True)
+def _lineage(trained: TrainedModel, options: argparse.Namespace) -> dict[str, Any]:
+    """Whose data the model has learned from, by pseudonym, and every setting with which it did."""
+    from training.program import configuration
 
-
-def _words(progress: Progress) -> str:
-    if progress.f1_validation is None:
-        return f"loss {progress.loss:.3f}, learning from the held-out sessions too"
-    return f"loss {progress.loss:.3f}, macro F1 on held-out windows {progress.f1_validation:.3f}"
-
-
-def _report(trained: TrainedModel, is_served: bool, *, as_json: bool) -> None:
-    result: dict[str, Any] = {
-        "model_id": trained.model_id,
-        "is_served": is_served,
-        "classes": trained.classes,
-        "parameters": trained.parameters,
-        "bytes_int8": trained.bytes_int8,
-        "train_seconds": trained.train_seconds,
-        "epochs": trained.epochs,
-        "validation": dataclasses.asdict(trained.validation),
+    data_sets: Counter[str] = Counter()
+    for subject, count in trained.windows_by_subject.items():
+        data_sets[subject.rpartition(":")[0] or "store"] += count
+    return {
+        "subjects": trained.subjects,
+        "sessions": trained.sessions,
+        "windows_by_data_set": dict(data_sets),
+        "windows_by_subject": trained.windows_by_subject,
+        "configuration": {
+            "sensor_set": str(options.sensor_set),
+            "split": options.split,
+            "budget_minutes": options.budget_minutes,
+            "epochs_max": options.epochs_max,
+            "target_f1": options.target_f1,
+            "seed": options.seed,
+            **configuration(),
+        },
     }
-    if as_json:
-        print(json.dumps({"result": result}), flush=True)
-        return
+
+
+def _plot(trained: TrainedModel, directory: Path) -> None:
+    from training.plots import CurvePoint, confusion_svg, curves_svg
+
     found = trained.validation
-    print(
-        f"model {trained.model_id}: {len(trained.classes)} classes, {trained.bytes_int8} bytes; "
-        f"accuracy {found.accuracy:.3f}, macro F1 {found.f1_macro:.3f} on {found.windows} windows "
-        f"held out by {trained.held_out_by}"
-    )
-    print("it is served from now on" if is_served else "it is not served: the present model did better")
+    points = [
+        CurvePoint(epoch=step.epoch, loss=step.loss, f1=step.f1_validation) for step in trained.learning_curve
+    ]
+    confusion = confusion_svg(found.confusion, found.classes, f"{trained.model_id}, held out")
+    write_whole(directory / f"{trained.model_id}-confusion.svg", confusion.encode())
+    curves = curves_svg(points, f"{trained.model_id}, learning")
+    write_whole(directory / f"{trained.model_id}-learning.svg", curves.encode())
+
+
+def _ending(options: argparse.Namespace, is_served: bool | None) -> str:
+    if is_served is None:
+        return f"written to {options.out}"
+    return "it is served from now on" if is_served else "it is not served: the present model did better"

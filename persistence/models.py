@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -50,6 +50,12 @@ class Served(msgspec.Struct, frozen=True):
     f1_macro: float
 
 
+class _Lineage(msgspec.Struct):
+    """What is read of a model's lineage; may be missing in rows of other versions."""
+
+    sessions: list[str] = []
+
+
 class ModelStore:
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -69,6 +75,16 @@ class ModelStore:
     def all_models(self) -> list[ModelRow]:
         """Every model, newest first."""
         return sorted(self._store.scan(MODEL), key=lambda model: -model.created_at)
+
+    def sessions_learned(self, model_id: str) -> frozenset[str]:
+        """`subject/session` of all that a model learned from; raises ConfigurationError if it is unknown."""
+        model = self.find(model_id)
+        try:
+            return frozenset(msgspec.json.decode(model.lineage, type=_Lineage).sessions)
+        except msgspec.DecodeError as error:
+            raise StoredValueCorrupt(
+                f"the lineage of model {model_id} cannot be read ({error})", remedy="restore a backup"
+            ) from error
 
     def evaluations(self, model_id: str) -> Iterator[EvaluationRow]:
         """A model's evaluations, newest first."""
@@ -176,6 +192,16 @@ class ModelStore:
             return self.artefact(digest) is not None
         except StoredValueCorrupt:
             return False
+
+
+def stored_metrics(metrics: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """`metrics` with the confusions of `classes` alone, which the model's row names.
+
+    An evaluation names `unknown` too where something was; its row and column are left out.
+    """
+    count = len(classes)
+    confusion = [list(row[:count]) for row in metrics["confusion"][:count]]
+    return {**metrics, "confusion": confusion, "classes": list(classes)}
 
 
 def evaluation_row(

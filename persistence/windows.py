@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -50,6 +51,14 @@ class WindowStore:
                 read += 1
             if progress is not None:
                 progress(read, (bucket_nr + 1) / BUCKET_COUNT)
+
+    def sessions(self, sensor_set: SensorSet) -> Counter[str]:
+        """How many windows there are of each session, by `subject/session` as models' lineages say it."""
+        return Counter(
+            f"{row.subject}/{row.session}"
+            for bucket_nr in range(BUCKET_COUNT)
+            for row in self._store.read(WINDOW, (str(sensor_set), bucket_nr))
+        )
 
 
 def row_of(window: LabelledWindow) -> WindowRow:

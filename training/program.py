@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -167,6 +168,17 @@ def split_off(dataset: Dataset, seed: int, by: str) -> Split:
         )
     held_out = np.isin(dataset.subjects, np.unique(as_sessions.validation.subjects))
     return Split(training=dataset.take(~held_out), validation=dataset.take(held_out), held_out_by="subject")
+
+
+def configuration() -> dict[str, int | float | str]:
+    """Every constant that shapes a training, by name: batch size, learning rate, augmentation and so on."""
+    modules = ("training.dataset", "training.network", "training.train", "training.program")
+    return {
+        name: value
+        for module in modules
+        for name, value in sorted(vars(importlib.import_module(module)).items())
+        if name.isupper() and isinstance(value, int | float | str)
+    }
 
 
 def evaluate_artefact(artefact: Artefact, dataset: Dataset) -> Metrics:
