@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.places import add_store_arguments, existing_store, write_whole
+from cli.model_export import Told, export
+from cli.places import add_store_arguments, existing_store
 from domain.errors import ConfigurationError, StoredValueCorrupt
 from domain.sensors import SensorSet
 from persistence.models import EVERYONE, ModelStore
@@ -23,29 +24,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("show", "a model, what it learned from, and its evaluations"),
         ("promote", "serve a model, however good it is"),
         ("rollback", "serve again what was served before"),
-        ("export", "write a model's file"),
+        ("export", "write a model's file, or its C99"),
     ):
         action = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        if name in ("show", "promote", "export"):
+        if name in ("show", "promote"):
             action.add_argument("id", metavar="ID", help="as `muvr models list` shows it")
         if name == "rollback":
             action.add_argument("--sensor-set", default="a,g@50", metavar="SET", help="default: %(default)s")
             action.add_argument("--scope", default=EVERYONE, help="default: %(default)s")
         if name == "export":
-            action.add_argument("--out", type=Path, metavar="FILE", required=True)
+            action.add_argument("id", metavar="ID", nargs="?", help="a model of the store")
+            action.add_argument("--model", type=Path, metavar="FILE", help="a model file instead")
+            action.add_argument("--out", type=Path, metavar="FILE", help="write the model file")
+            action.add_argument("--c", type=Path, metavar="DIR", help="write C99 for a microcontroller")
         add_store_arguments(action, default=Path("muvr-data"))
         action.add_argument("--json", action="store_true", help="the result as one JSON object")
         action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
-    with existing_store(options) as store:
-        result, words = _ACTIONS[options.action](options, ModelStore(store))
+    if options.action == "export":
+        result, words = export(options)
+    else:
+        with existing_store(options) as store:
+            result, words = _ACTIONS[options.action](options, ModelStore(store))
     print(json.dumps(result) if options.json else "\n".join(words))
     return 0
-
-
-Told = tuple[dict[str, Any], Iterable[str]]  # as JSON, and as lines for people
 
 
 def _list(options: argparse.Namespace, models: ModelStore) -> Told:
@@ -146,24 +150,11 @@ def _rollback(options: argparse.Namespace, models: ModelStore) -> Told:
     return told, [f"{served.model_id} is served to {options.scope} again"]
 
 
-def _export(options: argparse.Namespace, models: ModelStore) -> Told:
-    row = models.find(options.id)
-    data = models.artefact(row.digest)
-    if data is None:
-        raise ConfigurationError(
-            f"the file of model {row.model_id} is lost", remedy="choose another, or train again"
-        )
-    write_whole(options.out, data)
-    told = {"model_id": row.model_id, "out": str(options.out), "bytes": len(data), "digest": row.digest}
-    return told, [f"{row.model_id}, {len(data)} bytes, written to {options.out}"]
-
-
 _ACTIONS: dict[str, Callable[[argparse.Namespace, ModelStore], Told]] = {
     "list": _list,
     "show": _show,
     "promote": _promote,
     "rollback": _rollback,
-    "export": _export,
 }
 
 
