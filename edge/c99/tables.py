@@ -13,7 +13,7 @@ from domain.sensors import SENSORS
 from domain.windows import STRIDE_SECONDS
 from edge.artefact import Artefact
 from edge.c99.text import comment_safe, integers, single, string, table
-from edge.layers import INPUT_SPAN, Convolution, GlobalAverage, Layer, MaxPool
+from edge.layers import INPUT_SPAN, Convolution, GlobalAverage, Layer, MaxPool, accumulator_bound
 
 PENDING_SECONDS = 1  # that samples may wait beyond a window, for a sensor that lags or the rest of a frame
 
@@ -121,14 +121,15 @@ def source(artefact: Artefact) -> str:
 
 
 def folded_bias(layer: Convolution) -> list[int]:
-    """The bias [outputs] of sums of weight * (input + 128); raises InvalidArtefact if those may overflow."""
+    """The bias [outputs] of sums of weight * (input + 128); raises InvalidArtefact if int32 may overflow."""
     weights = layer.kernel.reshape(layer.kernel.shape[0], -1).astype(np.int64)
     bias = layer.bias.astype(np.int64) - (layer.input_zero_point + 128) * weights.sum(axis=1)
-    if (np.abs(weights).sum(axis=1) * INPUT_SPAN + np.abs(bias) >= 2**31).any():
+    sums = np.abs(weights).sum(axis=1) * INPUT_SPAN + np.abs(bias)
+    left, right = np.maximum(layer.shift, 0), np.maximum(-layer.shift, 0).astype(np.int64)
+    rounded = (accumulator_bound(layer) << left) + ((1 << right) >> 1)
+    if (np.maximum(sums, rounded) >= 2**31).any():
         raise InvalidArtefact(
-            "sums that can leave int32 in C",
-            expected="smaller weights or bias",
-            remedy="train a smaller model",
+            "sums that can leave int32 in C", expected="smaller weights or bias", remedy="train it anew"
         )
     return [int(value) for value in bias]
 

@@ -85,7 +85,7 @@ def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_gcc
-@pytest.mark.parametrize("flags", ["-O0", "-O3", "-O3 -march=native"])
+@pytest.mark.parametrize("flags", ["-O0", "-O3", "-O3 -march=native", "-O3 -march=native -DMUVR_PLAIN_C"])
 def test_the_test_vectors_pass(exported: Path, flags: str) -> None:
     made = make(exported, "-B", "test", f"CFLAGS={flags}")
     assert made.returncode == 0, made.stdout + made.stderr

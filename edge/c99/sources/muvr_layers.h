@@ -5,20 +5,8 @@
 
 #include <stdint.h>
 
+#include "muvr_dot.h"
 #include "muvr_model.h"
-
-/* Products are summed up in steps of so many bytes, which lets compilers use a machine's vectors. An output's row
-   of weights is filled up with zeros to a multiple of it. */
-#ifndef MUVR_DOT_STEP
-#if defined(__AVX2__)
-#define MUVR_DOT_STEP 32
-#elif defined(__SSE2__) || defined(__ARM_NEON)
-#define MUVR_DOT_STEP 16
-#else
-#define MUVR_DOT_STEP 1
-#endif
-#endif
-#define MUVR_ROW(weights) (((weights) + MUVR_DOT_STEP - 1) / MUVR_DOT_STEP * MUVR_DOT_STEP)
 
 typedef enum { MUVR_CONVOLUTION, MUVR_MAX_POOL, MUVR_GLOBAL_AVERAGE } muvr_layer_kind;
 

@@ -13,34 +13,17 @@ static int32_t accumulators[MUVR_OUTPUTS_MAX];
 static int32_t greatest[MUVR_OUTPUTS_MAX];
 static int8_t outputs[MUVR_CLASSES];
 
-/* What one sample of a convolution's outputs sums up, of the inputs `seen`. What is read beyond them meets weights
-   of zero. Four outputs at a time share the reading. */
+/* What one sample of a convolution's outputs sums up of the inputs `seen`. What is read beyond them meets weights of
+   zero. Several outputs at a time share the reading. */
 static void sum_products(const muvr_layer *layer, const uint8_t *seen, int32_t *sums)
 {
-    const uint32_t values = MUVR_ROW((uint32_t)layer->size * layer->inputs);
-    const int8_t *weights = layer->weights;
-    uint32_t output = 0, i;
+    const uint32_t row = MUVR_ROW((uint32_t)layer->size * layer->inputs);
+    uint32_t output = 0;
 
-    for (; output + 4 <= layer->outputs; output += 4, weights += 4 * values) {
-        const int8_t *w0 = weights, *w1 = w0 + values, *w2 = w1 + values, *w3 = w2 + values;
-        int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-        for (i = 0; i < values; i++) {
-            s0 += seen[i] * w0[i];
-            s1 += seen[i] * w1[i];
-            s2 += seen[i] * w2[i];
-            s3 += seen[i] * w3[i];
-        }
-        sums[output] = s0 + layer->bias[output];
-        sums[output + 1] = s1 + layer->bias[output + 1];
-        sums[output + 2] = s2 + layer->bias[output + 2];
-        sums[output + 3] = s3 + layer->bias[output + 3];
-    }
-    for (; output < layer->outputs; output++, weights += values) {
-        int32_t sum = 0;
-        for (i = 0; i < values; i++)
-            sum += seen[i] * weights[i];
-        sums[output] = sum + layer->bias[output];
-    }
+    for (; output + MUVR_DOT_OUTPUTS <= layer->outputs; output += MUVR_DOT_OUTPUTS)
+        muvr_dots(seen, layer->weights + output * row, row, layer->bias + output, sums + output);
+    for (; output < layer->outputs; output++)
+        sums[output] = layer->bias[output] + muvr_dot(seen, layer->weights + output * row, row);
 }
 
 /* round(round(x * 2^left * multiplier / 2^31) / 2^right): gemmlowp's SaturatingRoundingDoublingHighMul, halves up,
@@ -54,11 +37,11 @@ static void rescale(const muvr_layer *layer, const int32_t *sums, uint8_t *outpu
     for (i = 0; i < layer->outputs; i++) {
         const int32_t shift = layer->shift[i];
         const int32_t left = shift > 0 ? shift : 0, right = shift > 0 ? 0 : -shift;
-        const int64_t product = (int64_t)(int32_t)((uint32_t)sums[i] << left) * layer->multiplier[i];
-        const int32_t high = (int32_t)((product + (1 << 30)) >> 31);
-        const int32_t mask = (int32_t)((1u << right) - 1);
-        const int32_t round_up = (high & mask) > (mask >> 1) + (high < 0);
-        const int32_t value = (high >> right) + round_up;
+        const int32_t shifted = (int32_t)((uint32_t)sums[i] << left);
+        const int32_t high = (int32_t)(((int64_t)shifted * layer->multiplier[i] + (1 << 30)) >> 31);
+        const int32_t half = (int32_t)((1u << right) >> 1);
+        const int32_t down = half == 0 ? 0 : high >> 31; /* -1 for what is negative */
+        const int32_t value = (high + half + down) >> right;
         const int32_t bounded = value < lowest ? lowest : value > highest ? highest : value;
         output[i] = (uint8_t)(bounded + zero_point + 128);
     }

@@ -82,12 +82,9 @@ void muvr_reset(void)
 
 static void drop_before(waiting *queue, int64_t point)
 {
-    int64_t dropped = point - queue->first;
+    const int64_t too_early = point - queue->first;
+    const int32_t dropped = too_early < 0 ? 0 : too_early < queue->count ? (int32_t)too_early : queue->count;
 
-    if (dropped < 0)
-        dropped = 0;
-    if (dropped > queue->count)
-        dropped = queue->count;
     queue->first += dropped;
     queue->count = (uint16_t)(queue->count - dropped);
     queue->oldest = (uint16_t)((queue->oldest + dropped) % MUVR_PENDING_SAMPLES);
@@ -301,7 +298,7 @@ static void quantise_pending(int64_t start)
     for (sensor = 0; sensor < MUVR_SENSORS; sensor++) {
         const waiting *queue = &waitings[sensor];
         const muvr_sensor *layout = &muvr_sensors[sensor];
-        int place = (int)(queue->oldest + (start - queue->first)) % MUVR_PENDING_SAMPLES;
+        int place = (queue->oldest + (int32_t)(start - queue->first)) % MUVR_PENDING_SAMPLES;
         for (sample = 0; sample < MUVR_WINDOW_SAMPLES; sample++) {
             for (axis = 0; axis < layout->axes; axis++) {
                 const int channel = layout->first_channel + axis;
