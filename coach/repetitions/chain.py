@@ -1,14 +1,13 @@
-"""Counts the repetitions of one set, whatever the sensors.
+"""A set as a chain of occurrences of one template.
 
 After Morris et al., RecoFit (CHI 2014), which finds the period by autocorrelation and the repetitions as
 peaks in one smoothed dimension. Here all channels are kept: a repetition is what resembles the others.
 
-1. Smooth, remove the slow drift and clip what is far stronger than usual, which is setting up.
-2. Find the likely periods in the autocorrelation, averaged over parts of the set so that a pause or the
+1. Find the likely periods in the autocorrelation, averaged over parts of the set so that a pause or the
    set-up spoils only some of them.
-3. For each, cut a template where the signal repeats itself best, slide it over the set (normalised
+2. For each, cut a template where the signal repeats itself best, slide it over the set (normalised
    cross-correlation), choose by dynamic programming the chain of occurrences that are similar and evenly
-   spaced, and take their mean as the next template. The period, and the phase of it, with the best chain win.
+   spaced, and take their mean as the next template, in several phases of the period.
 """
 
 from __future__ import annotations
@@ -17,13 +16,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
-
-_GRID_HZ = 20.0  # every set is looked at on this grid: repetitions take longer than half a second
-_SECONDS_MIN = 1.5
+from coach.repetitions.signals import GRID_HZ, FloatArray, IntArray, cumulative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,91 +39,15 @@ class CountingParameters:
     unevenness: float = 0.5  # cost of the squared logarithm of a spacing in periods
     pause: float = 0.2  # the most that an uneven spacing costs
     phases: int = 4
+    swings: bool = True  # explain the set by its swings too
     edge: float = 0.25  # share of a period by which an occurrence may stick out of the recording
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Repetitions:
-    """The repetitions of a set, oldest first; every array is [count].
-
-    `times_s`: the middle of each, in seconds from the first sample. `tempo_s`: how long each took.
-    `ranges`: peak to peak of the first sensor along its main direction, in the sensor's unit.
-    `confidence`: 0 to 1, how alike and how even the repetitions are.
-    """
-
-    count: int
-    times_s: FloatArray
-    tempo_s: FloatArray
-    ranges: FloatArray
-    confidence: float
-
-
-NO_REPETITIONS = Repetitions(
-    count=0, times_s=np.empty(0), tempo_s=np.empty(0), ranges=np.empty(0), confidence=0.0
-)
-
-
-def count(
-    values: npt.NDArray[np.floating], rate_hz: float, parameters: CountingParameters = CountingParameters()
-) -> Repetitions:
-    """Count the repetitions in `values`, [samples, channels] of one set at `rate_hz`.
-
-    Channels in threes are taken as three-axis sensors, otherwise each channel is a sensor of its own.
-    Raises ValueError if the shape or the rate is none, or a value is not finite.
-    """
-    if values.ndim != 2 or not values.shape[1] or not rate_hz > 0 or not np.isfinite(values).all():
-        raise ValueError("values must be finite [samples, channels] at a rate above 0")
-    if len(values) < _SECONDS_MIN * rate_hz:
-        return NO_REPETITIONS
-    grid = _resample(values.astype(np.float64), rate_hz)
-    smooth = _smooth(grid, parameters.smooth_s * _GRID_HZ)
-    signal = _usual(smooth, parameters)
-    best = _Chain(0.0, np.empty(0, np.intp), 0.0)
-    period = 1
-    for candidate in _periods(signal, parameters):
-        chain = _occurrences(signal, candidate, parameters)
-        if chain.score * candidate**parameters.length_weight > best.score * period**parameters.length_weight:
-            best, period = chain, candidate
-    return _describe(smooth, best.starts, period, best.similarity) if len(best.starts) else NO_REPETITIONS
-
-
-def _resample(values: FloatArray, rate_hz: float) -> FloatArray:
-    """Means over the periods of the grid, [samples * _GRID_HZ / rate_hz, channels]."""
-    length = int(len(values) * _GRID_HZ / rate_hz)
-    integral = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-    edges = np.arange(length + 1) * (rate_hz / _GRID_HZ)
-    left = np.minimum(edges.astype(np.intp), len(values) - 1)
-    at_edges = integral[left] + (edges - left)[:, None] * values[left]
-    return np.asarray(np.diff(at_edges, axis=0) * (_GRID_HZ / rate_hz))
-
-
-def _smooth(values: FloatArray, deviation: float) -> FloatArray:
-    """Gaussian smoothing along time, standard deviation in samples, the ends held."""
-    reach = int(3 * deviation) + 1
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    kernel /= kernel.sum()
-    held = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
-    return np.stack([np.convolve(channel, kernel, "valid") for channel in held.T], axis=1)
-
-
-def _usual(smooth: FloatArray, parameters: CountingParameters) -> FloatArray:
-    """The signal without drift, each sensor scaled to its usual magnitude and clipped."""
-    deviation = min(parameters.drift_s * _GRID_HZ, len(smooth) / 6)
-    signal = smooth - _smooth(smooth, deviation)
-    axes = 3 if signal.shape[1] % 3 == 0 else 1
-    for first in range(0, signal.shape[1], axes):
-        sensor = signal[:, first : first + axes]
-        magnitudes = np.sqrt((sensor**2).sum(axis=1))
-        usual = np.sqrt(np.mean(np.minimum(magnitudes, 3 * np.median(magnitudes)) ** 2)) + 1e-9
-        sensor *= (np.minimum(1.0, parameters.clip * usual / (magnitudes + 1e-9)) / usual)[:, None]
-    return signal
-
-
-def _periods(signal: FloatArray, parameters: CountingParameters) -> list[int]:
+def likely_periods(signal: FloatArray, parameters: CountingParameters) -> list[int]:
     """What may be the period of the repetitions, in samples: high peaks of the averaged autocorrelation."""
-    length = min(len(signal), int(parameters.part_s * _GRID_HZ))
-    lag_max = int(min(parameters.period_s_max * _GRID_HZ, length * 0.62))
-    lag_min = min(int(parameters.period_s_min * _GRID_HZ), lag_max - 1)
+    length = min(len(signal), int(parameters.part_s * GRID_HZ))
+    lag_max = int(min(parameters.period_s_max * GRID_HZ, length * 0.62))
+    lag_min = min(int(parameters.period_s_min * GRID_HZ), lag_max - 1)
     part_count = -(-3 * (len(signal) - length) // length) + 1
     total = np.zeros(lag_max + 1)
     parts = [signal[a : a + length] for a in np.linspace(0, len(signal) - length, part_count).astype(int)]
@@ -164,7 +82,7 @@ def _peaks(values: FloatArray) -> IntArray:
     return np.flatnonzero((values[1:-1] > values[:-2]) & (values[1:-1] >= values[2:])) + 1
 
 
-class _Chain(NamedTuple):
+class Chain(NamedTuple):
     """Repetitions that follow each other: where they start, their mean similarity to the template."""
 
     score: float
@@ -172,13 +90,13 @@ class _Chain(NamedTuple):
     similarity: float
 
 
-def _occurrences(signal: FloatArray, period: int, parameters: CountingParameters) -> _Chain:
+def occurrences(signal: FloatArray, period: int, parameters: CountingParameters) -> Chain:
     """The best chain of repetitions that last `period` samples; they may stick out of the signal."""
     margin = int(parameters.edge * period)
     padded = np.pad(signal, ((margin, margin), (0, 0)))
     period = min(period, len(padded) // 2 - 1)
     chain = _chain(_similarity(padded, _seed(padded, period), parameters), period, parameters)
-    best = _Chain(0.0, np.empty(0, np.intp), 0.0)
+    best = Chain(0.0, np.empty(0, np.intp), 0.0)
     for phase in range(parameters.phases):
         starts = chain.starts + phase * period // parameters.phases
         for _ in range(2):
@@ -196,8 +114,8 @@ def _occurrences(signal: FloatArray, period: int, parameters: CountingParameters
 def _seed(signal: FloatArray, period: int) -> FloatArray:
     """The mean of the two neighbouring periods that resemble each other best, [period, channels]."""
     length = len(signal) - 2 * period + 1
-    products = _cumulative((signal[:-period] * signal[period:]).sum(axis=1))
-    energies = _cumulative((signal**2).sum(axis=1))
+    products = cumulative((signal[:-period] * signal[period:]).sum(axis=1))
+    energies = cumulative((signal**2).sum(axis=1))
     starts = np.arange(length)
     shared = products[starts + period] - products[starts]
     first = energies[starts + period] - energies[starts]
@@ -210,27 +128,23 @@ def _seed(signal: FloatArray, period: int) -> FloatArray:
     return (signal[start : start + period] + signal[start + period : start + 2 * period]) / 2
 
 
-def _cumulative(values: FloatArray) -> FloatArray:
-    return np.concatenate([[0.0], np.cumsum(values)])
-
-
 def _similarity(signal: FloatArray, template: FloatArray, parameters: CountingParameters) -> FloatArray:
     """Normalised cross-correlation of all channels with the template, by start; -1 to 1."""
     pairs = zip(signal.T, template.T, strict=True)
     products = np.sum([np.correlate(channel, part, "valid") for channel, part in pairs], axis=0)
-    cumulative = _cumulative((signal**2).sum(axis=1))
-    energies = cumulative[len(template) :] - cumulative[: -len(template)]
+    total = cumulative((signal**2).sum(axis=1))
+    energies = total[len(template) :] - total[: -len(template)]
     own = (template**2).sum()
     scale = np.sqrt(own * np.maximum(energies, parameters.quiet * own) + 1e-12)
     return np.asarray(products / scale)
 
 
-def _chain(similarity: FloatArray, period: int, parameters: CountingParameters) -> _Chain:
+def _chain(similarity: FloatArray, period: int, parameters: CountingParameters) -> Chain:
     """The best chain of peaks: similarities above the minimum, less the cost of uneven spacing."""
     peaks = _peaks(np.concatenate([[-2.0], similarity, [-2.0]])) - 1
     peaks = peaks[similarity[peaks] > parameters.similarity_min / 2]
     if not len(peaks):
-        return _Chain(0.0, peaks, 0.0)
+        return Chain(0.0, peaks, 0.0)
     gains = similarity[peaks] - parameters.similarity_min
     spacings = np.maximum(peaks[:, None] - peaks[None, :], 1) / period
     costs = np.minimum(parameters.unevenness * np.log(spacings) ** 2, parameters.pause)
@@ -246,22 +160,4 @@ def _chain(similarity: FloatArray, period: int, parameters: CountingParameters) 
     while before[chain[-1]] >= 0:
         chain.append(int(before[chain[-1]]))
     starts = peaks[chain[::-1]]
-    return _Chain(float(scores.max()), starts, float(similarity[starts].mean()))
-
-
-def _describe(smooth: FloatArray, starts: IntArray, period: int, similarity: float) -> Repetitions:
-    middles = np.clip(starts + period / 2, 0, len(smooth) - 1)
-    spacings = np.minimum(np.diff(starts), 2 * period).astype(np.float64)
-    tempo = (np.append(spacings, period) + np.insert(spacings, 0, period)) / 2
-    first_sensor = smooth[:, : 3 if smooth.shape[1] % 3 == 0 else 1]
-    centred = first_sensor - first_sensor.mean(axis=0)
-    main = centred @ np.linalg.eigh(centred.T @ centred)[1][:, -1]
-    ranges = [np.ptp(main[max(0, start) : max(0, start) + period]) for start in starts]
-    evenness = 1.0 / (1.0 + float(np.std(spacings)) / period) if len(spacings) else 0.5
-    return Repetitions(
-        count=len(starts),
-        times_s=middles / _GRID_HZ,
-        tempo_s=tempo / _GRID_HZ,
-        ranges=np.array(ranges),
-        confidence=float(np.clip(similarity, 0.0, 1.0)) * evenness,
-    )
+    return Chain(float(scores.max()), starts, float(similarity[starts].mean()))

@@ -1,0 +1,176 @@
+"""Chooses among the explanations of a set, with coefficients learned from sets that were counted.
+
+`python -m benchmarks.repetitions --fit` learned them on the development halves that it documents: a softmax
+over the explanations of a set, least expected error of the count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from coach.repetitions.chain import CountingParameters, likely_periods, occurrences
+from coach.repetitions.evidence import MEASURES, Evidence, weigh
+from coach.repetitions.signals import (
+    FloatArray,
+    clipped,
+    cumulative,
+    usual_magnitudes,
+    without_drift,
+)
+from coach.repetitions.swings import swings
+
+_KINDS = ("tilt2", "first", "other", "chain")
+NAMES = (
+    *MEASURES, "skew", "rest", "agreeing", "nearly_agreeing", *_KINDS, "best_chain", "chain_tempo", "share",
+    "dropped", "found",
+)  # fmt: skip
+
+COEFFICIENTS: dict[str, float] = {
+    "similarity": 14.177,
+    "unevenness": -9.176,
+    "range_unevenness": 29.566,
+    "neighbours": 16.434,
+    "every_other": -14.814,
+    "halves": 4.032,
+    "energy": 6.615,
+    "tempo": 3.037,
+    "tempo_squared": -3.28,
+    "number": 6.791,
+    "few": -2.519,
+    "span": 18.008,
+    "skew": 11.647,
+    "rest": -2.089,
+    "agreeing": 0.115,
+    "nearly_agreeing": 8.37,
+    "tilt2": -9.321,
+    "first": -4.813,
+    "other": -3.431,
+    "chain": -4.469,
+    "best_chain": 0.985,
+    "chain_tempo": 12.006,
+    "share": 13.219,
+    "dropped": -7.984,
+    "found": 42.032,
+}
+
+_POSTURE_CLIP = 4.0  # in usual magnitudes of movement: the farthest that a posture counts
+_EXPECTED_WEIGHT = 4.0  # per squared logarithm of a tempo in expected ones
+_DROPPED_MAX = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One way to see a set, and what speaks for it; `features` are in the order of NAMES, [len(NAMES)]."""
+
+    kind: str
+    cycles: FloatArray  # [repetitions, 3], where each begins, turns and ends, in grid samples
+    period_s: float
+    similarity: float
+    features: FloatArray
+
+    @property
+    def count(self) -> int:
+        return len(self.cycles)
+
+
+@dataclass(frozen=True, eq=False)
+class _Raw:
+    kind: str
+    evidence: Evidence
+    number: int
+    dropped: int
+    of_kind: tuple[float, float, float]  # share, skew, rest
+    chain_score: float
+    found: int
+
+
+def explanations(smooth: FloatArray, grid: FloatArray, parameters: CountingParameters) -> list[Explanation]:
+    """The ways to see the set of which `grid`, [samples, channels], are the samples, `smooth` smoothed."""
+    motion = without_drift(smooth, parameters.drift_s)
+    usual = usual_magnitudes(motion)
+    signal = clipped(motion, usual, parameters.clip)
+    posture = clipped(smooth - np.median(smooth, axis=0), usual, _POSTURE_CLIP)
+    energy = cumulative((signal**2).sum(axis=1))
+    raw = _chains(signal, posture, energy, parameters)
+    for way in swings(grid, usual) if parameters.swings else ():
+        evidence = weigh(posture, energy, way.cycles)
+        if evidence is not None:
+            number = len(evidence.cycles)
+            kind = (way.share, way.skew, way.rest)
+            raw.append(_Raw(way.kind, evidence, number, len(way.cycles) - number, kind, 0.0, way.found))
+    return _with_features(raw)
+
+
+def _chains(
+    signal: FloatArray, posture: FloatArray, energy: FloatArray, parameters: CountingParameters
+) -> list[_Raw]:
+    raw = []
+    for period in likely_periods(signal, parameters):
+        chain = occurrences(signal, period, parameters)
+        starts = chain.starts.astype(np.float64)
+        cycles = np.stack([starts, starts + period / 2, starts + period], axis=1)
+        evidence = weigh(posture, energy, cycles) if len(starts) else None
+        if evidence is not None:
+            score = chain.score * period**parameters.length_weight
+            whole = Evidence(cycles, evidence.period_s, evidence.measures)
+            dropped = len(starts) - len(evidence.cycles)
+            raw.append(_Raw("chain", whole, len(starts), dropped, (0.3, 0.0, 0.0), score, 1))
+    return raw
+
+
+def _with_features(raw: list[_Raw]) -> list[Explanation]:
+    if not raw:
+        return []
+    numbers = np.array([way.number for way in raw])
+    found = np.array([way.found for way in raw], dtype=np.float64)
+    apart = np.abs(numbers[:, None] - numbers[None, :])
+    agreeing = (apart == 0) @ found / found.sum()
+    nearly = (apart <= 1) @ found / found.sum()
+    best = max(raw, key=lambda way: way.chain_score)
+    made = []
+    for way, alike, near in zip(raw, agreeing, nearly, strict=True):
+        share, skew, rest = way.of_kind
+        kinds = [float(way.kind == kind) for kind in _KINDS]
+        both = float(way is best and best.chain_score > 0)
+        off = abs(np.log(way.evidence.period_s / best.evidence.period_s))
+        tempo = float(np.exp(-3 * off)) if best.chain_score > 0 else 0.0
+        dropped = min(way.dropped, _DROPPED_MAX) / _DROPPED_MAX
+        rest_of = [skew, rest, alike, near, *kinds, both, tempo, share - 0.3, dropped, way.found / 8]
+        features = np.concatenate([way.evidence.measures, rest_of])
+        similarity = float(way.evidence.measures[0])
+        made.append(Explanation(way.kind, way.evidence.cycles, way.evidence.period_s, similarity, features))
+    return made
+
+
+def choose(ways: list[Explanation], expected_tempo_s: float | None = None) -> Explanation | None:
+    """The explanation for which most speaks; None if there is none.
+
+    `expected_tempo_s`: how long a repetition of this exercise usually takes, if that is known. If it is
+    half of what is seen, each cycle stands for two repetitions, as of arms that take turns.
+    """
+    weights = np.array([COEFFICIENTS.get(name, 0.0) for name in NAMES])
+    best, best_score = None, -np.inf
+    for way in ways:
+        score = float(way.features @ weights)
+        chosen = way
+        if expected_tempo_s is not None:
+            off = [np.log(way.period_s / per_cycle / expected_tempo_s) ** 2 for per_cycle in (1, 2)]
+            score -= _EXPECTED_WEIGHT * min(off[0], off[1] + 0.1)
+            if off[1] + 0.1 < off[0]:
+                chosen = Explanation(
+                    way.kind, _halved(way.cycles), way.period_s / 2, way.similarity, way.features
+                )
+        if score > best_score:
+            best, best_score = chosen, score
+    return best
+
+
+def _halved(cycles: FloatArray) -> FloatArray:
+    """Two repetitions for each, one after the other."""
+    start, _, end = cycles.T
+    middle = (start + end) / 2
+    first = np.stack([start, (start + middle) / 2, middle], axis=1)
+    second = np.stack([middle, (middle + end) / 2, end], axis=1)
+    return np.stack([first, second], axis=1).reshape(-1, 3)
