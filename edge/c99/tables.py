@@ -16,6 +16,7 @@ from edge.c99.text import comment_safe, integers, single, string, table
 from edge.layers import INPUT_SPAN, Convolution, GlobalAverage, Layer, MaxPool, accumulator_bound
 
 PENDING_SECONDS = 1  # that samples may wait beyond a window, for a sensor that lags or the rest of a frame
+_OUTPUTS_AT_A_TIME = 8  # the most that muvr_dot.h sums up together
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def header(artefact: Artefact) -> str:
     sensors = artefact.sensor_set
     convolutions = [step.layer for step in network if isinstance(step.layer, Convolution)]
     outputs = max((layer.kernel.shape[0] for layer in convolutions), default=1)
+    outputs += -outputs % _OUTPUTS_AT_A_TIME
     stride = max(1, round(STRIDE_SECONDS * sensors.rate_hz))
     letters = "\n".join(
         f"#define MUVR_SENSOR_{letter.upper()} {number} /* {SENSORS[letter].name}, "

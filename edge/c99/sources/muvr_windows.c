@@ -10,7 +10,7 @@
 #define PERIOD_MS (1000.0 / MUVR_RATE_HZ)
 #define HALF_MS (PERIOD_MS / 2)
 #define GAP_MS_MAX 250.0       /* samples missing for longer are not interpolated over */
-#define BACKWARDS_SECONDS 30   /* windows begin again when time went back by more */
+#define SPAN_SECONDS 30        /* sensors that are further apart, or time that went back by more, begin anew */
 #define START_MS_MAX 4102444800000.0
 #define RATE_HZ_MAX 1000.0
 #define SCALE_MAX 1e6f
@@ -80,6 +80,11 @@ void muvr_reset(void)
     next_start = 0;
 }
 
+static int64_t end_of(const waiting *queue)
+{
+    return queue->first + queue->count;
+}
+
 static void drop_before(waiting *queue, int64_t point)
 {
     const int64_t too_early = point - queue->first;
@@ -97,7 +102,7 @@ static void append(int sensor, int64_t point, const float *values)
     waiting *queue = &waitings[sensor];
     int axis, place;
 
-    if (queue->count == 0 || queue->first + queue->count != point) {
+    if (queue->count == 0 || end_of(queue) != point) {
         queue->first = point;
         queue->count = 0;
     }
@@ -315,6 +320,18 @@ static int64_t align(int64_t point)
     return ceiling_of((double)point / MUVR_STRIDE_SAMPLES) * MUVR_STRIDE_SAMPLES;
 }
 
+/* Drop what can hardly become a window any more. */
+static void drop_outdated(void)
+{
+    int64_t newest = 0;
+    int sensor;
+
+    for (sensor = 0; sensor < MUVR_SENSORS; sensor++)
+        newest = end_of(&waitings[sensor]) > newest ? end_of(&waitings[sensor]) : newest;
+    for (sensor = 0; sensor < MUVR_SENSORS; sensor++)
+        drop_before(&waitings[sensor], newest - SPAN_SECONDS * MUVR_RATE_HZ);
+}
+
 int muvr_next_window(int64_t *start_ms)
 {
     int64_t first = 0, end = INT64_MAX, start;
@@ -323,14 +340,16 @@ int muvr_next_window(int64_t *start_ms)
     for (sensor = 0; sensor < MUVR_SENSORS; sensor++) {
         const waiting *queue = &waitings[sensor];
         first = queue->first > first ? queue->first : first;
-        end = queue->first + queue->count < end ? queue->first + queue->count : end;
+        end = end_of(queue) < end ? end_of(queue) : end;
     }
     start = align(first);
     /* Time that went back leaves next_start ahead of everything there is: begin again from there. */
-    if (next_start > start && end + BACKWARDS_SECONDS * MUVR_RATE_HZ >= next_start)
+    if (next_start > start && end + SPAN_SECONDS * MUVR_RATE_HZ >= next_start)
         start = next_start;
-    if (end < start + MUVR_WINDOW_SAMPLES)
+    if (end < start + MUVR_WINDOW_SAMPLES) {
+        drop_outdated();
         return 0;
+    }
     quantise_pending(start);
     next_start = start + MUVR_STRIDE_SAMPLES;
     for (sensor = 0; sensor < MUVR_SENSORS; sensor++)
