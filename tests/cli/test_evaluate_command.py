@@ -1,4 +1,4 @@
-"""`muvr evaluate` on recordings as its users meet it: every figure, or one clear line that says what is wrong."""
+"""`muvr evaluate` on recordings as users meet it: every figure, or one line that says what is wrong."""
 
 from __future__ import annotations
 

@@ -1,0 +1,277 @@
+"""Models of a store: trained, evaluated again, served by the rule, shown, promoted, rolled back, exported."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cli.main import main
+from domain.identifiers import ModelId
+from domain.sensors import SensorSet
+from domain.windows import LabelledWindow
+from edge.artefact import Artefact, decode, digest, encode
+from edge.recordings import load_directory
+from persistence.models import EVERYONE, ModelStore, evaluation_row
+from persistence.ports import Delete, Insert
+from persistence.schema import Timestamp
+from persistence.sqlite import SqliteStore
+from persistence.tables import ARTEFACT, ArtefactRow, ModelRow
+from persistence.windows import WindowStore
+from training.windowing import windows_of
+
+SET = SensorSet.parse("a@50")
+
+
+def saved(
+    store: SqliteStore, artefact: Artefact, name: str, created: int, *, f1: float, learned: list[str]
+) -> None:
+    data = encode(dataclasses.replace(artefact, model_id=ModelId(name)))
+    lineage = json.dumps({"subjects": ["ann"], "sessions": learned, "windows_by_data_set": {"store": 7}})
+    classes = json.dumps(artefact.classes)
+    row = ModelRow(
+        EVERYONE, str(SET), Timestamp(created), name, digest(data), classes, 1, len(data), 1.0, lineage
+    )
+    metrics = {"accuracy": f1, "precision": f1, "recall": f1, "f1_macro": f1}
+    ModelStore(store).save(row, data, evaluation_row(name, created, "validation", metrics))
+    ModelStore(store).promote(row, f1)
+
+
+def mistaken(artefact: Artefact, *, classes: int) -> Artefact:
+    """A model that takes so many classes for each other."""
+    names = artefact.classes
+    return dataclasses.replace(artefact, classes=(*names[1:classes], names[0], *names[classes:]))
+
+
+@pytest.fixture
+def node(tmp_path: Path, recordings: Path, trained: Path) -> Path:
+    """A node with windows and three models: `good`, `same`, which equals it, and `bad`, which is served.
+
+    The good ones take two classes for each other, so that none is perfect, and the bad one three.
+    """
+    store = SqliteStore(tmp_path / "store")
+    WindowStore(store).write(windows_of(load_directory(recordings), SET))
+    perfect = decode((trained / "model").read_bytes())
+    artefact = mistaken(perfect, classes=2)
+    saved(store, artefact, "good", 1, f1=0.7, learned=["ann/mon"])
+    saved(store, artefact, "same", 2, f1=0.6, learned=["ann/mon", "ann/tue"])
+    saved(store, mistaken(perfect, classes=3), "bad", 3, f1=0.9, learned=["ann/mon"])
+    store.close()
+    return tmp_path
+
+
+@pytest.fixture
+def models(node: Path) -> Iterator[ModelStore]:
+    store = SqliteStore(node / "store")
+    yield ModelStore(store)
+    store.close()
+
+
+def told(capsys: pytest.CaptureFixture[str], node: Path, *arguments: str) -> dict[str, Any]:
+    capsys.readouterr()
+    json_option = ["--json", "-"] if arguments[0] == "evaluate" else ["--json"]
+    assert main([*arguments, "--data", str(node), *json_option]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def served(models: ModelStore) -> str:
+    current = models.current(EVERYONE, SET)
+    assert current is not None
+    return current.model_id
+
+
+def test_the_past_models_are_evaluated_on_the_same_new_sessions_and_the_newest_of_the_best_is_served(
+    node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = told(capsys, node, "evaluate", "--past", "3", "--sensor-set", "a@50")
+    assert found["data_set"] == "2 sessions that none of 3 models learned from"
+    assert [each["model_id"] for each in found["models"]] == ["bad", "same", "good"]
+    assert found["models"][1]["f1_macro"] == found["models"][2]["f1_macro"] > found["models"][0]["f1_macro"]
+    assert found["served"] == served(models) == "same"
+    for each in found["models"]:
+        newest = next(models.evaluations(each["model_id"]))
+        assert newest.f1_macro == each["f1_macro"]
+        assert newest.data_set == found["data_set"]
+    assert told(capsys, node, "evaluate", "--past", "1", "--sensor-set", "a@50")["served"] == "same"
+
+
+def test_what_is_served_is_compared_even_if_it_is_older(
+    node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "promote", "good", "--data", str(node)]) == 0
+    found = told(capsys, node, "evaluate", "--past", "1", "--sensor-set", "a@50")
+    assert [each["model_id"] for each in found["models"]] == ["good", "bad"]
+    assert found["served"] == served(models) == "good"
+
+
+def test_the_budget_ends_after_one_model(node: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    short = ["--past", "3", "--sensor-set", "a@50", "--budget-minutes", "1e-9"]
+    found = told(capsys, node, "evaluate", *short)
+    assert [each["model_id"] for each in found["models"]] == ["bad"]
+    assert (found["ended"], found["served"]) == ("budget", "bad")
+
+
+def test_a_model_whose_file_is_lost_is_left_out(
+    node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = SqliteStore(node / "store")
+    store.write([Delete(ARTEFACT, (models.find("same").digest,))])
+    store.close()
+    capsys.readouterr()
+    assert main(["evaluate", "--data", str(node), "--past", "3", "--sensor-set", "a@50"]) == 0
+    printed = capsys.readouterr()
+    assert "model same is left out: its file is lost" in printed.err
+    assert "same" not in printed.out
+    assert served(models) == "good"
+
+
+def test_one_model_is_evaluated_and_that_is_recorded(
+    node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = told(capsys, node, "evaluate", "--model-id", "good")
+    assert found["segmentation"] is found["repetitions"] is None
+    assert found["sets"] == 6
+    assert len(list(models.evaluations("good"))) == 2
+    assert told(capsys, node, "evaluate", "--sensor-set", "a@50")["f1_macro"] < found["f1_macro"]
+    assert served(models) == "bad"
+
+
+def test_a_file_and_recordings_go_with_a_store_too(
+    node: Path, recordings: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_file = told(capsys, node, "evaluate", "--model", str(trained / "model"))
+    assert of_file["windows"] == 4 * (2 * 14 + 3 * 10)
+    of_model = told(capsys, node, "evaluate", "--model-id", "good", "--recordings", str(recordings))
+    assert of_model["segmentation"]["sets"] == 8
+
+
+def test_training_from_a_store_compares_on_new_sessions_and_says_what_it_learned_from(
+    tmp_path: Path, node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--sensor-set", "a@50", "--epochs-max", "3", "--split", "subject", "--json-progress"]
+    assert main(["train", "--data", str(node), *arguments]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])["result"]
+    assert result["held_out_by"] == "subject"
+    lineage = json.loads(models.find(result["model_id"]).lineage)
+    assert lineage["subjects"] == ["ann", "bob"]
+    assert lineage["sessions"] == ["ann/mon", "ann/tue", "bob/mon", "bob/tue"]
+    assert lineage["windows_by_data_set"] == {"store": sum(lineage["windows_by_subject"].values())}
+    assert lineage["configuration"]["split"] == "subject"
+    assert lineage["configuration"]["BATCH_SIZE"] > 0
+    compared = {each.data_set for each in models.evaluations(result["model_id"])}
+    assert "validation, held out by subject" in compared
+    validation = [json.loads(each.metrics) for each in models.evaluations(result["model_id"])]
+    assert any(len(each.get("learning_curve", [])) == 3 for each in validation)
+    assert not list((node / "training").iterdir())
+
+
+def test_strain_gauges_are_trained_from_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sensor_set = SensorSet.parse("u,l@10")
+    random = np.random.default_rng(1)
+    store = SqliteStore(tmp_path / "store")
+    windows = [
+        LabelledWindow(
+            sensor_set=sensor_set,
+            subject="ann",
+            session=day,
+            start_ms=second * 1000 + (60_000 if label == "rest" else 0),
+            label=label,
+            samples=random.normal(level, 0.05, (20, 2)).astype(np.float32),
+        )
+        for day in ("mon", "tue")
+        for label, level in (("press", 0.5), ("rest", 0.0))
+        for second in range(20)
+    ]
+    WindowStore(store).write(windows)
+    store.close()
+    assert main(["train", "--data", str(tmp_path), "--sensor-set", "u,l@10", "--epochs-max", "1"]) == 0
+    assert "it is served from now on" in capsys.readouterr().out
+
+
+def test_models_are_listed_with_what_is_served(node: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    items = told(capsys, node, "models", "list")["models"]
+    assert [(each["model_id"], each["served"]) for each in items] == [
+        ("bad", True),
+        ("same", False),
+        ("good", False),
+    ]
+    assert main(["models", "list", "--data", str(node)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert lines[1].split()[:3] == ["served", "bad", "everyone"]
+
+
+def test_a_store_without_models_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    SqliteStore(tmp_path / "store").close()
+    assert main(["models", "list", "--data", str(tmp_path)]) == 0
+    assert "there are no models yet" in capsys.readouterr().out
+
+
+def test_a_model_is_shown_with_what_it_learned_from(node: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = told(capsys, node, "models", "show", "bad")
+    assert found["served"]
+    assert found["served_before"] == ["good"]
+    assert found["lineage"]["sessions"] == ["ann/mon"]
+    assert found["evaluations"][0]["f1_macro"] == 0.9
+    assert main(["models", "show", "bad", "--data", str(node)]) == 0
+    shown = capsys.readouterr().out
+    assert "from 1 people, 1 sessions" in shown
+    assert "before it  good" in shown
+
+
+def test_promoting_and_rolling_back(
+    node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told(capsys, node, "models", "promote", "same")["served"] == "same" == served(models)
+    back = ["models", "rollback", "--sensor-set", "a@50"]
+    assert told(capsys, node, *back)["served"] == "bad" == served(models)
+    assert told(capsys, node, *back)["served"] == "good" == served(models)
+    assert main([*back, "--data", str(node)]) == 1
+    assert "no model of a@50 was served to everyone before" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["show", "promote", "export"])
+def test_a_model_that_nobody_knows_is_told(
+    node: Path, action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["--out", str(node / "out")] if action == "export" else []
+    assert main(["models", action, "nobody", "--data", str(node), *more]) == 1
+    assert "there is no model 'nobody'; `muvr models list` names them all" in capsys.readouterr().err
+    assert main(["evaluate", "--model-id", "nobody", "--data", str(node)]) == 1
+
+
+def test_a_damaged_model_is_not_promoted(
+    node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = SqliteStore(node / "store")
+    store.write([Insert(ARTEFACT, ArtefactRow(models.find("good").digest, 0, b"other"))])
+    store.close()
+    assert main(["models", "promote", "good", "--data", str(node)]) == 1
+    assert "lost or damaged" in capsys.readouterr().err
+    assert served(models) == "bad"
+
+
+def test_a_model_is_exported_as_a_file_and_as_c(
+    node: Path, models: ModelStore, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written, c = node / "out" / "model", node / "c"
+    found = told(capsys, node, "models", "export", "good", "--out", str(written), "--c", str(c))
+    assert digest(written.read_bytes()) == models.find("good").digest
+    assert found["bytes"] == len(written.read_bytes())
+    assert (c / "muvr_model.c").is_file()
+    again = node / "c-of-file"
+    assert main(["models", "export", "--model", str(trained / "model"), "--c", str(again)]) == 0
+    assert (again / "muvr_model.c").is_file()
+    assert main(["models", "export", "good", "--data", str(node)]) == 1
+    assert main(["models", "export", "--out", str(written)]) == 1
+
+
+def test_a_store_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list", "--data", str(tmp_path / "nowhere")]) == 1
+    assert "holds no store" in capsys.readouterr().err
