@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.repetition_fit import fit
-from coach.repetitions import Repetitions, count
+from coach.repetitions import confirmed_tempo_s, count, usual_tempo_s
 from domain.recording import REST, Recording
 from edge.recordings import load_directory
 
@@ -182,11 +182,12 @@ def _named(sets: list[ExerciseSet]) -> npt.NDArray[np.int64]:
     counts = []
     for one in sets:
         before = tempos[one.session, one.label]
-        expected = float(np.median(before)) if before else None
-        counts.append(count(one.values, one.rate_hz, expected_tempo_s=expected).count)
-        found: Repetitions = count(one.values, one.rate_hz)
-        if found.count:
-            before.append(float(found.tempo_s.sum()) / one.repetitions)
+        found = count(one.values, one.rate_hz)
+        expected = usual_tempo_s(before)
+        known = found if expected is None else count(one.values, one.rate_hz, expected_tempo_s=expected)
+        counts.append(known.count)
+        tempo = confirmed_tempo_s(found, one.repetitions)
+        before += [] if tempo is None else [tempo]
     return np.array(counts)
 
 

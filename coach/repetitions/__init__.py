@@ -9,5 +9,14 @@ record 0013 says why, and how well this does.
 from coach.repetitions.chain import CountingParameters
 from coach.repetitions.counting import RepetitionCounter, count
 from coach.repetitions.result import NO_REPETITIONS, Repetitions
+from coach.repetitions.tempo import confirmed_tempo_s, usual_tempo_s
 
-__all__ = ["NO_REPETITIONS", "CountingParameters", "RepetitionCounter", "Repetitions", "count"]
+__all__ = [
+    "NO_REPETITIONS",
+    "CountingParameters",
+    "RepetitionCounter",
+    "Repetitions",
+    "confirmed_tempo_s",
+    "count",
+    "usual_tempo_s",
+]

@@ -6,7 +6,7 @@ over the explanations of a set, least expected error of the count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,7 +56,9 @@ COEFFICIENTS: dict[str, float] = {
 }
 
 _POSTURE_CLIP = 4.0  # in usual magnitudes of movement: the farthest that a posture counts
-_EXPECTED_WEIGHT = 4.0  # per squared logarithm of a tempo in expected ones
+TEMPO_TOLERANCE = 0.2  # of the logarithm of tempos that are taken for the same
+_EXPECTED_WEIGHT = 2.0  # per squared logarithm of a tempo in expected ones
+_TWICE_COST = 0.1
 _DROPPED_MAX = 3
 
 
@@ -150,21 +152,22 @@ def choose(ways: list[Explanation], expected_tempo_s: float | None = None) -> Ex
     `expected_tempo_s`: how long a repetition of this exercise usually takes, if that is known. If it is
     half of what is seen, each cycle stands for two repetitions, as of arms that take turns.
     """
-    weights = np.array([COEFFICIENTS.get(name, 0.0) for name in NAMES])
-    best, best_score = None, -np.inf
-    for way in ways:
-        score = float(way.features @ weights)
-        chosen = way
-        if expected_tempo_s is not None:
-            off = [np.log(way.period_s / per_cycle / expected_tempo_s) ** 2 for per_cycle in (1, 2)]
-            score -= _EXPECTED_WEIGHT * min(off[0], off[1] + 0.1)
-            if off[1] + 0.1 < off[0]:
-                chosen = Explanation(
-                    way.kind, _halved(way.cycles), way.period_s / 2, way.similarity, way.features
-                )
-        if score > best_score:
-            best, best_score = chosen, score
-    return best
+    weights = np.array([COEFFICIENTS[name] for name in NAMES])
+    if expected_tempo_s is None:
+        return max(ways, key=lambda way: float(way.features @ weights), default=None)
+    expected = [_as_expected(way, expected_tempo_s) for way in ways]
+    best = max(expected, key=lambda pair: float(pair[0].features @ weights) - pair[1], default=None)
+    return best[0] if best else None
+
+
+def _as_expected(way: Explanation, tempo_s: float) -> tuple[Explanation, float]:
+    """The explanation, with two repetitions for each if that is what is expected, and what it costs."""
+    off = float(np.log(way.period_s / tempo_s) ** 2)
+    off_twice = float(np.log(way.period_s / 2 / tempo_s) ** 2)
+    if off_twice > TEMPO_TOLERANCE**2 or off < off_twice + _TWICE_COST:
+        return way, _EXPECTED_WEIGHT * min(off, 1.0)
+    twice = replace(way, cycles=_halved(way.cycles), period_s=way.period_s / 2)
+    return twice, _EXPECTED_WEIGHT * (off_twice + _TWICE_COST)
 
 
 def _halved(cycles: FloatArray) -> FloatArray:

@@ -18,14 +18,15 @@ DRIFTS_S = (None, 3.0)  # with the posture, and without what changes more slowly
 SHARES = (0.2, 0.3, 0.45)  # a swing is at least this share of the usual range
 _STEADY = 0.4  # a sensor whose vector's length deviates less than this share of its mean measures gravity
 _RANGE_PERCENT = (8, 50, 92)
+_STILL = 1e-6  # less is the arithmetic's
 _CLIP = 2.5  # in medians: what is farther away has less say in the directions
 
 
 class Swings(NamedTuple):
     """One way to see the set as swings. `cycles`: [repetitions, 3], where each begins, turns and ends, in
     grid samples. `skew`: how much longer the set dwells at the beginning of a cycle than at its turn; `rest`:
-    how far from the turning points it begins and ends, both as shares of the range. `found`: how often
-    other filters and shares gave the same turning points.
+    how far from the turning points it begins and ends, both as shares of the range. `found`: how many of
+    SHARES gave the same turning points.
     """
 
     kind: str
@@ -36,26 +37,37 @@ class Swings(NamedTuple):
     found: int
 
 
+class _Line(NamedTuple):
+    """Movement along a direction, [samples], with its usual low, middle and high."""
+
+    values: FloatArray
+    low: float
+    middle: float
+    high: float
+
+
 def swings(grid: FloatArray, usual: FloatArray) -> Iterator[Swings]:
     """The ways to see `grid`, [samples, channels], as swings; `usual`: magnitudes of movement, [channels]."""
-    found: dict[tuple[str, tuple[int, ...]], tuple[list[tuple[int, int]], float, FloatArray, int]] = {}
     scaled, groups = _groups(grid, usual)
     smooth = smoothed(scaled, SMOOTH_S * GRID_HZ)
     for drift_s in DRIFTS_S:
         motion = smooth - np.median(smooth, axis=0) if drift_s is None else without_drift(smooth, drift_s)
         for kind, channels, component in groups:
-            line = motion[:, channels] @ _direction(motion[:, channels], component)
-            low, _, high = np.percentile(line, _RANGE_PERCENT)
-            if high - low <= 1e-6:
-                continue
-            extrema = _extrema(line)
-            for share in SHARES:
-                turns = _turns(extrema, line, share * (high - low))
-                key = (f"{kind} {drift_s}", tuple(turn for turn, _ in turns))
-                known = found.get(key)
-                found[key] = (turns, share, line, 1) if known is None else (*known[:3], known[3] + 1)
-    for (kind, _), (turns, share, line, times) in found.items():
-        yield from _both_ways(kind.split()[0], turns, share, line, times)
+            values = motion[:, channels] @ _direction(motion[:, channels], component)
+            line = _Line(values, *np.percentile(values, _RANGE_PERCENT).tolist())
+            if line.high - line.low > _STILL:
+                yield from _along(kind, line)
+
+
+def _along(kind: str, line: _Line) -> Iterator[Swings]:
+    """The ways to see one line; shares that give the same turning points are one way."""
+    extrema = _extrema(line.values)
+    shares: dict[tuple[tuple[int, int], ...], list[float]] = {}
+    for share in SHARES:
+        turns = tuple(_turns(extrema, line.values, share * (line.high - line.low)))
+        shares.setdefault(turns, []).append(share)
+    for turns, found in shares.items():
+        yield from _both_ways(kind, turns, found, line)
 
 
 def _groups(grid: FloatArray, usual: FloatArray) -> tuple[FloatArray, list[tuple[str, list[int], int]]]:
@@ -120,22 +132,22 @@ def _turns(extrema: IntArray, line: FloatArray, height: float) -> list[tuple[int
 
 
 def _both_ways(
-    kind: str, turns: list[tuple[int, int]], share: float, line: FloatArray, times: int
+    kind: str, turns: tuple[tuple[int, int], ...], shares: list[float], line: _Line
 ) -> Iterator[Swings]:
     """Repetitions may begin where the line is low, or where it is high."""
-    highs = [line[place] for place, sign in turns if sign > 0]
-    lows = [line[place] for place, sign in turns if sign < 0]
-    low, middle, high = np.percentile(line, _RANGE_PERCENT)
-    centre = (np.median(highs) + np.median(lows)) / 2 if highs and lows else middle
-    ends = line[0] + line[-1] - 2 * middle
+    values, extent = line.values, line.high - line.low
+    highs = [values[place] for place, sign in turns if sign > 0]
+    lows = [values[place] for place, sign in turns if sign < 0]
+    centre = (np.median(highs) + np.median(lows)) / 2 if highs and lows else line.middle
+    skew = float(centre - line.middle) / extent
+    rest = float(values[0] + values[-1] - 2 * line.middle) / extent
     for sign in (1, -1):
-        cycles = _cycles(turns, sign, len(line))
+        cycles = _cycles(turns, sign, len(values))
         if len(cycles):
-            skew, rest = sign * (centre - middle) / (high - low), sign * ends / (high - low)
-            yield Swings(kind, cycles, share, float(skew), float(rest), times)
+            yield Swings(kind, cycles, shares[0], sign * skew, sign * rest, len(shares))
 
 
-def _cycles(turns: list[tuple[int, int]], sign: int, length: int) -> FloatArray:
+def _cycles(turns: tuple[tuple[int, int], ...], sign: int, length: int) -> FloatArray:
     """Each turn of that sign with the ones before and after it, or half a period if there is none."""
     numbers = [number for number, (_, way) in enumerate(turns) if way == sign]
     places = np.array([place for place, _ in turns], dtype=np.float64)
