@@ -8,13 +8,17 @@ the same person if possible. So every set begins and ends at a time that is know
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from domain.frames import SensorFrame
 from domain.recording import REST, Recording
+from domain.windows import Window
 from edge.artefact import Artefact
 from edge.int8 import Int8Network
 from edge.recogniser import UNKNOWN, Exercising, Observation, Recogniser, SetEnded
@@ -55,7 +59,7 @@ class Segmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Outcome:
+class Outcome:
     """One true set, the recognised one that answers for it, and what was told while it lasted."""
 
     truth: TrueSet
@@ -64,21 +68,80 @@ class _Outcome:
     wrong_name: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Streamed:
+    """What came of some sessions, `length_ms` long together."""
+
+    outcomes: tuple[Outcome, ...]
+    false_sets: int
+    length_ms: int
+
+
+class Listener(Protocol):
+    """What a Recogniser does, and what may be compared with it."""
+
+    def push(self, frame: SensorFrame) -> list[Window]:
+        """The windows to classify."""
+
+    def classified(
+        self, windows: Sequence[Window], probabilities: npt.NDArray[np.float32]
+    ) -> list[Observation]:
+        """What follows from them."""
+
+    def finish(self) -> list[Observation]:
+        """The session is over."""
+
+
+def recogniser_of(artefact: Artefact) -> Listener:
+    """The recogniser of watches and servers."""
+    return Recogniser(artefact.sensor_set, artefact.classes)
+
+
 def segmentation(artefact: Artefact, data_sets: Iterable[Sequence[Recording]]) -> Segmentation | None:
     """Stream every joined session of each data set through a Recogniser; None if no data set has rest.
 
     Recordings without the model's sensors are left out.
     """
+    return summary([streamed(artefact, recordings) for recordings in data_sets])
+
+
+def streamed(
+    artefact: Artefact,
+    recordings: Sequence[Recording],
+    listener_of: Callable[[Artefact], Listener] = recogniser_of,
+) -> Streamed:
+    """Stream the joined sessions of one data set, each through a listener of its own."""
     network = Int8Network(artefact)
-    outcomes: list[_Outcome] = []
+    outcomes: list[Outcome] = []
     false_sets, total_ms = 0, 0
-    for recordings in data_sets:
-        for session in sessions(recordings, artefact.sensor_set.letters):
-            found, truths, length_ms = _streamed(network, session)
-            outcomes += _outcomes(found, truths)
-            false_sets += _false_sets(found, truths)
-            total_ms += length_ms
-    return _summary(outcomes, false_sets, total_ms / 3_600_000) if outcomes else None
+    for session in sessions(recordings, artefact.sensor_set.letters):
+        told, truths, length_ms = _streamed(network, session, listener_of(artefact))
+        outcomes += _outcomes(told, truths)
+        false_sets += _false_sets(told, truths)
+        total_ms += length_ms
+    return Streamed(outcomes=tuple(outcomes), false_sets=false_sets, length_ms=total_ms)
+
+
+def summary(parts: Sequence[Streamed]) -> Segmentation | None:
+    """The figures of all `parts` together; None if there is no set in any."""
+    outcomes = [outcome for part in parts for outcome in part.outcomes]
+    if not outcomes:
+        return None
+    answered = [(each.truth, each.found) for each in outcomes if each.found is not None]
+    starts = [abs(found.start_ms - truth.start_ms) for truth, found in answered]
+    ends = [abs(found.end_ms - truth.end_ms) for truth, found in answered]
+    delays = [each.first_name_ms for each in outcomes if each.first_name_ms is not None]
+    return Segmentation(
+        sets=len(outcomes),
+        found=sum(max(both) <= FOUND_MS for both in zip(starts, ends, strict=True)),
+        named_right=sum(truth.exercise == found.exercise for truth, found in answered),
+        start_error_s_median=_median_s(starts),
+        end_error_s_median=_median_s(ends),
+        false_sets=sum(part.false_sets for part in parts),
+        first_name_s_median=_median_s(delays),
+        wrong_name_shown_share=sum(each.wrong_name for each in outcomes) / len(outcomes),
+        hours=sum(part.length_ms for part in parts) / 3_600_000,
+    )
 
 
 def sessions(recordings: Sequence[Recording], letters: Iterable[str]) -> Iterator[list[Recording]]:
@@ -119,11 +182,10 @@ def _with_rests(members: Sequence[Recording], rests: Sequence[Recording]) -> Ite
 
 
 def _streamed(
-    network: Int8Network, session: Sequence[Recording]
+    network: Int8Network, session: Sequence[Recording], listener: Listener
 ) -> tuple[list[Observation], list[TrueSet], int]:
-    """What the recogniser told of a session, its true sets, and its length in ms."""
+    """What was told of a session, its true sets, and its length in ms."""
     artefact = network.artefact
-    recogniser = Recogniser(artefact.sensor_set, artefact.classes)
     told: list[Observation] = []
     truths = []
     at_ms = float(START_MS)
@@ -134,10 +196,10 @@ def _streamed(
             name = recording.label if recording.label in artefact.classes else UNKNOWN
             truths.append(TrueSet(start_ms=start_ms, end_ms=round(at_ms), exercise=name))
         for frame in frames_of(_level(recording, artefact), artefact.sensor_set, start_ms):
-            if windows := recogniser.push(frame):
+            if windows := listener.push(frame):
                 probabilities = network.probabilities(np.stack([window.samples for window in windows]))
-                told += recogniser.classified(windows, probabilities)
-    return told + recogniser.finish(), truths, round(at_ms) - START_MS
+                told += listener.classified(windows, probabilities)
+    return told + listener.finish(), truths, round(at_ms) - START_MS
 
 
 def _samples(recording: Recording, artefact: Artefact) -> int:
@@ -151,7 +213,7 @@ def _level(recording: Recording, artefact: Artefact) -> Recording:
     return replace(recording, values=values)
 
 
-def _outcomes(told: Sequence[Observation], truths: Sequence[TrueSet]) -> list[_Outcome]:
+def _outcomes(told: Sequence[Observation], truths: Sequence[TrueSet]) -> list[Outcome]:
     """Each true set with the recognised one that overlaps it most, which answers for no other."""
     ended = [each for each in told if isinstance(each, SetEnded)]
     pairs = sorted(
@@ -170,13 +232,13 @@ def _outcomes(told: Sequence[Observation], truths: Sequence[TrueSet]) -> list[_O
     ]
 
 
-def _outcome(told: Sequence[Observation], truth: TrueSet, found: SetEnded | None) -> _Outcome:
+def _outcome(told: Sequence[Observation], truth: TrueSet, found: SetEnded | None) -> Outcome:
     names = [
         (each.at_ms - truth.start_ms, each.exercise)
         for each in told
         if isinstance(each, Exercising) and truth.start_ms <= each.at_ms <= truth.end_ms
     ]
-    return _Outcome(
+    return Outcome(
         truth=truth,
         found=found,
         first_name_ms=next((after_ms for after_ms, name in names if name == truth.exercise), None),
@@ -194,24 +256,6 @@ def _false_sets(told: Sequence[Observation], truths: Sequence[TrueSet]) -> int:
 
 def _overlap_ms(found: SetEnded, truth: TrueSet) -> int:
     return min(found.end_ms, truth.end_ms) - max(found.start_ms, truth.start_ms)
-
-
-def _summary(outcomes: Sequence[_Outcome], false_sets: int, hours: float) -> Segmentation:
-    answered = [(each.truth, each.found) for each in outcomes if each.found is not None]
-    starts = [abs(found.start_ms - truth.start_ms) for truth, found in answered]
-    ends = [abs(found.end_ms - truth.end_ms) for truth, found in answered]
-    delays = [each.first_name_ms for each in outcomes if each.first_name_ms is not None]
-    return Segmentation(
-        sets=len(outcomes),
-        found=sum(max(both) <= FOUND_MS for both in zip(starts, ends, strict=True)),
-        named_right=sum(truth.exercise == found.exercise for truth, found in answered),
-        start_error_s_median=_median_s(starts),
-        end_error_s_median=_median_s(ends),
-        false_sets=false_sets,
-        first_name_s_median=_median_s(delays),
-        wrong_name_shown_share=sum(each.wrong_name for each in outcomes) / len(outcomes),
-        hours=hours,
-    )
 
 
 def _median_s(values_ms: Sequence[int]) -> float | None:
