@@ -84,11 +84,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    if not options.recordings and not options.data:
+    if not (options.recordings or options.data or options.store):
         raise ConfigurationError(
             "there is nothing to evaluate on", expected="--recordings DIR... or --data DIR", remedy="give one"
         )
-    if not options.model and not options.data:
+    if not (options.model or options.data or options.store):
         raise ConfigurationError(
             "there is no model to evaluate", expected="--model FILE or --data DIR", remedy="give one"
         )

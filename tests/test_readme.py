@@ -55,6 +55,8 @@ def test_muvr_takes_every_command_of_the_pages() -> None:
     commands = [command for _, command in in_pages(COMMAND)]
     assert {shlex.split(command)[1] for command in commands} == {
         "cassandra",
+        "evaluate",
+        "models",
         "read-models",
         "schema",
         "token",
