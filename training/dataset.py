@@ -1,15 +1,16 @@
-"""Labelled windows as arrays: checking, splitting by session, class weights, augmentation."""
+"""Labelled windows as arrays: checking, splitting by session, class weights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from domain.errors import InvalidInput
-from domain.sensors import SENSORS, WINDOW_SECONDS, SensorSet
+from domain.recording import REST
+from domain.sensors import WINDOW_SECONDS, SensorSet
 from domain.windows import LabelledWindow
 
 FloatArray = npt.NDArray[np.float32]
@@ -25,7 +26,8 @@ CLASS_WEIGHT_POWER = 0.5  # between 0, every window counts the same, and 1, ever
 class Dataset:
     """n windows: samples [n, window_samples, channels] in the sensors' units; the others [n].
 
-    `labels` are indices into `classes`, which are sorted. Pseudonymous `subjects`, `sessions`, `start_ms`.
+    `labels` are indices into `classes`, which are sorted and hold REST even where no window shows it: what is
+    no exercise is learned from training.negatives too. Pseudonymous `subjects`, `sessions`, `start_ms`.
     """
 
     sensor_set: SensorSet
@@ -74,13 +76,14 @@ def collect(windows: Iterable[LabelledWindow], sensor_set: SensorSet) -> Dataset
     for window in kept:
         if window.sensor_set != sensor_set or window.samples.shape != shape:
             raise _unfit(window, f"a window of {window.sensor_set}, {window.samples.shape}", f"{shape}")
-    classes = tuple(sorted({window.label for window in kept}))
-    if len(classes) < 2:
+    labels = {window.label for window in kept}
+    if len(labels) < 2:
         raise InvalidInput(
-            f"all windows are labelled {classes[0]!r}",
+            f"all windows are labelled {labels.pop()!r}",
             expected="at least two classes",
             remedy="record rest or another exercise too",
         )
+    classes = tuple(sorted(labels | {REST}))
     samples = np.stack([window.samples for window in kept]).astype(np.float32)
     broken = np.flatnonzero(~np.isfinite(samples).all(axis=(1, 2)))
     if len(broken):
@@ -119,21 +122,6 @@ def class_weights(labels: IntArray, class_count: int) -> FloatArray:
     counts = np.bincount(labels, minlength=class_count)
     weights = np.where(counts > 0, np.maximum(counts, 1.0) ** -CLASS_WEIGHT_POWER, 0.0)
     return np.asarray(weights * len(labels) / (weights * counts).sum(), np.float32)
-
-
-def augment(samples: FloatArray, sensor_set: SensorSet, random: np.random.Generator) -> FloatArray:
-    """Another plausible performance of each window [n, window_samples, channels]; same shape.
-
-    The band sits a little turned around the arm (the sensors' x axis), the movement is a little faster or
-    larger, the sensor noisier.
-    """
-    warped = _warp(samples, random)
-    turned = _turn(warped, sensor_set, random)
-    turned *= np.exp(random.normal(0, 0.05, (len(samples), 1, samples.shape[2]))).astype(np.float32)
-    noise = random.standard_normal(samples.shape, np.float32)
-    noise *= 0.05 * samples.std(axis=(0, 1))
-    turned += noise
-    return turned
 
 
 def _sample(windows: Iterable[LabelledWindow]) -> list[LabelledWindow]:
@@ -202,38 +190,3 @@ def _overlapping(dataset: Dataset, held_out: npt.NDArray[np.bool_]) -> npt.NDArr
     before = np.maximum(after - 1, 0)
     distance = np.minimum(abs(times[after] - dataset.start_ms), abs(times[before] - dataset.start_ms))
     return np.asarray(distance < WINDOW_SECONDS * 1000)
-
-
-def _warp(samples: FloatArray, random: np.random.Generator) -> FloatArray:
-    """Each window faster or slower by about a tenth around its middle; edges repeat."""
-    n, length, _ = samples.shape
-    middle = (length - 1) / 2
-    speed = np.exp(random.normal(0, 0.1, (n, 1)))
-    at = np.clip((np.arange(length) - middle) * speed + middle, 0, length - 1.001)
-    index = at.astype(np.int64)
-    into = (at - index)[:, :, None].astype(np.float32)
-    rows = np.arange(n)[:, None]
-    left, right = samples[rows, index], samples[rows, index + 1]
-    return np.asarray(left + (right - left) * into, np.float32)
-
-
-def _turn(samples: FloatArray, sensor_set: SensorSet, random: np.random.Generator) -> FloatArray:
-    """Three-axis sensors turned together around x by about 9 degrees."""
-    angle = random.normal(0, 0.15, (len(samples), 1)).astype(np.float32)
-    cos, sin = np.cos(angle), np.sin(angle)
-    turned = samples.copy()
-    for x in _three_axis_channels(sensor_set):
-        y, z = samples[:, :, x + 1], samples[:, :, x + 2]
-        turned[:, :, x + 1] = cos * y - sin * z
-        turned[:, :, x + 2] = sin * y + cos * z
-    return turned
-
-
-def _three_axis_channels(sensor_set: SensorSet) -> Iterator[int]:
-    """The channel of x of every sensor with x, y and z."""
-    channel = 0
-    for letter in sensor_set.letters:
-        axes = SENSORS[letter].axes
-        if axes == ("x", "y", "z"):
-            yield channel
-        channel += len(axes)

@@ -11,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import InvalidInput
+from domain.recording import REST
 from edge.preprocessing import normalise
+from training.augmentation import augment, following
 from training.checkpoint import Keeper, NoKeeper, TrainingState
-from training.dataset import Dataset, augment, class_weights
+from training.dataset import Dataset, class_weights
 from training.evaluate import f1_macro
-from training.network import build, import_tensorflow
+from training.negatives import Negatives
+from training.network import build, gravity_taps, import_tensorflow, motion
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -23,6 +26,8 @@ BATCH_SIZE = 128
 LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 5e-3
 LABEL_SMOOTHING = 0.05
+NEGATIVE_SHARE = 0.05  # so many windows that are no exercise are made for each window of a batch
+NEGATIVE_KINDS = ("wandering", "gestures")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +97,8 @@ class Trainer:
 
     What `keeper` kept of a training that was killed is gone on with, to the same weights.
 
-    The seed fixes first weights, order and augmentation. TensorFlow's sums still depend on how memory and
-    threads happen to lie, so that two runs agree to about three digits of F1, not in every bit.
+    The seed fixes first weights, order, augmentation and negatives, and TensorFlow's operations are made
+    deterministic: on one machine two trainings end at the same weights, bit for bit.
     """
 
     def __init__(
@@ -106,13 +111,14 @@ class Trainer:
     ) -> None:
         tf = import_tensorflow()
         tf.keras.utils.set_random_seed(seed)
+        tf.config.experimental.enable_op_determinism()
         self._training, self._validation, self._clock = training, validation, clock
         self._keeper = keeper or NoKeeper()
         self._best = _Best()
         self._random = np.random.default_rng(seed)
         self.normalisation = Normalisation.of(training.samples)
         window_samples, channels = training.samples.shape[1:]
-        self.model = build(window_samples, channels, len(training.classes))
+        self.model = build(window_samples, channels, len(training.classes), self._motion_scale())
         self._optimizer = tf.keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         self._optimizer.build(self.model.trainable_variables)
         self._step = _step_function(tf, self.model, self._optimizer)
@@ -219,12 +225,10 @@ class Trainer:
 
     def _epoch(self, dataset: Dataset, done: float, share: float) -> float:
         """Every window once, newly augmented, `done` to `done + share` of the way; returns the mean loss."""
-        changed = augment(dataset.samples, dataset.sensor_set, self._random)
-        inputs = self.normalisation.apply(changed)
-        targets = np.eye(len(dataset.classes), dtype=np.float32)[dataset.labels]
-        weights = class_weights(dataset.labels, len(dataset.classes))[dataset.labels]
         order = self._random.permutation(len(dataset))
         batches = np.array_split(order, max(1, len(order) // BATCH_SIZE))
+        weights = class_weights(dataset.labels, len(dataset.classes))
+        continued = following(dataset)
         losses = []
         for number, batch in enumerate(batches):
             way = min(1.0, done + share * number / len(batches))
@@ -232,8 +236,37 @@ class Trainer:
             self._optimizer.learning_rate.assign(
                 LEARNING_RATE * (0.01 + 0.99 * (1 + np.cos(np.pi * way)) / 2)
             )
-            losses.append(self._step(inputs[batch], targets[batch], weights[batch]))
+            samples, labels = self._batch(dataset, batch, continued[batch])
+            # Negatives weigh as much as a window does on average, however rare rest is among the windows.
+            each = np.concatenate(
+                [weights[dataset.labels[batch]], np.ones(len(labels) - len(batch), np.float32)]
+            )
+            targets = np.eye(len(dataset.classes), dtype=np.float32)[labels]
+            losses.append(self._step(self.normalisation.apply(samples), targets, each))
         return float(np.mean([float(loss) for loss in losses]))
+
+    def _batch(
+        self, dataset: Dataset, batch: npt.NDArray[np.int64], continued: npt.NDArray[np.int64]
+    ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+        """The windows of a batch, changed, and after them negatives made from its exercises, with labels."""
+        samples, labels = dataset.samples[batch], dataset.labels[batch]
+        changed = augment(samples, dataset.samples[continued], dataset.sensor_set, self._random)
+        rest = dataset.classes.index(REST)
+        exercises = samples[labels != rest]
+        if not len(exercises):
+            return changed, labels
+        count = round(NEGATIVE_SHARE * len(batch))
+        made = Negatives(dataset.sensor_set, self._random, NEGATIVE_KINDS).made_from(exercises, count)
+        return np.concatenate([changed, made]), np.concatenate([labels, np.full(count, rest, np.int64)])
+
+    def _motion_scale(self) -> FloatArray | None:
+        """[channels]: the deviation of each normalised channel without gravity."""
+        samples = self._training.samples
+        taps = gravity_taps(samples.shape[1])
+        if not taps:
+            return None
+        some = samples[np.linspace(0, len(samples) - 1, min(len(samples), 4096)).astype(np.int64)]
+        return np.asarray(motion(self.normalisation.apply(some)[:, 0], taps).std(axis=(0, 1)))
 
 
 def temperature(logits: FloatArray, labels: npt.NDArray[np.int64]) -> float:

@@ -1,4 +1,4 @@
-"""Labelled windows as arrays: what is refused, what is held out, what augmentation leaves alone."""
+"""Labelled windows as arrays: what is refused, what is held out, which classes there are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from domain.errors import InvalidInput
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
 from training import dataset as dataset_module
-from training.dataset import augment, class_weights, collect, split
+from training.dataset import class_weights, collect, split
 
 SENSORS = SensorSet.parse("a@10")
 
@@ -41,6 +41,12 @@ def test_windows_become_arrays() -> None:
     assert dataset.samples.shape == (3, 20, 3)
     assert dataset.samples.dtype == np.float32
     assert set(dataset.sessions) == {"S1/one"}
+
+
+def test_rest_is_a_class_even_where_nobody_recorded_it() -> None:
+    dataset = collect(windows_of("one", ["squat", "curl"]), SENSORS)
+    assert dataset.classes == ("curl", "rest", "squat")
+    assert dataset.labels.tolist() == [2, 0]
 
 
 def test_of_too_many_windows_a_fair_sample_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,15 +122,3 @@ def test_class_weights_lift_rare_classes_and_average_to_one() -> None:
     assert weights[1] == pytest.approx(2 * weights[0])  # a quarter of the windows, to the power of -1/2
     assert weights[labels].mean() == pytest.approx(1)
     assert weights[2] == 0
-
-
-def test_augmentation_keeps_shapes_gravity_and_its_input() -> None:
-    samples = np.tile(np.array([0.2, 0.9, -0.4], np.float32), (300, 20, 1))
-    before = samples.copy()
-    changed = augment(samples, SENSORS, np.random.default_rng(0))
-    assert changed.shape == samples.shape
-    assert changed.dtype == np.float32
-    np.testing.assert_array_equal(samples, before)
-    lengths = np.linalg.norm(changed, axis=2)
-    assert abs(lengths.mean() - np.linalg.norm(before[0, 0])) < 0.05
-    assert changed.std(axis=0).min() > 0

@@ -1,0 +1,135 @@
+"""Other plausible performances of windows: begun elsewhere, faster, turned on the limb, larger, noisier.
+
+Changes are mild. Orientation tells exercises apart, for one person and for people never seen alike: turning
+windows about any axis by 23 degrees cost eleven points of F1 on unseen people
+(docs/decisions/0014-recognition.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.sensors import SENSORS, SensorSet
+from training.dataset import Dataset
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Standard deviations: `turn` about the limb (the sensors' x axis) and `tilt` about any, in radians,
+    `warp` and `amplitude` of a logarithm, `noise` as a share of each channel's own deviation.
+    """
+
+    turn: float
+    tilt: float
+    warp: float
+    amplitude: float
+    noise: float
+
+
+MILD = Augmentation(turn=0.15, tilt=0.0, warp=0.1, amplitude=0.05, noise=0.05)
+
+
+def following(dataset: Dataset) -> IntArray:
+    """[n]: the window that begins in the middle of this one and shares its samples there; itself if none."""
+    order = np.lexsort((dataset.start_ms, dataset.labels, dataset.sessions))
+    before, after = order[:-1], order[1:]
+    half = dataset.samples.shape[1] // 2
+    joined = (dataset.sessions[before] == dataset.sessions[after]) & (
+        dataset.labels[before] == dataset.labels[after]
+    )
+    shared = dataset.samples.shape[1] - half
+    joined &= (dataset.samples[before, half:] == dataset.samples[after, :shared]).all(axis=(1, 2))
+    result = np.arange(len(dataset))
+    result[before[joined]] = after[joined]
+    return result
+
+
+def augment(
+    samples: FloatArray,
+    continued: FloatArray,
+    sensor_set: SensorSet,
+    random: np.random.Generator,
+    how: Augmentation = MILD,
+) -> FloatArray:
+    """Another plausible performance of each window [n, window_samples, channels]; same shape.
+
+    `continued` [n, window_samples, channels] are the windows that follow in the middle of `samples`, or
+    `samples` again where nothing follows.
+    """
+    changed = _shifted_and_warped(samples, continued, how.warp, random)
+    changed = turned(changed, sensor_set, _turns(len(samples), how, random))
+    centre = changed.mean(axis=1, keepdims=True)
+    changed = centre + (changed - centre) * _log_normal(how.amplitude, (len(samples), 1, 1), random)
+    changed *= _log_normal(0.05, (len(samples), 1, samples.shape[2]), random)
+    changed += random.standard_normal(samples.shape, np.float32) * (how.noise * samples.std(axis=(0, 1)))
+    return np.asarray(changed, np.float32)
+
+
+def turned(samples: FloatArray, sensor_set: SensorSet, rotations: FloatArray) -> FloatArray:
+    """Windows [n, window_samples, channels] whose three-axis sensors are turned together by [n, 3, 3]."""
+    result = samples.copy()
+    for x in three_axis_channels(sensor_set):
+        result[:, :, x : x + 3] = samples[:, :, x : x + 3] @ rotations.transpose(0, 2, 1)
+    return result
+
+
+def rotations(vectors: FloatArray) -> FloatArray:
+    """Rotation matrices [..., 3, 3] from axes times angles in radians [..., 3] (Rodrigues' formula)."""
+    angle = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    x, y, z = np.moveaxis(vectors / np.maximum(angle, 1e-8), -1, 0)
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(*x.shape, 3, 3)
+    angle = angle[..., None]
+    matrix = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+    return np.asarray(matrix, np.float32)
+
+
+def at_times(samples: FloatArray, times: npt.NDArray[np.floating]) -> FloatArray:
+    """samples [n, length, channels] interpolated at `times` [n, m], in samples; the edges repeat."""
+    at = np.clip(times, 0, samples.shape[1] - 1.001)
+    index = at.astype(np.int64)
+    into = (at - index)[:, :, None].astype(np.float32)
+    rows = np.arange(len(samples))[:, None]
+    left, right = samples[rows, index], samples[rows, index + 1]
+    return np.asarray(left + (right - left) * into, np.float32)
+
+
+def three_axis_channels(sensor_set: SensorSet) -> Iterator[int]:
+    """The channel of x of every sensor with x, y and z."""
+    channel = 0
+    for letter in sensor_set.letters:
+        axes = SENSORS[letter].axes
+        if axes == ("x", "y", "z"):
+            yield channel
+        channel += len(axes)
+
+
+def _shifted_and_warped(
+    samples: FloatArray, continued: FloatArray, warp: float, random: np.random.Generator
+) -> FloatArray:
+    """Each window faster or slower around its middle, and begun up to half a window later if it goes on."""
+    n, length, _ = samples.shape
+    half = length // 2
+    goes_on = (samples[:, half:] == continued[:, : length - half]).all(axis=(1, 2))[:, None]
+    joined = np.concatenate([samples, continued[:, length - half :]], axis=1)
+    middle = (length - 1) / 2
+    times = (np.arange(length) - middle) * _log_normal(warp, (n, 1), random) + middle
+    times += np.where(goes_on, random.uniform(0, half, (n, 1)), 0)
+    return at_times(joined, np.minimum(times, np.where(goes_on, length + half - 1.001, length - 1.001)))
+
+
+def _turns(n: int, how: Augmentation, random: np.random.Generator) -> FloatArray:
+    vectors = random.normal(0, 1, (n, 3)) * how.tilt
+    vectors[:, 0] += random.normal(0, 1, n) * how.turn
+    return rotations(np.asarray(vectors, np.float32))
+
+
+def _log_normal(deviation: float, shape: tuple[int, ...], random: np.random.Generator) -> FloatArray:
+    return np.exp(random.normal(0, deviation, shape)).astype(np.float32)
