@@ -4,9 +4,9 @@ The scheme is Jacob et al., "Quantization and Training of Neural Networks for Ef
 Integer-Arithmetic-Only Inference" (CVPR 2018), with gemmlowp's double rounding. Speed comes from doing the
 integers' work in floating point where that is provably exact:
 
-- An accumulator is a sum of integers. If sum |weight| * 255 + |bias| < 2**24 (2**53), every partial sum is an
-  integer that float32 (float64) holds exactly, in any order, so BLAS computes it without error.
-- Rescaling an accumulator to int8 is a non-decreasing function of it, and so is floor(x * gain + offset) in
+- An accumulator is a sum of integers. While all partial sums stay below 2**24 (2**53), float32 (float64) holds
+  them exactly, in any order, so BLAS computes it without error.
+- Rescaling an accumulator to int8 is a non-decreasing function of it, and so is round(x * gain + offset) in
   floating point. Two non-decreasing functions to integers are equal if they step at the same places, so the
   few hundred steps of each channel, found by bisection, prove that gain and offset are right everywhere.
 - Because rescaling is non-decreasing, a max pool may come before it, where there are fewer values to rescale.
@@ -27,10 +27,12 @@ from edge.preprocessing import to_int8
 FloatArray = npt.NDArray[np.float32]
 Int8Array = npt.NDArray[np.int8]
 Int64Array = npt.NDArray[np.int64]
+DoubleArray = npt.NDArray[np.float64]
 # Integers kept in float32 or float64; which one depends on the layer's bound.
 Exact = npt.NDArray[np.floating]
 
-CHUNK_BYTES = 4 << 20  # of the widest layer: enough that NumPy's calls cost little, few enough for a cache
+CHUNK_BYTES = 3 << 19  # of the widest layer: enough that NumPy's calls cost little, few enough for a cache
+ROUNDING = np.float32(1.5 * 2**23)  # float32 has whole numbers only around it
 
 
 def multiply_by_quantized_multiplier(
@@ -53,25 +55,29 @@ class Int8Network:
 
     def __init__(self, artefact: Artefact) -> None:
         self.artefact = artefact
-        self._stages = tuple(_stages(artefact.layers))
         samples = artefact.sensor_set.window_samples
-        width = max((stage.columns_bytes(samples) for stage in self._stages), default=1)
-        self._chunk = max(1, CHUNK_BYTES // width)
+        self._stages = tuple(_stages(artefact.layers, samples))
+        self._padding = _padding(artefact.layers)
+        self._chunk = max(1, CHUNK_BYTES // max(stage.bytes for stage in self._stages))
 
     def run(self, windows: Int8Array) -> Int8Array:
         """Preprocessed windows int8 [n, window_samples, channels] to the last layer's int8 [n, classes]."""
-        out = np.empty((len(windows), len(self.artefact.classes)), np.int8)
-        for start in range(0, len(windows), self._chunk):
-            chunk = slice(start, start + self._chunk)
-            out[chunk] = self._run_chunk(windows[chunk])
-        return out
+        return np.concatenate([self._run_chunk(windows[chunk]) for chunk in self._chunks(len(windows))])
 
     def probabilities(self, windows: FloatArray) -> FloatArray:
         """Windows float32 [n, window_samples, channels] in the sensors' units to float32 [n, classes]."""
-        return softmax(self.run(to_int8(windows, self.artefact)), self.artefact)
+        chunks = self._chunks(len(windows))
+        outputs = [self._run_chunk(to_int8(windows[chunk], self.artefact)) for chunk in chunks]
+        return softmax(np.concatenate(outputs), self.artefact)
+
+    def _chunks(self, count: int) -> Iterator[slice]:
+        """Of about the same size."""
+        parts = max(1, -(-count // self._chunk))
+        return (slice(part * count // parts, (part + 1) * count // parts) for part in range(parts))
 
     def _run_chunk(self, windows: Int8Array) -> Int8Array:
-        values: Exact = windows.astype(np.float32)
+        values, inside = self._padding.around(*windows.shape)
+        inside[:] = windows
         for stage in self._stages:
             values = stage.run(values)
         return values[:, 0, :].astype(np.int8)
@@ -87,86 +93,128 @@ def softmax(outputs: Int8Array, artefact: Artefact) -> FloatArray:
 
 
 @dataclass(frozen=True)
+class _Padding:
+    """What the next layer wants before and after its input."""
+
+    before: int
+    after: int
+    value: int
+
+    def around(self, n: int, samples: int, channels: int) -> tuple[Exact, Exact]:
+        """New room for [n, samples, channels] with its padding, and the part that is to be filled."""
+        whole = np.empty((n, self.before + samples + self.after, channels), np.float32)
+        whole[:, : self.before] = self.value
+        whole[:, self.before + samples :] = self.value
+        return whole, whole[:, self.before : self.before + samples]
+
+
+@dataclass(frozen=True)
 class _ConvolutionStage:
-    """A convolution and the max pool that follows it, if any; values [n, samples, channels]."""
+    """A convolution and the max pool that follows it, if any; values [n, samples, channels] with padding."""
 
     layer: Convolution
     pool: MaxPool | None
     weights: Exact  # [taps * inputs, outputs]
-    bias: Exact  # [outputs]; what zero points and padding contribute to every accumulator is in it
     rescaling: _Rescaling
+    padding: _Padding  # of the next layer
+    bytes: int  # that a window takes
 
     @classmethod
-    def of(cls, layer: Convolution, pool: MaxPool | None) -> _ConvolutionStage:
+    def of(
+        cls, layer: Convolution, pool: MaxPool | None, samples: int, padding: _Padding
+    ) -> _ConvolutionStage:
+        """`samples` are those of the layer's input."""
         outputs, taps, inputs = layer.kernel.shape
-        kind = np.float32 if accumulator_bound(layer).max() < 2**24 else np.float64
-        weights = layer.kernel.reshape(outputs, taps * inputs).T.astype(kind)
-        return cls(layer, pool, np.ascontiguousarray(weights), layer.bias.astype(kind), _rescaling(layer))
-
-    def columns_bytes(self, samples: int) -> int:
-        return int(samples * self.weights.shape[0] * self.weights.itemsize)
+        kind = np.float32 if _raw_bound(layer).max() < 2**24 else np.float64
+        weights = np.ascontiguousarray(layer.kernel.reshape(outputs, taps * inputs).T.astype(kind))
+        length = _length_after(layer, samples)
+        size = length * max(weights.shape[0] * weights.itemsize, outputs * 8)
+        pooled = length if pool is None else _length_after(pool, length)
+        return cls(layer, pool, weights, _rescaling(layer, pooled), padding, size)
 
     def run(self, values: Exact) -> Exact:
         # One small product per window: larger ones wake BLAS threads, which cost more than they bring.
         accumulators: Exact = self._columns(values) @ self.weights
         if self.pool is not None:
             accumulators = _max_pool(accumulators, self.pool)
-        return self.rescaling.apply(accumulators, self.bias)
+        whole, inside = self.padding.around(*accumulators.shape)
+        self.rescaling.apply(accumulators, inside)
+        return whole
 
     def _columns(self, values: Exact) -> Exact:
-        """[n, length, taps * inputs]: each row is what one output sees, relative to the zero point."""
+        """[n, length, taps * inputs]: each row is what one output sees."""
         n, samples, channels = values.shape
-        before, after = self.layer.padding
-        padded = np.zeros((n, samples + before + after, channels), self.weights.dtype)
-        np.subtract(values, self.layer.input_zero_point, out=padded[:, before : before + samples])
         taps, stride = self.layer.kernel.shape[1], self.layer.stride
-        length = (padded.shape[1] - taps) // stride + 1
-        by_window, by_sample, by_channel = padded.strides
+        length = (samples - taps) // stride + 1
+        by_window, by_sample, by_channel = values.strides
         seen = np.lib.stride_tricks.as_strided(
-            padded, (n, length, taps * channels), (by_window, by_sample * stride, by_channel), writeable=False
+            values, (n, length, taps * channels), (by_window, by_sample * stride, by_channel), writeable=False
         )
-        return np.ascontiguousarray(seen)
+        return np.ascontiguousarray(seen, self.weights.dtype)
 
 
 @dataclass(frozen=True)
 class _MaxPoolStage:
     pool: MaxPool
-
-    def columns_bytes(self, samples: int) -> int:
-        return samples * 4
+    padding: _Padding
+    bytes: int = 1
 
     def run(self, values: Exact) -> Exact:
-        return _max_pool(values, self.pool)
+        pooled = _max_pool(values, self.pool)
+        whole, inside = self.padding.around(*pooled.shape)
+        inside[:] = pooled
+        return whole
 
 
 @dataclass(frozen=True)
 class _AverageStage:
     layer: GlobalAverage
-
-    def columns_bytes(self, samples: int) -> int:
-        return samples * 4
+    padding: _Padding
+    bytes: int = 1
 
     def run(self, values: Exact) -> Exact:
         """TensorFlow Lite's integer mean: (sum ± size // 2) / size, truncated towards zero."""
-        total = values.sum(axis=1, keepdims=True, dtype=np.float64)
+        size = self.layer.size
+        total = (np.ones((1, size), np.float32) @ values).astype(np.float64)
+        whole, inside = self.padding.around(*total.shape)
         # A quotient of integers below 2**24 is never rounded up to the next integer in float64.
-        mean: Exact = np.trunc((total + np.copysign(self.layer.size // 2, total)) / self.layer.size)
-        return mean
+        np.trunc((total + np.copysign(size // 2, total)) / size, out=inside, casting="same_kind")
+        return whole
 
 
 _Stage = _ConvolutionStage | _MaxPoolStage | _AverageStage
 
 
-def _stages(layers: tuple[Layer, ...]) -> Iterator[_Stage]:
-    for number, layer in enumerate(layers):
-        following = layers[number + 1] if number + 1 < len(layers) else None
-        before = layers[number - 1] if number else None
+def _stages(layers: tuple[Layer, ...], samples: int) -> Iterator[_Stage]:
+    while layers:
+        layer, *rest = layers
+        pool = rest[0] if isinstance(layer, Convolution) and rest and isinstance(rest[0], MaxPool) else None
+        layers = tuple(rest if pool is None else rest[1:])
+        padding = _padding(layers)
         if isinstance(layer, Convolution):
-            yield _ConvolutionStage.of(layer, following if isinstance(following, MaxPool) else None)
+            yield _ConvolutionStage.of(layer, pool, samples, padding)
         elif isinstance(layer, GlobalAverage):
-            yield _AverageStage(layer)
-        elif not isinstance(before, Convolution):
-            yield _MaxPoolStage(layer)
+            yield _AverageStage(layer, padding)
+        else:
+            yield _MaxPoolStage(layer, padding)
+        samples = _length_after(layer, samples)
+        samples = samples if pool is None else _length_after(pool, samples)
+
+
+def _length_after(layer: Layer, samples: int) -> int:
+    if isinstance(layer, GlobalAverage):
+        return 1
+    if isinstance(layer, MaxPool):
+        return (samples - layer.size) // layer.stride + 1
+    taps: int = layer.kernel.shape[1]
+    return (samples + sum(layer.padding) - taps) // layer.stride + 1
+
+
+def _padding(layers: tuple[Layer, ...]) -> _Padding:
+    """What the first of `layers` wants around its input."""
+    if not layers or not isinstance(layers[0], Convolution):
+        return _Padding(0, 0, 0)
+    return _Padding(*layers[0].padding, layers[0].input_zero_point)
 
 
 def _max_pool(values: Exact, pool: MaxPool) -> Exact:
@@ -180,21 +228,30 @@ def _max_pool(values: Exact, pool: MaxPool) -> Exact:
 
 @dataclass(frozen=True)
 class _Rescaling:
-    """From accumulators without bias to int8 values as floats, by steps that were checked, or by integers."""
+    """From raw sums [n, length, outputs] to int8 values as floats, by checked steps or by integers."""
 
     layer: Convolution
-    gain: Exact | None  # [outputs]; None: the integers' long way
-    offset: Exact | None
+    gain: DoubleArray | None  # [length * outputs]; None: the integers' long way
+    offset: DoubleArray | None  # ROUNDING is in it
 
-    def apply(self, accumulators: Exact, bias: Exact) -> Exact:
+    def apply(self, sums: Exact, out: Exact) -> None:
         low, high = self.layer.activation_min, self.layer.activation_max
         if self.gain is None or self.offset is None:
-            exact = (accumulators + bias).astype(np.int64)
-            return np.clip(_rescale(exact, self.layer), low, high).astype(np.float32)
-        scaled = np.multiply(accumulators, self.gain)
-        scaled += self.offset
-        np.clip(scaled, low, high, out=scaled)
-        return np.floor(scaled, out=scaled)
+            exact = sums.astype(np.int64) + _raw_bias(self.layer)
+            np.clip(_rescale(exact, self.layer), low, high, out=out, casting="unsafe")
+            return
+        # In rows of a whole window, because NumPy works on rows one after the other.
+        scaled = sums.reshape(len(sums), -1).astype(np.float64)
+        rounded = _scaled(scaled, self.gain, self.offset)
+        np.clip(rounded, ROUNDING + low, ROUNDING + high, out=rounded)
+        np.subtract(rounded.reshape(sums.shape), ROUNDING, out=out)
+
+
+def _scaled(sums: DoubleArray, gain: DoubleArray, offset: DoubleArray) -> FloatArray:
+    """sums * gain + offset, in place, then rounded to float32, which at ROUNDING means to whole numbers."""
+    sums *= gain
+    sums += offset
+    return sums.astype(np.float32)
 
 
 def _rescale(accumulators: Int64Array, layer: Convolution) -> Int64Array:
@@ -203,33 +260,34 @@ def _rescale(accumulators: Int64Array, layer: Convolution) -> Int64Array:
     return multiply_by_quantized_multiplier(accumulators, multiplier, shift) + layer.output_zero_point
 
 
-def _rescaling(layer: Convolution) -> _Rescaling:
-    for kind in (np.float32, np.float64):
-        if kind is np.float32 and accumulator_bound(layer).max() >= 2**24:
-            continue
-        fitted = _fit(layer, kind)
-        if fitted is not None:
-            return _Rescaling(layer, *fitted)
-    return _Rescaling(layer, None, None)
+def _raw_bias(layer: Convolution) -> Int64Array:
+    """What is added to sums of weight * input, with which no zero point was subtracted; int64 [outputs]."""
+    weights = layer.kernel.astype(np.int64).sum(axis=(1, 2))
+    return np.asarray(layer.bias.astype(np.int64) - layer.input_zero_point * weights)
 
 
-def _fit(layer: Convolution, kind: type[np.floating]) -> tuple[Exact, Exact] | None:
-    """Gain and offset [outputs] whose floor steps exactly where the integers do, or None."""
+def _raw_bound(layer: Convolution) -> Int64Array:
+    """The largest magnitude of such a sum and of what is compared with it; int64 [outputs]."""
+    return np.asarray(accumulator_bound(layer) + np.abs(_raw_bias(layer)))
+
+
+def _rescaling(layer: Convolution, length: int) -> _Rescaling:
+    """Gain and offset that step exactly where the integers do, if there are such."""
     levels = np.arange(layer.activation_min + 1, layer.activation_max + 1)[:, None]
     steps = _steps(layer, levels)
     bound = accumulator_bound(layer)
-    bias = layer.bias.astype(np.int64)
     reached, beyond = steps <= bound, steps > -bound  # a step outside is never taken or always
-    gain = np.ldexp(layer.multiplier.astype(np.float64), layer.shift - 31).astype(kind)
-    at = (steps - bias).astype(kind) * gain
-    below = (steps - 1 - bias).astype(kind) * gain
-    least = np.where(reached, levels - at.astype(np.float64), -np.inf).max(axis=0)
-    most = np.where(beyond, levels - below.astype(np.float64), np.inf).min(axis=0)
+    gain = np.ldexp(layer.multiplier.astype(np.float64), layer.shift - 31)
+    at = (steps - _raw_bias(layer)).astype(np.float64)
+    least = np.where(reached, levels - at * gain, -np.inf).max(axis=0)
+    most = np.where(beyond, levels - (at - 1) * gain, np.inf).min(axis=0)
     middle = np.where(np.isfinite(least) & np.isfinite(most), (least + most) / 2, 0.0)
-    offset = middle.astype(kind)
-    stepped = (at + offset >= levels) | ~reached
-    waited = (below + offset < levels) | ~beyond
-    return (gain, offset) if bool((stepped & waited).all()) else None
+    offset = middle - 0.5 + ROUNDING  # what is rounded to the nearest is to be rounded down
+    stepped = (_scaled(at.copy(), gain, offset) >= levels + ROUNDING) | ~reached
+    waited = (_scaled(at - 1, gain, offset) < levels + ROUNDING) | ~beyond
+    if not bool((stepped & waited).all()):
+        return _Rescaling(layer, None, None)
+    return _Rescaling(layer, np.tile(gain, length), np.tile(offset, length))
 
 
 def _steps(layer: Convolution, levels: Int64Array) -> Int64Array:
