@@ -4,7 +4,7 @@ The scheme is Jacob et al., "Quantization and Training of Neural Networks for Ef
 Integer-Arithmetic-Only Inference" (CVPR 2018), with gemmlowp's double rounding. Speed comes from doing the
 integers' work in floating point where that is provably exact:
 
-- An accumulator is a sum of integers. While all partial sums stay below 2**24 (2**53), float32 (float64) holds
+- An accumulator is a sum of integers. While partial sums stay below 2**24 (2**53), float32 (float64) holds
   them exactly, in any order, so BLAS computes it without error.
 - Rescaling an accumulator to int8 is a non-decreasing function of it, and so is round(x * gain + offset) in
   floating point. Two non-decreasing functions to integers are equal if they step at the same places, so the
@@ -31,7 +31,7 @@ DoubleArray = npt.NDArray[np.float64]
 # Integers kept in float32 or float64; which one depends on the layer's bound.
 Exact = npt.NDArray[np.floating]
 
-CHUNK_BYTES = 3 << 19  # of the widest layer: enough that NumPy's calls cost little, few enough for a cache
+CHUNK_BYTES = 3 << 18  # of the widest layer: enough that NumPy's calls cost little, few enough for a cache
 ROUNDING = np.float32(1.5 * 2**23)  # float32 has whole numbers only around it
 
 
