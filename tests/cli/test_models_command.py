@@ -23,6 +23,7 @@ from persistence.schema import Timestamp
 from persistence.sqlite import SqliteStore
 from persistence.tables import ARTEFACT, ArtefactRow, ModelRow
 from persistence.windows import WindowStore
+from tests.cli.conftest import train
 from training.windowing import windows_of
 
 SET = SensorSet.parse("a@50")
@@ -152,11 +153,10 @@ def test_a_file_and_recordings_go_with_a_store_too(
 
 
 def test_training_from_a_store_compares_on_new_sessions_and_says_what_it_learned_from(
-    tmp_path: Path, node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+    node: Path, models: ModelStore
 ) -> None:
-    arguments = ["--sensor-set", "a@50", "--epochs-max", "3", "--split", "subject", "--json-progress"]
-    assert main(["train", "--data", str(node), *arguments]) == 0
-    result = json.loads(capsys.readouterr().out.splitlines()[-1])["result"]
+    arguments = ["--sensor-set", "a@50", "--epochs-max", "3", "--split", "subject"]
+    result = train("--data", node, *arguments)[-1]["result"]
     assert result["held_out_by"] == "subject"
     lineage = json.loads(models.find(result["model_id"]).lineage)
     assert lineage["subjects"] == ["ann", "bob"]
@@ -171,7 +171,7 @@ def test_training_from_a_store_compares_on_new_sessions_and_says_what_it_learned
     assert not list((node / "training").iterdir())
 
 
-def test_strain_gauges_are_trained_from_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_strain_gauges_are_trained_from_a_store(tmp_path: Path) -> None:
     sensor_set = SensorSet.parse("u,l@10")
     random = np.random.default_rng(1)
     store = SqliteStore(tmp_path / "store")
@@ -190,8 +190,8 @@ def test_strain_gauges_are_trained_from_a_store(tmp_path: Path, capsys: pytest.C
     ]
     WindowStore(store).write(windows)
     store.close()
-    assert main(["train", "--data", str(tmp_path), "--sensor-set", "u,l@10", "--epochs-max", "1"]) == 0
-    assert "it is served from now on" in capsys.readouterr().out
+    lines = train("--data", tmp_path, "--sensor-set", "u,l@10", "--epochs-max", "1")
+    assert lines[-1]["result"]["is_served"]
 
 
 def test_models_are_listed_with_what_is_served(node: Path, capsys: pytest.CaptureFixture[str]) -> None:

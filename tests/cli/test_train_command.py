@@ -15,9 +15,8 @@ import pytest
 
 from cli.main import main
 from edge.artefact import decode, encode
+from tests.cli.conftest import ROOT, train
 from tests.cli.made_recordings import make
-
-ROOT = Path(__file__).parents[2]
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -48,17 +47,6 @@ def test_recordings_become_a_model_with_its_figures_and_plots(trained: Path) -> 
     assert sorted(path.name for path in trained.iterdir()) == ["model", "plots", "result.json"]
 
 
-def training(recordings: Path, out: Path, *more: str) -> list[str]:
-    arguments = ["train", "--recordings", str(recordings), "--out", str(out), "--sensor-set", "a@50"]
-    return [sys.executable, "-m", "cli", *arguments, "--epochs-max", "4", "--json-progress", *more]
-
-
-def finished(command: list[str]) -> list[dict[str, Any]]:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 def nameless(model: Path) -> bytes:
     return encode(dataclasses.replace(decode(model.read_bytes()), model_id="any"))  # type: ignore[arg-type]
 
@@ -67,19 +55,19 @@ def test_a_killed_training_ends_with_the_model_of_one_that_was_not(
     tmp_path: Path, recordings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    finished(training(recordings, whole))
-    with subprocess.Popen(
-        training(recordings, killed), cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
+    same = ["--recordings", str(recordings), "--sensor-set", "a@50", "--epochs-max", "4"]
+    train(*same, "--out", whole)
+    command = [sys.executable, "-m", "cli", "train", "--json-progress", *same, "--out", str(killed)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         told = [json.loads(process.stdout.readline())["done"] for _ in range(2)]
         process.send_signal(signal.SIGKILL)  # the first epoch is safe once the second is told
     assert process.returncode == -signal.SIGKILL
     assert told == [1, 2]
     assert not killed.exists()
-    other = ["--recordings", recordings, "--out", killed, "--sensor-set", "a@50", "--epochs-max", "5"]
-    assert "belongs to a training on other data or with other settings" in refused(capsys, *other)
-    lines = finished(training(recordings, killed))
+    other = ["--out", killed, "--epochs-max", "5"]
+    assert "belongs to a training on other data or with other settings" in refused(capsys, *same, *other)
+    lines = train(*same, "--out", killed)
     assert lines[0]["done"] > 1
     assert nameless(killed) == nameless(whole)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "whole"]
