@@ -43,7 +43,7 @@ FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 Figures = dict[str, float]
 
-STEPS = 900  # mini-batches of a training
+STEPS = 1200  # mini-batches of a training
 BASELINES = ("majority", "network_2016", "forest")
 
 

@@ -23,7 +23,7 @@ IntArray = npt.NDArray[np.int64]
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
     """Standard deviations: `turn` about the limb (the sensors' x axis) and `tilt` about any, in radians,
-    `warp` and `amplitude` of a logarithm, `noise` as a share of each channel's own deviation.
+    `warp` and `amplitude` of a logarithm, `noise` as a share of each channel's movement.
     """
 
     turn: float
@@ -33,7 +33,13 @@ class Augmentation:
     noise: float
 
 
-MILD = Augmentation(turn=0.15, tilt=0.0, warp=0.1, amplitude=0.05, noise=0.05)
+ONE_PERSON = Augmentation(turn=0.15, tilt=0.0, warp=0.1, amplitude=0.05, noise=0.1)
+SEVERAL_PEOPLE = Augmentation(turn=0.3, tilt=0.0, warp=0.1, amplitude=0.2, noise=0.2)
+
+
+def augmentation_for(dataset: Dataset) -> Augmentation:
+    """Stronger where the windows are of several people, for the model will meet one never seen."""
+    return ONE_PERSON if len(np.unique(dataset.subjects)) == 1 else SEVERAL_PEOPLE
 
 
 def following(dataset: Dataset) -> IntArray:
@@ -56,7 +62,7 @@ def augment(
     continued: FloatArray,
     sensor_set: SensorSet,
     random: np.random.Generator,
-    how: Augmentation = MILD,
+    how: Augmentation,
 ) -> FloatArray:
     """Another plausible performance of each window [n, window_samples, channels]; same shape.
 
@@ -68,8 +74,19 @@ def augment(
     centre = changed.mean(axis=1, keepdims=True)
     changed = centre + (changed - centre) * _log_normal(how.amplitude, (len(samples), 1, 1), random)
     changed *= _log_normal(0.05, (len(samples), 1, samples.shape[2]), random)
-    changed += random.standard_normal(samples.shape, np.float32) * (how.noise * samples.std(axis=(0, 1)))
     return np.asarray(changed, np.float32)
+
+
+def noisy(samples: FloatArray, movement: FloatArray, noise: float, random: np.random.Generator) -> FloatArray:
+    """`samples` [n, window_samples, channels] with sensor noise, each window another share of it, some none.
+
+    `movement` [m, window_samples, channels] are windows whose mean deviation over time, without the poses
+    that they differ in, is the measure of `noise`. What is an exercise and what is not goes through it, or
+    the amount of noise would tell them apart.
+    """
+    size = random.uniform(0, 2 * noise, (len(samples), 1, 1)) * movement.std(axis=1).mean(axis=0)
+    added = random.standard_normal(samples.shape, np.float32) * size.astype(np.float32)
+    return np.asarray(samples + added, np.float32)
 
 
 def turned(samples: FloatArray, sensor_set: SensorSet, rotations: FloatArray) -> FloatArray:

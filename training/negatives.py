@@ -37,7 +37,6 @@ class Negatives:
             if len(members):
                 one, other = (windows[self._random.integers(0, len(windows), len(members))] for _ in "12")
                 result[members] = kind(self, one, other, spread)
-        result += self._random.standard_normal(result.shape, np.float32) * np.float32(0.03) * spread
         return result
 
     def scrambled(self, one: FloatArray, other: FloatArray, spread: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from domain.errors import InvalidInput
 from domain.recording import REST
 from edge.preprocessing import normalise
-from training.augmentation import augment, following
+from training.augmentation import augment, augmentation_for, following, noisy
 from training.checkpoint import Keeper, NoKeeper, TrainingState
 from training.dataset import Dataset, class_weights
 from training.evaluate import f1_macro
@@ -26,7 +26,7 @@ BATCH_SIZE = 128
 LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 5e-3
 LABEL_SMOOTHING = 0.05
-NEGATIVE_SHARE = 0.05  # so many windows that are no exercise are made for each window of a batch
+NEGATIVE_SHARE = 0.1  # so many windows that are no exercise are made for each window of a batch
 NEGATIVE_KINDS = ("wandering", "gestures")
 
 
@@ -116,6 +116,7 @@ class Trainer:
         self._keeper = keeper or NoKeeper()
         self._best = _Best()
         self._random = np.random.default_rng(seed)
+        self._augmentation = augmentation_for(training)
         self.normalisation = Normalisation.of(training.samples)
         window_samples, channels = training.samples.shape[1:]
         self.model = build(window_samples, channels, len(training.classes), self._motion_scale())
@@ -250,14 +251,17 @@ class Trainer:
     ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
         """The windows of a batch, changed, and after them negatives made from its exercises, with labels."""
         samples, labels = dataset.samples[batch], dataset.labels[batch]
-        changed = augment(samples, dataset.samples[continued], dataset.sensor_set, self._random)
+        changed = augment(
+            samples, dataset.samples[continued], dataset.sensor_set, self._random, self._augmentation
+        )
         rest = dataset.classes.index(REST)
         exercises = samples[labels != rest]
         if not len(exercises):
-            return changed, labels
+            return noisy(changed, samples, self._augmentation.noise, self._random), labels
         count = round(NEGATIVE_SHARE * len(batch))
         made = Negatives(dataset.sensor_set, self._random, NEGATIVE_KINDS).made_from(exercises, count)
-        return np.concatenate([changed, made]), np.concatenate([labels, np.full(count, rest, np.int64)])
+        everything = noisy(np.concatenate([changed, made]), exercises, self._augmentation.noise, self._random)
+        return everything, np.concatenate([labels, np.full(count, rest, np.int64)])
 
     def _motion_scale(self) -> FloatArray | None:
         """[channels]: the deviation of each normalised channel without gravity."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,17 @@ from hypothesis.extra.numpy import arrays
 
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
-from training.augmentation import MILD, Augmentation, augment, following, rotations, turned
+from training.augmentation import (
+    ONE_PERSON,
+    SEVERAL_PEOPLE,
+    Augmentation,
+    augment,
+    augmentation_for,
+    following,
+    noisy,
+    rotations,
+    turned,
+)
 from training.dataset import Dataset, collect
 
 SENSORS = SensorSet.parse("a@10")
@@ -49,13 +61,13 @@ def test_a_window_is_followed_by_the_one_that_shares_its_second_half() -> None:
 def test_augmentation_keeps_shapes_gravity_and_its_input() -> None:
     samples = np.tile(np.array([0.2, 0.9, -0.4], np.float32), (300, 20, 1))
     before = samples.copy()
-    changed = augment(samples, samples, SENSORS, np.random.default_rng(0))
+    changed = augment(samples, samples, SENSORS, np.random.default_rng(0), ONE_PERSON)
     assert changed.shape == samples.shape
     assert changed.dtype == np.float32
     np.testing.assert_array_equal(samples, before)
     lengths = np.linalg.norm(changed, axis=2)
     assert abs(lengths.mean() - np.linalg.norm(before[0, 0])) < 0.05
-    assert changed.std(axis=0).min() > 0
+    assert changed.std(axis=0).max() > 0
 
 
 def test_a_window_that_goes_on_may_begin_later_but_never_beyond_what_follows() -> None:
@@ -80,7 +92,24 @@ def test_sensors_without_three_axes_are_not_turned(text: str) -> None:
     axes = 3 if "a" in text else 0
     kept = shape[2] - axes
     np.testing.assert_array_equal(result[:, :, :kept], samples[:, :, :kept])
-    assert augment(samples, samples, sensor_set, np.random.default_rng(0), MILD).shape == shape
+    assert augment(samples, samples, sensor_set, np.random.default_rng(0), SEVERAL_PEOPLE).shape == shape
+
+
+def test_noise_is_measured_by_movement_not_by_poses() -> None:
+    random = np.random.default_rng(0)
+    poses = np.repeat(random.normal(0, 1, (500, 1, 3)), 20, axis=1).astype(np.float32)
+    np.testing.assert_allclose(noisy(poses, poses, 0.2, random), poses, atol=1e-6)
+    moving = poses + random.normal(0, 0.1, poses.shape).astype(np.float32)
+    added = (noisy(poses, moving, 0.2, random) - poses).std(axis=(1, 2))
+    assert added.min() < 0.005
+    assert 0.015 < added.mean() < 0.025
+
+
+def test_several_people_are_changed_more_than_one() -> None:
+    one = joined({"monday": "aaab"})
+    two = replace(one, subjects=np.array(["S1", "S1", "S2", "S2"]))
+    assert augmentation_for(one) == ONE_PERSON
+    assert augmentation_for(two) == SEVERAL_PEOPLE
 
 
 @given(arrays(np.float32, (4, 3), elements=st.floats(-4, 4, width=32)))
