@@ -7,8 +7,6 @@ how its streams are named plays no part.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, groupby, takewhile
@@ -22,7 +20,7 @@ from batch.arrow import Row, map_rows
 from batch.labelling import Label, labelled_windows
 from domain.errors import InvalidFrame, StoredValueCorrupt
 from domain.frames import SensorFrame, check_frame
-from domain.identifiers import SessionId, StreamId
+from domain.identifiers import SessionId, StreamId, pseudonym_of
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
 
@@ -37,7 +35,6 @@ WINDOW_SCHEMA = (
     "sensor_set string, subject string, session string, start_at bigint, label string, samples binary"
 )
 
-PSEUDONYM_HEX_DIGITS = 16
 _LABEL, _FRAME = 0, 1  # the labels of a session sort before its frames
 _ORDER = ("user_id", "session_id", "kind", "start_at", "sequence_nr", "stream")
 
@@ -67,11 +64,6 @@ def slice_windows(
         partial(_window_rows, sensor_sets=tuple(sensor_sets), pseudonym_key=pseudonym_key),
         WINDOW_SCHEMA,
     )
-
-
-def pseudonym_of(user: str, key: bytes) -> str:
-    """The name under which training knows a user: HMAC-SHA256 under `key`, the first 16 hex digits."""
-    return hmac.digest(key, user.encode(), hashlib.sha256).hex()[:PSEUDONYM_HEX_DIGITS]
 
 
 def window_of_row(row: Row) -> LabelledWindow:

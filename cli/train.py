@@ -5,34 +5,35 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import time
 import uuid
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cli import personal
 from cli.places import add_store_arguments, load_data_sets, settings_of, write_json, write_whole
+from cli.trained import save, scope_of
 from cli.training_words import Teller, lines, result_of
 from cli.wiring import signing_key
 from domain.errors import ConfigurationError, InvalidArtefact, StoredValueCorrupt
 from domain.identifiers import ModelId
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
-from edge.artefact import decode, digest
+from edge.artefact import decode
 from persistence.location import open_store
-from persistence.models import EVERYONE, ModelStore, evaluation_row, stored_metrics
-from persistence.schema import Timestamp
-from persistence.tables import ModelRow
+from persistence.models import EVERYONE, ModelStore
 from persistence.windows import WindowStore
 
 if TYPE_CHECKING:
     from training.program import Rival, TrainedModel
 
+EPOCHS_MAX = 20
+PERSONAL_EPOCHS_MAX = 60  # a person has few windows, so an epoch is short
+
 _EXAMPLES = """examples:
   muvr train --data muvr-data                                  on what people confirmed; serves the better
+  muvr train --data muvr-data --user anna                      on anna's sets alone, for anna alone
   muvr train --recordings DIR... --out MODEL --split subject   without a store
 
 Training ends at --target-f1, when --budget-minutes are up, or after --epochs-max, and keeps the best epoch.
@@ -46,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recordings", type=Path, nargs="+", metavar="DIR", help="instead of a store's windows"
     )
+    parser.add_argument(
+        "--user",
+        metavar="NAME",
+        help="learn from that person's sets alone; serves that person alone, if better for them",
+    )
     parser.add_argument("--out", type=Path, metavar="MODEL", help="write the model file there")
     parser.add_argument(
         "--sensor-set", default="a,g@50", metavar="SET", help="letters and a rate (default: %(default)s)"
@@ -57,7 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what is held out (default: %(default)s)",
     )
     parser.add_argument("--budget-minutes", type=float, default=10.0, help="default: %(default)s")
-    parser.add_argument("--epochs-max", type=int, default=20, help="default: %(default)s")
+    parser.add_argument(
+        "--epochs-max", type=int, help=f"default: {EPOCHS_MAX}, of one person's sets {PERSONAL_EPOCHS_MAX}"
+    )
     parser.add_argument(
         "--target-f1", type=float, default=0.995, help="stop when reached (default: %(default)s)"
     )
@@ -76,6 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     _check(options)
+    if options.epochs_max is None:
+        options.epochs_max = PERSONAL_EPOCHS_MAX if options.user else EPOCHS_MAX
     options.sensor_set = SensorSet.parse(options.sensor_set)
     teller = Teller(as_json=options.json_progress, epochs_max=options.epochs_max)
     if options.recordings:
@@ -100,6 +110,8 @@ def _check(options: argparse.Namespace) -> None:
             expected="either --data DIR or --recordings DIR...",
             remedy="give one of them",
         )
+    if options.recordings and options.user:
+        raise ConfigurationError("recordings know no users", remedy="give --data DIR with --user")
     if options.recordings and not options.out:
         raise ConfigurationError("recordings have no store for the model", remedy="give --out MODEL")
 
@@ -136,12 +148,20 @@ def _from_store(options: argparse.Namespace, teller: Teller) -> tuple[TrainedMod
     try:
         models = ModelStore(store)
         windows = WindowStore(store).read(options.sensor_set, teller.read)
-        checkpoint = options.data / "training" / f"{options.sensor_set.slug}.checkpoint"
-        rival = _rival(models, options.sensor_set)
+        name, form = options.sensor_set.slug, {}
+        if options.user:
+            own = personal.windows_of(options.user, settings, windows)
+            name, windows, form = (
+                f"{name}-{own[0].subject}",
+                iter(own),
+                personal.form(own, options.sensor_set),
+            )
+        checkpoint = options.data / "training" / f"{name}.checkpoint"
+        rival = _rival(models, options)
         trained = _train(options, teller, windows, signing_key(settings), rival, checkpoint)
         if options.out:
             write_whole(options.out, trained.artefact)
-        is_served = _save(models, trained, options)
+        is_served = save(models, trained, options, form)
         discard(checkpoint)
     finally:
         store.close()
@@ -176,85 +196,24 @@ def _train(
     )
 
 
-def _rival(models: ModelStore, sensor_set: SensorSet) -> Rival | None:
-    """The model that is served now, if its file is whole."""
+def _rival(models: ModelStore, options: argparse.Namespace) -> Rival | None:
+    """The model that is served now, if its file is whole.
+
+    A person's first own model has to be better than everyone's, even on sessions that that one has learned.
+    """
     from training.program import Rival
 
-    current = models.current(EVERYONE, sensor_set)
+    current = models.current(scope_of(options), options.sensor_set)
+    is_first = bool(options.user) and current is None
+    current = models.current(EVERYONE, options.sensor_set) if is_first else current
     try:
         data = models.artefact(current.digest) if current is not None else None
         if current is None or data is None:
             return None
-        return Rival(artefact=decode(data), sessions=models.sessions_learned(current.model_id))
+        learned = () if is_first else models.sessions_learned(current.model_id)
+        return Rival(artefact=decode(data), sessions=learned)
     except (StoredValueCorrupt, InvalidArtefact, ConfigurationError):
         return None
-
-
-def _save(models: ModelStore, trained: TrainedModel, options: argparse.Namespace) -> bool:
-    """Store the model with its evaluations; True if it is served from now on."""
-    now_ms = time.time_ns() // 1_000_000
-    row = ModelRow(
-        EVERYONE,
-        str(options.sensor_set),
-        Timestamp(now_ms),
-        trained.model_id,
-        digest(trained.artefact),
-        json.dumps(trained.classes),
-        trained.parameters,
-        trained.bytes_int8,
-        trained.train_seconds,
-        json.dumps(_lineage(trained, options)),
-    )
-    metrics = stored_metrics(trained.evaluation.as_json(), trained.classes) | {
-        "held_out_by": trained.held_out_by,
-        "held_out_sessions": trained.held_out_sessions,
-        "learning_curve": [asdict(step) for step in trained.learning_curve],
-        "majority_accuracy": trained.validation.majority_accuracy,
-        "majority_f1_macro": trained.validation.majority_f1_macro,
-    }
-    data_set = f"validation, held out by {trained.held_out_by}"
-    models.save(row, trained.artefact, evaluation_row(trained.model_id, now_ms, data_set, metrics))
-    return _promote(models, row, trained, now_ms)
-
-
-def _promote(models: ModelStore, row: ModelRow, trained: TrainedModel, now_ms: int) -> bool:
-    """By what both did on the same new sessions, which is recorded; else by what each did when trained."""
-    if trained.comparison is None:
-        return models.promote(row, trained.validation.f1_macro)
-    current = models.current(row.scope, SensorSet.parse(row.sensor_set))
-    data_set = "sessions new to the model and to the one served before"
-    evaluated = {trained.model_id: trained.comparison.candidate}
-    if current is not None:
-        evaluated[ModelId(current.model_id)] = trained.comparison.rival
-    for model_id, found in evaluated.items():
-        metrics = stored_metrics(found.as_json(), json.loads(models.find(model_id).classes))
-        models.record(evaluation_row(model_id, now_ms, data_set, metrics))
-    ours, theirs = trained.comparison.candidate.metrics, trained.comparison.rival.metrics
-    return models.promote(row, ours.f1_macro, served_f1_macro=theirs.f1_macro)
-
-
-def _lineage(trained: TrainedModel, options: argparse.Namespace) -> dict[str, Any]:
-    """Whose data the model has learned from, by pseudonym, and every setting with which it did."""
-    from training.program import configuration
-
-    data_sets: Counter[str] = Counter()
-    for subject, count in trained.windows_by_subject.items():
-        data_sets[subject.rpartition(":")[0] or "store"] += count
-    return {
-        "subjects": trained.subjects,
-        "sessions": trained.sessions,
-        "windows_by_data_set": dict(data_sets),
-        "windows_by_subject": trained.windows_by_subject,
-        "configuration": {
-            "sensor_set": str(options.sensor_set),
-            "split": options.split,
-            "budget_minutes": options.budget_minutes,
-            "epochs_max": options.epochs_max,
-            "target_f1": options.target_f1,
-            "seed": options.seed,
-            **configuration(),
-        },
-    }
 
 
 def _plot(trained: TrainedModel, directory: Path) -> None:

@@ -1,7 +1,9 @@
-"""Names of users, devices, sessions, streams and models, and the shard that a user lives in."""
+"""Names of users, devices, sessions, streams and models, pseudonyms, and the shard that a user lives in."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 import zlib
 from typing import NewType
@@ -16,6 +18,7 @@ ModelId = NewType("ModelId", str)
 ShardNr = NewType("ShardNr", int)
 
 SHARD_COUNT = 256  # fixed for ever: it is part of where rows live
+PSEUDONYM_HEX_DIGITS = 16
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}\Z")
 
@@ -34,3 +37,8 @@ def check_identifier(kind: str, value: str) -> str:
 def shard_of(user: UserId) -> ShardNr:
     """The shard of a user: CRC-32 of the UTF-8 identifier modulo SHARD_COUNT, the same in every language."""
     return ShardNr(zlib.crc32(user.encode()) % SHARD_COUNT)
+
+
+def pseudonym_of(user: str, key: bytes) -> str:
+    """The name under which training knows a user: HMAC-SHA256 under `key`, the first 16 hex digits."""
+    return hmac.digest(key, user.encode(), hashlib.sha256).hex()[:PSEUDONYM_HEX_DIGITS]

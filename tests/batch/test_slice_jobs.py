@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from batch.jobs import Progress, run_slices
-from batch.slices import pseudonym_of
+from domain.identifiers import pseudonym_of
 from domain.recording import REST
 from domain.sensors import SensorSet
 from persistence.location import open_store

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from batch.jobs import label_rows, run_slices, sensor_rows
-from batch.slices import LABEL_SCHEMA, SENSOR_SCHEMA, pseudonym_of, slice_windows, window_of_row
+from batch.slices import LABEL_SCHEMA, SENSOR_SCHEMA, slice_windows, window_of_row
 from domain.errors import ConfigurationError
+from domain.identifiers import pseudonym_of
 from domain.sensors import SensorSet
 
 KEY = b"0123456789abcdef"

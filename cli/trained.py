@@ -1,0 +1,100 @@
+"""What `muvr train` stores: the model, its evaluations and lineage; and whether it is served from now on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from domain.identifiers import ModelId, UserId
+from domain.sensors import SensorSet
+from edge.artefact import digest
+from persistence.models import EVERYONE, ModelStore, evaluation_row, stored_metrics, user_scope
+from persistence.schema import Timestamp
+from persistence.tables import ModelRow
+
+if TYPE_CHECKING:
+    from training.program import TrainedModel
+
+
+def scope_of(options: argparse.Namespace) -> str:
+    """To whom the model is served."""
+    return user_scope(UserId(options.user)) if options.user else EVERYONE
+
+
+def save(
+    models: ModelStore, trained: TrainedModel, options: argparse.Namespace, form: Mapping[str, Any]
+) -> bool:
+    """Store the model with its evaluations and form references; True if it is served from now on."""
+    now_ms = time.time_ns() // 1_000_000
+    row = ModelRow(
+        scope_of(options),
+        str(options.sensor_set),
+        Timestamp(now_ms),
+        trained.model_id,
+        digest(trained.artefact),
+        json.dumps(trained.classes),
+        trained.parameters,
+        trained.bytes_int8,
+        trained.train_seconds,
+        json.dumps(_lineage(trained, options)),
+    )
+    metrics = stored_metrics(trained.evaluation.as_json(), trained.classes) | {
+        "held_out_by": trained.held_out_by,
+        "held_out_sessions": trained.held_out_sessions,
+        "learning_curve": [asdict(step) for step in trained.learning_curve],
+        "majority_accuracy": trained.validation.majority_accuracy,
+        "majority_f1_macro": trained.validation.majority_f1_macro,
+        **({"form": form} if form else {}),
+    }
+    data_set = f"validation, held out by {trained.held_out_by}"
+    models.save(row, trained.artefact, evaluation_row(trained.model_id, now_ms, data_set, metrics))
+    return _promote(models, row, trained, now_ms)
+
+
+def _promote(models: ModelStore, row: ModelRow, trained: TrainedModel, now_ms: int) -> bool:
+    """By what both did on the same new sessions, which is recorded; else by what each did when trained."""
+    if trained.comparison is None:
+        return models.promote(row, trained.validation.f1_macro)
+    current = models.current(row.scope, SensorSet.parse(row.sensor_set))
+    data_set = "sessions new to the model and to the one served before"
+    if current is None:
+        data_set = "sessions new to the model"
+    evaluated = {trained.model_id: trained.comparison.candidate}
+    if current is not None:
+        evaluated[ModelId(current.model_id)] = trained.comparison.rival
+    for model_id, found in evaluated.items():
+        metrics = stored_metrics(found.as_json(), json.loads(models.find(model_id).classes))
+        models.record(evaluation_row(model_id, now_ms, data_set, metrics))
+    ours, theirs = trained.comparison.candidate.metrics, trained.comparison.rival.metrics
+    if current is None and ours.f1_macro <= theirs.f1_macro:
+        return False  # everyone's does as well for that person
+    return models.promote(row, ours.f1_macro, served_f1_macro=theirs.f1_macro)
+
+
+def _lineage(trained: TrainedModel, options: argparse.Namespace) -> dict[str, Any]:
+    """Whose data the model has learned from, by pseudonym, and every setting with which it did."""
+    from training.program import configuration
+
+    data_sets: Counter[str] = Counter()
+    for subject, count in trained.windows_by_subject.items():
+        data_sets[subject.rpartition(":")[0] or "store"] += count
+    return {
+        "subjects": trained.subjects,
+        "sessions": trained.sessions,
+        "windows_by_data_set": dict(data_sets),
+        "windows_by_subject": trained.windows_by_subject,
+        "configuration": {
+            "sensor_set": str(options.sensor_set),
+            "split": options.split,
+            "budget_minutes": options.budget_minutes,
+            "epochs_max": options.epochs_max,
+            "target_f1": options.target_f1,
+            "seed": options.seed,
+            **configuration(),
+        },
+    }
