@@ -31,7 +31,8 @@ DoubleArray = npt.NDArray[np.float64]
 # Integers kept in float32 or float64; which one depends on the layer's bound.
 Exact = npt.NDArray[np.floating]
 
-CHUNK_BYTES = 3 << 18  # of the widest layer: enough that NumPy's calls cost little, few enough for a cache
+CHUNK_BYTES = 3 << 19  # of the widest layer: enough that NumPy's calls cost little, few enough for a cache
+SMALL_BYTES = 2560  # the last layers that take no more for a window take all chunks at once
 ROUNDING = np.float32(1.5 * 2**23)  # float32 has whole numbers only around it
 
 
@@ -56,31 +57,34 @@ class Int8Network:
     def __init__(self, artefact: Artefact) -> None:
         self.artefact = artefact
         samples = artefact.sensor_set.window_samples
-        self._stages = tuple(_stages(artefact.layers, samples))
+        stages = tuple(_stages(artefact.layers, samples, artefact.sensor_set.channel_count))
+        large = max((nr + 1 for nr, stage in enumerate(stages) if stage.bytes > SMALL_BYTES), default=0)
+        self._first, self._last = stages[:large], stages[large:]
         self._padding = _padding(artefact.layers)
-        self._chunk = max(1, CHUNK_BYTES // max(stage.bytes for stage in self._stages))
+        self._chunk = max(1, CHUNK_BYTES // max(stage.bytes for stage in stages))
 
     def run(self, windows: Int8Array) -> Int8Array:
         """Preprocessed windows int8 [n, window_samples, channels] to the last layer's int8 [n, classes]."""
-        return np.concatenate([self._run_chunk(windows[chunk]) for chunk in self._chunks(len(windows))])
+        return self._finish([self._begin(windows[chunk]) for chunk in self._chunks(len(windows))])
 
     def probabilities(self, windows: FloatArray) -> FloatArray:
         """Windows float32 [n, window_samples, channels] in the sensors' units to float32 [n, classes]."""
         chunks = self._chunks(len(windows))
-        outputs = [self._run_chunk(to_int8(windows[chunk], self.artefact)) for chunk in chunks]
-        return softmax(np.concatenate(outputs), self.artefact)
+        begun = [self._begin(to_int8(windows[chunk], self.artefact)) for chunk in chunks]
+        return softmax(self._finish(begun), self.artefact)
 
     def _chunks(self, count: int) -> Iterator[slice]:
         """Of about the same size."""
         parts = max(1, -(-count // self._chunk))
         return (slice(part * count // parts, (part + 1) * count // parts) for part in range(parts))
 
-    def _run_chunk(self, windows: Int8Array) -> Int8Array:
+    def _begin(self, windows: Int8Array) -> Exact:
         values, inside = self._padding.around(*windows.shape)
         inside[:] = windows
-        for stage in self._stages:
-            values = stage.run(values)
-        return values[:, 0, :].astype(np.int8)
+        return _through(self._first, values)
+
+    def _finish(self, chunks: list[Exact]) -> Int8Array:
+        return _through(self._last, np.concatenate(chunks))[:, 0, :].astype(np.int8)
 
 
 def softmax(outputs: Int8Array, artefact: Artefact) -> FloatArray:
@@ -157,7 +161,7 @@ class _ConvolutionStage:
 class _MaxPoolStage:
     pool: MaxPool
     padding: _Padding
-    bytes: int = 1
+    bytes: int
 
     def run(self, values: Exact) -> Exact:
         pooled = _max_pool(values, self.pool)
@@ -170,7 +174,7 @@ class _MaxPoolStage:
 class _AverageStage:
     layer: GlobalAverage
     padding: _Padding
-    bytes: int = 1
+    bytes: int
 
     def run(self, values: Exact) -> Exact:
         """TensorFlow Lite's integer mean: (sum ± size // 2) / size, truncated towards zero."""
@@ -185,18 +189,25 @@ class _AverageStage:
 _Stage = _ConvolutionStage | _MaxPoolStage | _AverageStage
 
 
-def _stages(layers: tuple[Layer, ...], samples: int) -> Iterator[_Stage]:
+def _through(stages: tuple[_Stage, ...], values: Exact) -> Exact:
+    for stage in stages:
+        values = stage.run(values)
+    return values
+
+
+def _stages(layers: tuple[Layer, ...], samples: int, channels: int) -> Iterator[_Stage]:
     while layers:
         layer, *rest = layers
         pool = rest[0] if isinstance(layer, Convolution) and rest and isinstance(rest[0], MaxPool) else None
         layers = tuple(rest if pool is None else rest[1:])
-        padding = _padding(layers)
+        padding, size = _padding(layers), 4 * samples * channels
         if isinstance(layer, Convolution):
             yield _ConvolutionStage.of(layer, pool, samples, padding)
+            channels = layer.kernel.shape[0]
         elif isinstance(layer, GlobalAverage):
-            yield _AverageStage(layer, padding)
+            yield _AverageStage(layer, padding, size)
         else:
-            yield _MaxPoolStage(layer, padding)
+            yield _MaxPoolStage(layer, padding, size)
         samples = _length_after(layer, samples)
         samples = samples if pool is None else _length_after(pool, samples)
 
