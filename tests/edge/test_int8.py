@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from domain.identifiers import ModelId
 from domain.sensors import SensorSet
 from edge.artefact import Artefact
-from edge.int8 import Int8Network, multiply_by_quantized_multiplier, softmax
+from edge.int8 import Int8Network, softmax
 from edge.layers import Convolution, GlobalAverage, Layer, MaxPool
 from edge.preprocessing import NORMALISED_MAX, to_int8
+from edge.rescaling import multiply_by_quantized_multiplier
 
 SENSORS = SensorSet.parse("a@10")  # windows of 20 samples and 3 channels
 
