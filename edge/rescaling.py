@@ -1,4 +1,4 @@
-"""From a convolution's sums to int8: gemmlowp's double rounding, and floating point that is shown to equal it.
+"""From a convolution's sums to int8: gemmlowp's double rounding, and floating point shown to equal it.
 
 Rescaling an accumulator to int8 is a non-decreasing function of it, and so is round(x * gain + offset) in
 floating point. Two non-decreasing functions to integers are equal if they step at the same places, so the few
