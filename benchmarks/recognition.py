@@ -33,10 +33,11 @@ from benchmarks.recognition_data import DATA_SETS, Corpus, corpus, never_seen
 from domain.identifiers import ModelId
 from domain.recording import REST
 from edge.int8 import Int8Network
+from training.batches import BATCH_SIZE
 from training.dataset import Dataset
 from training.evaluate import f1_macro
 from training.export import export
-from training.train import BATCH_SIZE, Limits, Trainer
+from training.train import Limits, Trainer
 from training.unknown import separation
 
 FloatArray = npt.NDArray[np.float32]

@@ -172,7 +172,14 @@ def split_off(dataset: Dataset, seed: int, by: str) -> Split:
 
 def configuration() -> dict[str, int | float | str]:
     """Every constant that shapes a training, by name: batch size, learning rate, augmentation and so on."""
-    modules = ("training.dataset", "training.network", "training.train", "training.program")
+    modules = (
+        "training.augmentation",
+        "training.batches",
+        "training.dataset",
+        "training.network",
+        "training.train",
+        "training.program",
+    )
     return {
         name: value
         for module in modules

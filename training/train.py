@@ -11,23 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import InvalidInput
-from domain.recording import REST
 from edge.preprocessing import normalise
-from training.augmentation import augment, augmentation_for, following, noisy
+from training.augmentation import augmentation_for
+from training.batches import Batches
 from training.checkpoint import Keeper, NoKeeper, TrainingState
-from training.dataset import Dataset, class_weights
+from training.dataset import Dataset
 from training.evaluate import f1_macro
-from training.negatives import Negatives
 from training.network import build, gravity_taps, import_tensorflow, motion
 
 FloatArray = npt.NDArray[np.float32]
 
-BATCH_SIZE = 128
 LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 5e-3
 LABEL_SMOOTHING = 0.05
-NEGATIVE_SHARE = 0.1  # so many windows that are no exercise are made for each window of a batch
-NEGATIVE_KINDS = ("wandering", "gestures")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,42 +222,19 @@ class Trainer:
 
     def _epoch(self, dataset: Dataset, done: float, share: float) -> float:
         """Every window once, newly augmented, `done` to `done + share` of the way; returns the mean loss."""
-        order = self._random.permutation(len(dataset))
-        batches = np.array_split(order, max(1, len(order) // BATCH_SIZE))
-        weights = class_weights(dataset.labels, len(dataset.classes))
-        continued = following(dataset)
+        batches = Batches(dataset, self._augmentation, self._random)
+        order = batches.order()
         losses = []
-        for number, batch in enumerate(batches):
-            way = min(1.0, done + share * number / len(batches))
+        for number, chosen in enumerate(order):
+            way = min(1.0, done + share * number / len(order))
             # A cosine to nearly nothing (Loshchilov and Hutter, "SGDR", ICLR 2017) at the end of the budget.
             self._optimizer.learning_rate.assign(
                 LEARNING_RATE * (0.01 + 0.99 * (1 + np.cos(np.pi * way)) / 2)
             )
-            samples, labels = self._batch(dataset, batch, continued[batch])
-            # Negatives weigh as much as a window does on average, however rare rest is among the windows.
-            each = np.concatenate(
-                [weights[dataset.labels[batch]], np.ones(len(labels) - len(batch), np.float32)]
-            )
-            targets = np.eye(len(dataset.classes), dtype=np.float32)[labels]
-            losses.append(self._step(self.normalisation.apply(samples), targets, each))
+            batch = batches.make(chosen)
+            targets = np.eye(len(dataset.classes), dtype=np.float32)[batch.labels]
+            losses.append(self._step(self.normalisation.apply(batch.samples), targets, batch.weights))
         return float(np.mean([float(loss) for loss in losses]))
-
-    def _batch(
-        self, dataset: Dataset, batch: npt.NDArray[np.int64], continued: npt.NDArray[np.int64]
-    ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-        """The windows of a batch, changed, and after them negatives made from its exercises, with labels."""
-        samples, labels = dataset.samples[batch], dataset.labels[batch]
-        changed = augment(
-            samples, dataset.samples[continued], dataset.sensor_set, self._random, self._augmentation
-        )
-        rest = dataset.classes.index(REST)
-        exercises = samples[labels != rest]
-        if not len(exercises):
-            return noisy(changed, samples, self._augmentation.noise, self._random), labels
-        count = round(NEGATIVE_SHARE * len(batch))
-        made = Negatives(dataset.sensor_set, self._random, NEGATIVE_KINDS).made_from(exercises, count)
-        everything = noisy(np.concatenate([changed, made]), exercises, self._augmentation.noise, self._random)
-        return everything, np.concatenate([labels, np.full(count, rest, np.int64)])
 
     def _motion_scale(self) -> FloatArray | None:
         """[channels]: the deviation of each normalised channel without gravity."""
