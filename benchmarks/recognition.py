@@ -50,10 +50,7 @@ BASELINES = ("majority", "network_2016", "forest")
 
 def main() -> None:
     options = _options()
-    result = {
-        name: _measured(name, options.recordings, options.seeds, options.without_baselines)
-        for name in options.data_sets.split(",")
-    }
+    result = {name: _measured(name, options) for name in options.data_sets.split(",")}
     text = json.dumps(
         {"seeds": options.seeds, "measured_at": time.strftime("%Y-%m-%d"), "data_sets": result}, indent=2
     )
@@ -67,25 +64,27 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--recordings", type=Path, required=True, metavar="ROOT")
     parser.add_argument("--data-sets", default=",".join(DATA_SETS), help="of %(default)s")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--parts-max", type=int, default=99, help="the first so many of what is held out")
     parser.add_argument("--without-baselines", action="store_true")
     parser.add_argument("--json", type=Path, metavar="FILE")
     return parser.parse_args()
 
 
-def _measured(name: str, root: Path, seeds: int, without_baselines: bool) -> dict[str, Any]:
-    data = corpus(root, name)
-    strange = never_seen(root, name)
-    by_seed: list[list[Figures]] = [[] for _ in range(seeds)]
+def _measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
+    data = corpus(options.recordings, name)
+    strange = never_seen(options.recordings, name)
+    by_seed: list[list[Figures]] = [[] for _ in range(options.seeds)]
     others: dict[str, list[Figures]] = {baseline: [] for baseline in BASELINES}
-    for number, held_out in enumerate(data.held_out):
-        for seed in range(seeds):
+    parts = data.held_out[: options.parts_max]
+    for number, held_out in enumerate(parts):
+        for seed in range(options.seeds):
             figures = _muvr(data, held_out, strange, seed)
             by_seed[seed].append(figures)
             print(f"{name}, part {number}, seed {seed}: {figures}", file=sys.stderr, flush=True)
-        if not without_baselines:
+        if not options.without_baselines:
             for baseline, probabilities in _baselines(data, held_out):
                 others[baseline].append(_naming(data, held_out, probabilities))
-    summary = {"windows": len(data.dataset), "parts": len(data.held_out), "muvr": _over_seeds(by_seed)}
+    summary = {"windows": len(data.dataset), "parts": len(parts), "muvr": _over_seeds(by_seed)}
     return summary | {baseline: _mean(figures) for baseline, figures in others.items() if figures}
 
 
