@@ -9,7 +9,7 @@ import numpy as np
 from coach.repetitions.signals import GRID_HZ, FloatArray
 
 MEASURES = (
-    "similarity", "unevenness", "range_unevenness", "neighbours", "every_other", "halves", "energy",
+    "similarity", "unevenness", "neighbours", "every_other", "halves", "energy",
     "tempo", "tempo_squared", "number", "few", "span",
 )  # fmt: skip
 
@@ -91,13 +91,11 @@ def _regularity(cycles: FloatArray) -> tuple[float, float]:
 
 
 def _likeness(courses: FloatArray) -> list[float]:
-    """How uneven the ranges are, how alike neighbours are, how much more alike every other one is (two arms
-    or two bumps taken for two repetitions), and how alike the halves of one repetition are (the opposite).
+    """How alike neighbours are, how much more alike every other one is (two arms or two bumps taken for two
+    repetitions), and how alike the halves of one repetition are (the opposite).
     """
-    strengths = np.sqrt((courses**2).sum(axis=(1, 2))) + 1e-9
-    uneven = np.minimum(np.abs(np.log(strengths / np.median(strengths))), 1.0).mean()
     neighbours = _alike(courses[1:], courses[:-1]).mean() if len(courses) > 1 else 0.5
     every_other = _alike(courses[2:], courses[:-2]).mean() if len(courses) > 2 else neighbours
     mean = courses.mean(axis=0, keepdims=True)
     half = _alike(mean[:, : _POINTS // 2], mean[:, _POINTS // 2 :])[0]
-    return [float(uneven), float(neighbours), float(every_other - neighbours), float(half)]
+    return [float(neighbours), float(every_other - neighbours), float(half)]
