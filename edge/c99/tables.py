@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from domain.errors import InvalidArtefact
 from domain.sensors import SENSORS
@@ -156,12 +157,31 @@ def _weights(number: int, layer: Layer) -> str:
     if not isinstance(layer, Convolution):
         return ""
     outputs, taps, inputs = layer.kernel.shape
-    rows = ("{" + ", ".join(integers(row.reshape(-1))) + "}" for row in layer.kernel)
-    return table(
+    dense = table(
         f"static const int8_t weights_{number}[{outputs}][MUVR_ROW({taps * inputs})]",
-        rows,
+        map(_row, layer.kernel),
         f"[outputs][{taps} taps * {inputs} inputs]",
     )
+    if not _is_separate(layer):
+        return dense
+    separate = table(
+        f"static const int8_t weights_{number}[{outputs}][{taps}]",
+        (_row(row[:, output % inputs]) for output, row in enumerate(layer.kernel)),
+        f"[outputs][taps], output o of input o % {inputs}",
+    )
+    kinds = [f"#define KIND_{number} MUVR_{kind}\n" for kind in ("SEPARATE_CONVOLUTION", "CONVOLUTION")]
+    return f"#if MUVR_SEPARATE\n{kinds[0]}{separate}#else\n{kinds[1]}{dense}#endif\n"
+
+
+def _row(weights: npt.NDArray[np.int8]) -> str:
+    return "{" + ", ".join(integers(weights.reshape(-1))) + "}"
+
+
+def _is_separate(layer: Convolution) -> bool:
+    """Whether each output o has weights for the input channel o % inputs alone, of several."""
+    outputs, _, inputs = layer.kernel.shape
+    others = np.arange(outputs)[:, None] % inputs != np.arange(inputs)
+    return inputs > 1 and not layer.kernel.transpose(0, 2, 1)[others].any()
 
 
 def _sensors(artefact: Artefact) -> Iterator[str]:
@@ -199,7 +219,8 @@ def _descriptors(network: list[Step]) -> Iterator[str]:
         else:
             numbers = ", ".join(map(str, _numbers(layer, step.pool or MaxPool(size=1, stride=1))))
             tables = f"weights_{number}[0], bias + {at}, multiplier + {at}, shift + {at}"
-            yield f"{{MUVR_CONVOLUTION, {shape}, {numbers}, {tables}}}"
+            kind = f"KIND_{number}" if _is_separate(layer) else "MUVR_CONVOLUTION"
+            yield f"{{{kind}, {shape}, {numbers}, {tables}}}"
             at += layer.kernel.shape[0]
 
 

@@ -18,6 +18,8 @@
 #include <arm_acle.h>
 #define MUVR_DOT_SIMD32
 #define MUVR_DOT_STEP 4
+#elif defined(MUVR_DOT_STEP)
+/* As the compiler's command line says. */
 #elif defined(__AVX2__)
 #define MUVR_DOT_STEP 32
 #elif defined(__SSE2__) || defined(__ARM_NEON)
@@ -29,6 +31,9 @@
 #ifndef MUVR_DOT_OUTPUTS
 #define MUVR_DOT_OUTPUTS 4
 #endif
+
+/* Where vectors are long, zeros cost less than leaving out what they are multiplied with. */
+#define MUVR_SEPARATE (MUVR_DOT_STEP < 16)
 
 /* Bytes of a row of weights: products are summed up in whole steps, so rows are filled up with zeros. */
 #define MUVR_ROW(weights) (((weights) + MUVR_DOT_STEP - 1) / MUVR_DOT_STEP * MUVR_DOT_STEP)

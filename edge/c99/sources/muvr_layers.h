@@ -8,9 +8,11 @@
 #include "muvr_dot.h"
 #include "muvr_model.h"
 
-typedef enum { MUVR_CONVOLUTION, MUVR_MAX_POOL, MUVR_GLOBAL_AVERAGE } muvr_layer_kind;
+typedef enum { MUVR_CONVOLUTION, MUVR_SEPARATE_CONVOLUTION, MUVR_MAX_POOL, MUVR_GLOBAL_AVERAGE } muvr_layer_kind;
 
-/* Activations are int8 [samples][channels]. An accumulator of a convolution is
+/* Output o of a separate convolution sees the channel o % inputs alone.
+
+   Activations are int8 [samples][channels]. An accumulator of a convolution is
    bias + sum of weight * (input + 128), the input's zero point being folded into the bias, and becomes
    accumulator * multiplier * 2^(shift - 31) + output_zero_point, clamped. */
 typedef struct {
@@ -29,7 +31,7 @@ typedef struct {
     int16_t output_zero_point;
     int16_t activation_min;
     int16_t activation_max;
-    const int8_t *weights; /* [outputs][MUVR_ROW(size * inputs)] */
+    const int8_t *weights; /* [outputs][MUVR_ROW(size * inputs)]; separate: [outputs][size] */
     const int32_t *bias;   /* [outputs] */
     const int32_t *multiplier; /* [outputs] */
     const int8_t *shift;       /* [outputs]; to the left if positive */

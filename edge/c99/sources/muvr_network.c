@@ -13,6 +13,21 @@ static int32_t accumulators[MUVR_OUTPUTS_MAX];
 static int32_t greatest[MUVR_OUTPUTS_MAX];
 static int8_t outputs[MUVR_CLASSES];
 
+static void sum_separately(const muvr_layer *layer, const uint8_t *seen, int32_t *sums)
+{
+    const int8_t *weights = layer->weights;
+    uint32_t output, channel = 0, tap;
+
+    for (output = 0; output < layer->outputs; output++) {
+        const uint8_t *value = seen + channel;
+        int32_t sum = layer->bias[output];
+        for (tap = 0; tap < layer->size; tap++, value += layer->inputs)
+            sum += *value * *weights++;
+        sums[output] = sum;
+        channel = channel + 1 == layer->inputs ? 0 : channel + 1;
+    }
+}
+
 /* What one sample of a convolution's outputs sums up of the inputs `seen`. What is read beyond them meets weights of
    zero. Several outputs at a time share the reading. */
 static void sum_products(const muvr_layer *layer, const uint8_t *seen, int32_t *sums)
@@ -20,6 +35,10 @@ static void sum_products(const muvr_layer *layer, const uint8_t *seen, int32_t *
     const uint32_t row = MUVR_ROW((uint32_t)layer->size * layer->inputs);
     uint32_t output = 0;
 
+    if (layer->kind == MUVR_SEPARATE_CONVOLUTION) {
+        sum_separately(layer, seen, sums);
+        return;
+    }
     for (; output + MUVR_DOT_OUTPUTS <= layer->outputs; output += MUVR_DOT_OUTPUTS)
         muvr_dots(seen, layer->weights + output * row, row, layer->bias + output, sums + output);
     for (; output < layer->outputs; output++)
@@ -134,7 +153,7 @@ const int8_t *muvr_run(void)
         const muvr_layer *layer = &muvr_layers[nr];
         const uint32_t before = (uint32_t)layer->padding_before * layer->inputs;
         output = nr + 1 < MUVR_LAYERS ? padded_input(nr + 1) : buffer_of(nr + 1, MUVR_CLASSES);
-        if (layer->kind == MUVR_CONVOLUTION)
+        if (layer->kind == MUVR_CONVOLUTION || layer->kind == MUVR_SEPARATE_CONVOLUTION)
             convolve(layer, input - before, output);
         else if (layer->kind == MUVR_MAX_POOL)
             pool_max(layer, input, output);
