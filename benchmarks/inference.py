@@ -54,7 +54,7 @@ BATCHES = (1, 16, 256)
 BATCH_MAX = max(BATCHES)
 TEST_WINDOWS = 4
 FLAGS = ("-std=c99", "-O3", "-march=native", "-ffp-contract=off", "-fPIC", "-shared")
-LIBRARY = ("muvr_model.c", "muvr_network.c", "muvr_windows.c", "loop.c")
+LIBRARY = ("muvr_model.c", "muvr_network.c", "muvr_resampler.c", "muvr_windows.c", "loop.c")
 LOOP = """
 #include "muvr.h"
 

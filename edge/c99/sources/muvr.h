@@ -10,7 +10,7 @@
 
    Nothing is allocated; all memory is static, so there is one recogniser, used by one thread at a time. A window
    gives the integers that the Python runtime gives. Repetitions will be counted from the same frames: what counts
-   them belongs beside muvr_windows.c and is to be fed by muvr_push.
+   them belongs beside muvr_windows.c, fed by muvr_append with each resampled value.
 
    Compile without fused multiply-add (-ffp-contract=off) and without -ffast-math: either may change the integers.
    Right shifts of negative integers must be arithmetic, as every compiler for the machines meant here has them. */

@@ -48,4 +48,10 @@ extern const float muvr_channel_mean[MUVR_CHANNELS];
 extern const float muvr_channel_gain[MUVR_CHANNELS];
 extern const float muvr_softmax_factors[8]; /* exp(-2^i * output_scale / temperature) */
 
+/* Queue the values [axes] of a grid point of a sensor; what does not follow those that wait replaces them. */
+void muvr_append(int sensor, int64_t point, const float *values);
+
+/* What muvr_reset does in muvr_resampler.c. */
+void muvr_reset_resamplers(void);
+
 #endif
