@@ -26,15 +26,18 @@ from cli.places import (
     existing_store,
     load_data_sets,
     read_model,
+    settings_of,
     write_json,
     write_whole,
 )
 from cli.training_words import Teller
 from domain.errors import ConfigurationError
+from domain.identifiers import pseudonym_of
 from domain.sensors import SensorSet
 from edge.artefact import Artefact
-from persistence.models import EVERYONE, ModelStore
+from persistence.models import EVERYONE, ModelStore, user_of
 from persistence.ports import Store
+from persistence.secret_files import load_or_make_key
 from persistence.windows import WindowStore
 
 if TYPE_CHECKING:
@@ -139,7 +142,20 @@ def _compared(options: argparse.Namespace, models: ModelStore) -> list[Candidate
 
 def _windows(options: argparse.Namespace, store: Store, compared: list[Candidate]) -> StoredWindows:
     sensor_set = compared[0].artefact.sensor_set if options.model_id else options.sensor_set
-    return latest_windows(WindowStore(store), sensor_set, compared, Teller().read)
+    subject = _subject(options, compared[0].row.scope)
+    return latest_windows(WindowStore(store), sensor_set, compared, Teller().read, subject)
+
+
+def _subject(options: argparse.Namespace, scope: str) -> str | None:
+    """A model of one person is judged by that person's windows, which are stored under a pseudonym."""
+    user = user_of(scope)
+    if user is None:
+        return None
+    if not (options.data or options.keys):
+        raise ConfigurationError(
+            "the windows of a user are found by a key", expected="--data DIR or --keys DIR", remedy="give one"
+        )
+    return pseudonym_of(user, load_or_make_key(settings_of(options).key_directory / "pseudonyms.key"))
 
 
 def _told(options: argparse.Namespace, artefact: Artefact, found: Evaluation, words: str) -> None:

@@ -92,9 +92,22 @@ def latest_windows(
     sensor_set: SensorSet,
     compared: Sequence[Candidate],
     progress: Callable[[int, float], None],
+    subject: str | None = None,
 ) -> StoredWindows:
-    """The windows of all sessions that none of `compared` has learned from; all, if those are too few."""
-    sessions = windows.sessions(sensor_set)
+    """The windows of all sessions that none of `compared` has learned from; all, if those are too few.
+
+    Of `subject`'s sessions alone, if there is one. Raises InvalidInput if that one has none.
+    """
+    every = windows.sessions(sensor_set)
+    sessions = {
+        name: count for name, count in every.items() if subject is None or name.startswith(f"{subject}/")
+    }
+    if subject is not None and not sessions:
+        raise InvalidInput(
+            f"no windows of {sensor_set} of that user",
+            expected="sets that the user has confirmed, and a night since then",
+            remedy="correct --scope, or wait for the night",
+        )
     learned = frozenset().union(*(candidate.sessions for candidate in compared))
     new = {name: count for name, count in sessions.items() if name not in learned}
     enough = sum(new.values()) >= NEW_WINDOWS_MIN
@@ -102,10 +115,11 @@ def latest_windows(
         words = f"{len(new)} sessions that none of {len(compared)} models learned from"
     else:
         words = f"all {len(sessions)} sessions, which models have learned from"
+    chosen = new if enough else sessions
     return StoredWindows(
         windows=windows,
         sensor_set=sensor_set,
-        sessions=frozenset(new) if enough and learned else None,
+        sessions=frozenset(chosen) if len(chosen) < len(every) else None,
         words=words if learned else f"all {len(sessions)} sessions",
         progress=progress,
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cli.main import main
-from domain.identifiers import ModelId
+from domain.identifiers import ModelId, UserId, pseudonym_of
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
 from edge.artefact import Artefact, decode, digest, encode
@@ -20,6 +20,7 @@ from edge.recordings import load_directory
 from persistence.models import EVERYONE, ModelStore, evaluation_row
 from persistence.ports import Delete, Insert
 from persistence.schema import Timestamp
+from persistence.secret_files import load_or_make_key
 from persistence.sqlite import SqliteStore
 from persistence.tables import ARTEFACT, ArtefactRow, ModelRow
 from persistence.windows import WindowStore
@@ -30,13 +31,20 @@ SET = SensorSet.parse("a@50")
 
 
 def saved(
-    store: SqliteStore, artefact: Artefact, name: str, created: int, *, f1: float, learned: list[str]
+    store: SqliteStore,
+    artefact: Artefact,
+    name: str,
+    created: int,
+    *,
+    f1: float,
+    learned: list[str],
+    scope: str = EVERYONE,
 ) -> None:
     data = encode(dataclasses.replace(artefact, model_id=ModelId(name)))
     lineage = json.dumps({"subjects": ["ann"], "sessions": learned, "windows_by_data_set": {"store": 7}})
     classes = json.dumps(artefact.classes)
     row = ModelRow(
-        EVERYONE, str(SET), Timestamp(created), name, digest(data), classes, 1, len(data), 1.0, lineage
+        scope, str(SET), Timestamp(created), name, digest(data), classes, 1, len(data), 1.0, lineage
     )
     metrics = {"accuracy": f1, "precision": f1, "recall": f1, "f1_macro": f1}
     ModelStore(store).save(row, data, evaluation_row(name, created, "validation", metrics))
@@ -109,6 +117,24 @@ def test_what_is_served_is_compared_even_if_it_is_older(
     found = told(capsys, node, "evaluate", "--past", "1", "--sensor-set", "a@50")
     assert [each["model_id"] for each in found["models"]] == ["good", "bad"]
     assert found["served"] == served(models) == "good"
+
+
+def test_a_model_of_one_person_is_judged_by_that_persons_windows(
+    node: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = SqliteStore(node / "store")
+    artefact = decode((trained / "model").read_bytes())
+    saved(store, artefact, "anns", 4, f1=0.5, learned=[], scope="user:ann")
+    subject = pseudonym_of(UserId("ann"), load_or_make_key(node / "keys" / "pseudonyms.key"))
+    mine = [window for window in WindowStore(store).read(SET) if window.subject == "ann"]
+    WindowStore(store).write([dataclasses.replace(window, subject=subject) for window in mine])
+    store.close()
+    found = told(capsys, node, "evaluate", "--past", "3", "--sensor-set", "a@50", "--scope", "user:ann")
+    assert [each["windows"] for each in found["models"]] == [len(mine)]
+    assert found["served"] == "anns"
+    nobodys = ["evaluate", "--past", "3", "--sensor-set", "a@50", "--scope", "user:bob", "--data", str(node)]
+    assert main(nobodys) == 1
+    assert "there is no model of a@50 for user:bob" in capsys.readouterr().err
 
 
 def test_the_budget_ends_after_one_model(node: Path, capsys: pytest.CaptureFixture[str]) -> None:
