@@ -74,7 +74,7 @@ void muvr_append(int sensor, int64_t point, const float *values)
     queue->count++;
 }
 
-/* A sample as int8 + 128: in standard deviations; one that is not a number saturates, as every comparison with it fails. */
+/* A sample as int8 + 128; one that is not a number saturates, as every comparison with it fails. */
 static uint8_t quantised(float value, int channel)
 {
     float steps;
