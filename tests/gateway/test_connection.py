@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -25,13 +24,11 @@ from gateway.connection import (
 )
 from gateway.lanes import LANE_BATCHES_MAX
 from gateway.offers import Offers
-from persistence.models import user_scope
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import (
     KEY,
     MESSAGES,
     MODEL_DIGEST,
-    MODEL_FILE,
     gateway_token,
     hello,
     make_tokens,
@@ -252,78 +249,6 @@ def test_a_connection_that_cannot_be_read_is_cut_off(offers: Offers) -> None:
         output = connection.receive(b"\xc1")
         assert (error_of(output).code, output.close_code) == ("invalid_input", None)
     assert_cut_off(connection.receive(b"\xc1"), "invalid_input")
-
-
-def test_a_model_is_given_in_parts_and_one_that_is_gone_is_named(offers: Offers) -> None:
-    connection, taken = welcomed(offers), b""
-    while len(taken) < len(MODEL_FILE):
-        asked = {"type": "get_model", "digest": MODEL_DIGEST, "offset": len(taken)}
-        (part,) = connection.receive(msgpack.packb(asked)).send
-        assert isinstance(part, protocol.ModelPart)
-        assert (part.offset, part.total) == (len(taken), len(MODEL_FILE))
-        taken += part.data
-    assert taken == MODEL_FILE
-    for _ in range(2 * INVALID_MAX):  # an offer that was withdrawn is nobody's fault
-        output = connection.receive(msgpack.packb({"type": "get_model", "digest": "gone", "offset": 0}))
-        assert (error_of(output).digest, output.close_code) == ("gone", None)
-
-
-def test_a_store_without_models_offers_none(tmp_path: Path) -> None:
-    connection = Connection(make_tokens(), offers_of(SqliteStore(tmp_path)))
-    (welcome,) = connection.receive(hello()).send
-    assert isinstance(welcome, protocol.Welcome)
-    assert welcome.models == ()
-
-
-def model_part(digest: str) -> bytes:
-    packed: bytes = msgpack.packb({"type": "get_model", "digest": digest, "offset": 0})
-    return packed
-
-
-def test_a_users_own_model_is_offered_and_given_to_that_user_alone(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path)
-    serve_model(store)
-    serve_model(store, b"anns", "own", scope=user_scope(UserId("ann")))
-    offers = offers_of(store)
-    (own,) = offers.own(UserId("ann"))
-    assert (own.model, own.user) == ("own", "ann")
-    welcomes = {
-        user: Connection(make_tokens(), offers).receive(hello(token(user))).send[0] for user in ("ann", "ben")
-    }
-    assert {user: [offer.model for offer in welcome.models] for user, welcome in welcomes.items()} == {  # type: ignore[union-attr]
-        "ann": ["own"],
-        "ben": ["m-1"],
-    }
-    (part,) = welcomed(offers).receive(model_part(own.digest)).send
-    assert isinstance(part, protocol.ModelPart)
-    assert error_of(welcomed(offers, token("ben")).receive(model_part(own.digest))).digest == own.digest
-
-
-def test_a_gateway_hears_of_a_users_own_model_when_the_user_joins(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path)
-    serve_model(store)
-    serve_model(store, b"anns", "own", scope=user_scope(UserId("ann")))
-    offers = offers_of(store)
-    connection = welcomed(offers, gateway_token())
-    (own,) = offers.own(UserId("ann"))
-    assert error_of(connection.receive(model_part(own.digest))).digest == own.digest
-    assert connection.receive(message("open", user="ben")).send == []
-    assert connection.receive(message("open", user="ann")).send == [own]
-    assert isinstance(connection.receive(model_part(own.digest)).send[0], protocol.ModelPart)
-
-
-def test_news_of_models_reach_those_whom_they_are_for(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path)
-    offers = offers_of(store)
-    ann, ben, gateway = (welcomed(offers, text) for text in (token("ann"), token("ben"), gateway_token()))
-    gateway.receive(message("open", user="ben"))
-    serve_model(store)
-    serve_model(store, b"anns", "own", scope=user_scope(UserId("ann")))
-    news = offers.refresh()
-    told = [[offer.model for offer in connection.news(news)] for connection in (ann, ben, gateway)]
-    assert told == [["own"], ["m-1"], ["m-1"]]
-    assert offers.refresh() == []
-    assert Connection(make_tokens(), offers).news(news) == []
 
 
 def assert_moved(output: Output) -> None:
