@@ -152,6 +152,7 @@ def _sessions_held_out(dataset: Dataset, seed: int) -> list[str]:
     names = np.unique(dataset.sessions)
     has = np.stack([np.bincount(dataset.labels[dataset.sessions == name], minlength=len(dataset.classes)) > 0
                     for name in names])  # fmt: skip
+    has = has[:, has.any(axis=0)]  # rest is a class even where nobody recorded it
     sizes = np.array([(dataset.sessions == name).sum() for name in names])
     order = np.random.default_rng(seed).permutation(len(names))
     held_out: list[int] = []

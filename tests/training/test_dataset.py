@@ -103,6 +103,13 @@ def test_a_session_belongs_to_its_subject() -> None:
     assert len(set(parts.validation.subjects)) == len(set(parts.training.subjects)) == 1
 
 
+def test_sessions_are_held_out_where_nobody_recorded_rest() -> None:
+    windows = [w for day in range(4) for w in windows_of(f"day-{day}", ["curl", "squat"] * 5)]
+    parts = split(collect(windows, SENSORS), 0)
+    assert parts.held_out_by == "session"
+    assert len(set(parts.validation.sessions)) == 1
+
+
 def test_one_session_is_held_out_by_time_without_shared_samples() -> None:
     parts = split(collect(windows_of("one", ["curl"] * 20 + ["rest"] * 20), SENSORS), 0)
     assert parts.held_out_by == "time"
