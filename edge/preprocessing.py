@@ -24,15 +24,18 @@ def normalise(
 ) -> FloatArray:
     """(x - mean) * (1 / scale) per channel, clamped to ±NORMALISED_MAX.
 
-    windows float32 [..., channels]. The reciprocal is taken in float64 and rounded. A NaN, which a frame's
-    samples cannot become, saturates instead of spreading.
+    windows float32 [..., window_samples, channels]. The reciprocal is taken in float64 and rounded. A NaN,
+    which a frame's samples cannot become, saturates instead of spreading.
     """
-    mean = np.asarray(channel_mean, np.float32)
-    gain = (1.0 / np.asarray(channel_scale, np.float64)).astype(np.float32)
-    normalised: FloatArray = np.subtract(windows, mean, dtype=np.float32)
+    *outer, samples, _ = windows.shape
+    # A window as one row: NumPy is slow where the innermost axis has but three or six values.
+    mean = np.tile(np.asarray(channel_mean, np.float32), samples)
+    gain = np.tile((1.0 / np.asarray(channel_scale, np.float64)).astype(np.float32), samples)
+    normalised: FloatArray = np.subtract(windows.reshape(*outer, len(mean)), mean, dtype=np.float32)
     normalised *= gain
     np.fmin(normalised, np.float32(NORMALISED_MAX), out=normalised)
-    return np.fmax(normalised, np.float32(-NORMALISED_MAX), out=normalised)
+    np.fmax(normalised, np.float32(-NORMALISED_MAX), out=normalised)
+    return normalised.reshape(windows.shape)
 
 
 def quantise(normalised: FloatArray, scale: float, zero_point: int) -> Int8Array:
