@@ -26,7 +26,7 @@ from domain.frames import SensorFrame
 from domain.recording import REST
 from domain.sensors import WINDOW_SECONDS, SensorSet
 from domain.windows import STRIDE_SECONDS, Window, WindowSlicer
-from edge.open_set import OpenSet, SampleMemory
+from edge.open_set import OpenSet, Probabilities, SampleMemory
 
 UNKNOWN = "unknown"  # the name of an exercise that resembles none of the classes enough
 
@@ -47,6 +47,7 @@ class RecogniserParameters:
     set_ms_min: int = 7_000  # shorter sets are noise: the shortest real ones, of two repetitions, take 8 s
     gap_ms_max: int = 10_000  # a longer silence of the sensors ends the set
     share_min: float = 0.4  # a name needs this share of the set's exercise probability, else UNKNOWN
+    tell_share_min: float = 0.8  # while the set goes on, a new name is told only from this share on
     rename_ratio: float = 1.25  # a new name must be so much more probable than the present one
     change_windows: int = 8  # another exercise without a rest between shows in so many windows
     change_share_min: float = 0.75
@@ -220,6 +221,12 @@ class Recogniser:
 
     def _tell(self, opened: OpenSet, now_ms: int) -> list[Observation]:
         name, confidence = self._name(opened)
+        if name not in (opened.name, UNKNOWN) and confidence < self._parameters.tell_share_min:
+            # A wrong name is worse than a late one; at the set's end the likeliest is given all the same.
+            known = opened.name in self.classes
+            name = opened.name if known else UNKNOWN
+            shares = self._shares(opened)
+            confidence = float(shares[self.classes.index(name)] if known else 1 - shares.max())
         if name == opened.name and opened.repetitions <= opened.told:
             return []
         opened.name, opened.told = name, max(opened.told, opened.repetitions)
@@ -250,11 +257,7 @@ class Recogniser:
 
     def _name(self, opened: OpenSet) -> tuple[str, float]:
         """The name so far and its share of the probability; the present name has the benefit of doubt."""
-        weighed = opened.evidence * self._advice
-        total = weighed.sum()
-        if total <= 0:
-            return UNKNOWN, 0.0
-        shares = weighed / total
+        shares = self._shares(opened)
         best = int(np.argmax(shares))
         if opened.name in self.classes:
             present = self.classes.index(opened.name)
@@ -262,6 +265,11 @@ class Recogniser:
                 best = present
         share = float(shares[best])
         return (self.classes[best], share) if share >= self._parameters.share_min else (UNKNOWN, 1 - share)
+
+    def _shares(self, opened: OpenSet) -> Probabilities:
+        """Each class's share of the probability, advice taken into account; zeros before any evidence."""
+        weighed = opened.evidence * self._advice
+        return np.asarray(weighed / max(weighed.sum(), 1e-12))
 
     def _start_ms(self) -> int:
         """Where the set that opens now began: between the centres of the last window at rest and the next."""

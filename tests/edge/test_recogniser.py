@@ -65,6 +65,28 @@ def test_a_set_between_rests_is_found_named_and_counted() -> None:
     assert [type(o) for o in observations if not isinstance(o, Exercising)] == [Resting, SetEnded, Resting]
 
 
+def test_a_doubtful_name_is_told_at_the_end_alone() -> None:
+    """On a watch a wrong name is worse than none; the set is labelled with the likeliest all the same."""
+    still, doubtful = row(REST), [0.05, 0.6, 0.35]
+    rows = np.array([still] * 10 + [doubtful] * 25 + [still] * 15, np.float32)
+    windows = [window(k, [(10.5, 35.5)]) for k in range(len(rows))]
+    observations = Recogniser(SENSOR_SET, CLASSES).classified(windows, rows)
+    told = {o.exercise for o in observations if isinstance(o, Exercising)}
+    assert told == {UNKNOWN}
+    (ended,) = [o for o in observations if isinstance(o, SetEnded)]
+    assert ended.exercise == "biceps-curl"
+    assert ended.confidence == pytest.approx(0.6 / 0.95, abs=0.01)
+
+
+def test_a_name_is_told_once_it_is_sure() -> None:
+    still, first, later = row(REST), [0.05, 0.35, 0.6], [0.02, 0.97, 0.01]
+    rows = np.array([still] * 10 + [first] * 3 + [later] * 30 + [still] * 15, np.float32)
+    windows = [window(k, [(10.5, 43.5)]) for k in range(len(rows))]
+    observations = Recogniser(SENSOR_SET, CLASSES).classified(windows, rows)
+    told = [o.exercise for o in observations if isinstance(o, Exercising)]
+    assert list(dict.fromkeys(told)) == [UNKNOWN, "biceps-curl"]
+
+
 def test_a_short_pause_stays_within_the_set() -> None:
     names = [REST] * 10 + ["biceps-curl"] * 12 + [REST] * 2 + ["biceps-curl"] * 12 + [REST] * 12
     observations = play(Recogniser(SENSOR_SET, CLASSES), names)
