@@ -17,7 +17,6 @@ IntArray = npt.NDArray[np.int64]
 
 BATCH_SIZE = 128  # windows of the data set in a batch; negatives come on top
 NEGATIVE_SHARE = 0.1  # so many windows that are no exercise are made for each window of a batch
-NEGATIVE_KINDS = ("wandering", "gestures")  # docs/decisions/0014 says why not the others
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +50,7 @@ class Batches:
         exercises = samples[labels != self._rest]
         count = round(NEGATIVE_SHARE * len(chosen)) if len(exercises) else 0
         if count:
-            negatives = Negatives(self._dataset.sensor_set, self._random, NEGATIVE_KINDS)
+            negatives = Negatives(self._dataset.sensor_set, self._random)
             changed = np.concatenate([changed, negatives.made_from(exercises, count)])
         movement = exercises if len(exercises) else samples
         return Batch(

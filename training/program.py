@@ -6,8 +6,9 @@ import importlib
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from domain.windows import LabelledWindow
 from edge.artefact import Artefact, encode
 from edge.int8 import Int8Network
 from edge.preprocessing import to_int8
+from training.augmentation import Augmentation
 from training.checkpoint import Checkpoint, resumed
 from training.dataset import Dataset, Split, collect, split
 from training.evaluate import Metrics, evaluate
@@ -170,7 +172,7 @@ def split_off(dataset: Dataset, seed: int, by: str) -> Split:
     return Split(training=dataset.take(~held_out), validation=dataset.take(held_out), held_out_by="subject")
 
 
-def configuration() -> dict[str, int | float | str]:
+def configuration() -> dict[str, Any]:
     """Every constant that shapes a training, by name: batch size, learning rate, augmentation and so on."""
     modules = (
         "training.augmentation",
@@ -181,10 +183,10 @@ def configuration() -> dict[str, int | float | str]:
         "training.program",
     )
     return {
-        name: value
+        name: asdict(value) if isinstance(value, Augmentation) else value
         for module in modules
         for name, value in sorted(vars(importlib.import_module(module)).items())
-        if name.isupper() and isinstance(value, int | float | str)
+        if name.isupper() and isinstance(value, int | float | str | Augmentation)
     }
 
 
