@@ -94,8 +94,13 @@ class Connection:
             return []
         if self._is_shared:
             return [offer for offer in offers if offer.user is None or offer.user in self.users]
-        mine = self._offers.of(self._claims.user)
-        return [offer for offer in offers if offer in mine]
+        user = self._claims.user
+        replaced = {own.sensor_set for own in self._offers.own(user)}
+        return [
+            offer
+            for offer in offers
+            if offer.user == user or (offer.user is None and offer.sensor_set not in replaced)
+        ]
 
     @property
     def _is_shared(self) -> bool:
