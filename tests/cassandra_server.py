@@ -18,6 +18,7 @@ from persistence.location import prepare_store
 from persistence.tables import KEYSPACES, TABLES
 
 ENVIRONMENT = "MUVR_TEST_CASSANDRA"
+HEAP_MB = 384  # the 128 MB of development run out in some of the runs that write rows of a MiB and more
 PARTITIONS_MAX = 100  # of a table that are deleted one by one: what was deleted makes the next look slower
 
 
@@ -29,7 +30,7 @@ def running_server(directory: Path) -> Iterator[str]:
         return
     from cli.cassandra.cluster import LocalCluster
 
-    with LocalCluster(directory, nodes=1, dev=True) as cluster:
+    with LocalCluster(directory, nodes=1, dev=True, heap_mb=HEAP_MB) as cluster:
         yield f"{cluster.hosts[0]}:{cluster.port}"
 
 
