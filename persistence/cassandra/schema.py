@@ -215,7 +215,7 @@ class SchemaSession:
 
     def _ask(self, cql: str, *values: Any) -> list[Any]:
         statement = SimpleStatement(cql, consistency_level=ConsistencyLevel.LOCAL_QUORUM)
-        return list(self._repeated(statement, values))
+        return list(self._repeated(statement, values, is_spreading=True))
 
     def _change(self, cql: str) -> None:
         result = self._repeated(SimpleStatement(cql), None)
@@ -226,14 +226,21 @@ class SchemaSession:
                 remedy="look at `nodetool describecluster`, then run `muvr schema apply` again",
             )
 
-    def _repeated(self, statement: SimpleStatement, values: tuple[Any, ...] | None) -> Any:
-        """What the servers answer; every statement here may be repeated."""
+    def _repeated(
+        self, statement: SimpleStatement, values: tuple[Any, ...] | None, *, is_spreading: bool = False
+    ) -> Any:
+        """What the servers answer; every statement here may be repeated.
+
+        With `is_spreading` a table that was just made may not be known to every node yet.
+        """
         deadline, failures = time.monotonic() + self._settings.retry_seconds, 0
         while True:
             try:
                 return self._session.execute(statement, values, timeout=CHANGE_SECONDS_MAX)
             except Exception as error:
-                if answer_to(error) is not Answer.REPEAT or time.monotonic() > deadline:
+                is_unknown = is_spreading and isinstance(error, cassandra.InvalidRequest)
+                may_repeat = is_unknown or answer_to(error) is Answer.REPEAT
+                if not may_repeat or time.monotonic() > deadline:
                     raise store_error(error) from error
                 time.sleep(pause_seconds(failures))
                 failures += 1
