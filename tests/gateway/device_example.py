@@ -9,7 +9,7 @@ import msgpack
 
 from gateway import protocol
 from gateway.auth import ANY_USER, Scope, Tokens
-from gateway.connection import Connection
+from gateway.connection import Connection, Output
 from gateway.offers import Offers
 from persistence.models import EVERYONE, ModelStore, evaluation_row
 from persistence.schema import Timestamp
@@ -117,3 +117,10 @@ def welcomed(offers: Offers, text: str | None = None) -> Connection:
     (answer,) = connection.receive(hello(text)).send
     assert isinstance(answer, protocol.Welcome)
     return connection
+
+
+def error_of(output: Output) -> protocol.Error:
+    (error,) = output.send
+    assert isinstance(error, protocol.Error)
+    assert not output.forward
+    return error

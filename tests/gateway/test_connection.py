@@ -24,17 +24,15 @@ from gateway.connection import (
 )
 from gateway.lanes import LANE_BATCHES_MAX
 from gateway.offers import Offers
-from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import (
     KEY,
     MESSAGES,
     MODEL_DIGEST,
+    error_of,
     gateway_token,
     hello,
     make_tokens,
     message,
-    offers_of,
-    serve_model,
     token,
     welcomed,
 )
@@ -47,20 +45,6 @@ COMMAND_TYPES = {
     "set": RecordSet,
     "close": CloseSession,
 }
-
-
-@pytest.fixture(scope="module")
-def offers(tmp_path_factory: pytest.TempPathFactory) -> Offers:
-    store = SqliteStore(tmp_path_factory.mktemp("store"))
-    serve_model(store)
-    return offers_of(store)
-
-
-def error_of(output: Output) -> protocol.Error:
-    (error,) = output.send
-    assert isinstance(error, protocol.Error)
-    assert not output.forward
-    return error
 
 
 def assert_cut_off(output: Output, code: str) -> None:

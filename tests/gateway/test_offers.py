@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgpack
-import pytest
 
 from domain.identifiers import UserId
 from gateway import protocol
-from gateway.connection import INVALID_MAX, Connection, Output
+from gateway.connection import INVALID_MAX, Connection
 from gateway.offers import Offers
 from persistence.models import user_scope
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import (
     MODEL_DIGEST,
     MODEL_FILE,
+    error_of,
     gateway_token,
     hello,
     make_tokens,
@@ -25,19 +25,6 @@ from tests.gateway.device_example import (
     token,
     welcomed,
 )
-
-
-@pytest.fixture(scope="module")
-def offers(tmp_path_factory: pytest.TempPathFactory) -> Offers:
-    store = SqliteStore(tmp_path_factory.mktemp("store"))
-    serve_model(store)
-    return offers_of(store)
-
-
-def error_of(output: Output) -> protocol.Error:
-    (error,) = output.send
-    assert isinstance(error, protocol.Error)
-    return error
 
 
 def test_a_model_is_given_in_parts_and_one_that_is_gone_is_named(offers: Offers) -> None:

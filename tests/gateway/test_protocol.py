@@ -30,25 +30,14 @@ from edge.client import DeviceClient
 from gateway import protocol
 from gateway.connection import Connection
 from gateway.offers import Offers
-from persistence.sqlite import SqliteStore
 from tests.everything_sent import everything_sent
 from tests.gateway.device_example import (
     MESSAGES,
     gateway_token,
     make_tokens,
     message,
-    offers_of,
-    serve_model,
     welcomed,
 )
-
-
-@pytest.fixture(scope="module")
-def offers(tmp_path_factory: pytest.TempPathFactory) -> Offers:
-    store = SqliteStore(tmp_path_factory.mktemp("store"))
-    serve_model(store)
-    return offers_of(store)
-
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text() | st.binary(),
