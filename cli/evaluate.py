@@ -21,6 +21,7 @@ from cli.evaluating import (
     serve_best,
     served_candidate,
 )
+from cli.personal import subject_of
 from cli.places import (
     add_store_arguments,
     existing_store,
@@ -32,12 +33,10 @@ from cli.places import (
 )
 from cli.training_words import Teller
 from domain.errors import ConfigurationError
-from domain.identifiers import pseudonym_of
 from domain.sensors import SensorSet
 from edge.artefact import Artefact
 from persistence.models import EVERYONE, ModelStore, user_of
 from persistence.ports import Store
-from persistence.secret_files import load_or_make_key
 from persistence.windows import WindowStore
 
 if TYPE_CHECKING:
@@ -155,7 +154,7 @@ def _subject(options: argparse.Namespace, scope: str) -> str | None:
         raise ConfigurationError(
             "the windows of a user are found by a key", expected="--data DIR or --keys DIR", remedy="give one"
         )
-    return pseudonym_of(user, load_or_make_key(settings_of(options).key_directory / "pseudonyms.key"))
+    return subject_of(user, settings_of(options))
 
 
 def _told(options: argparse.Namespace, artefact: Artefact, found: Evaluation, words: str) -> None:

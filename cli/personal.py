@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.settings import NodeSettings
 from domain.errors import InvalidInput
-from domain.identifiers import UserId, check_identifier, pseudonym_of
+from domain.identifiers import check_identifier, pseudonym_of
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
 from persistence.secret_files import load_or_make_key
@@ -15,10 +15,14 @@ from persistence.secret_files import load_or_make_key
 WINDOWS_MAX = 20_000  # five and a half hours of one person's sets
 
 
+def subject_of(user: str, settings: NodeSettings) -> str:
+    """The pseudonym under which the store's windows are the user's."""
+    return pseudonym_of(user, load_or_make_key(settings.key_directory / "pseudonyms.key"))
+
+
 def windows_of(user: str, settings: NodeSettings, windows: Iterable[LabelledWindow]) -> list[LabelledWindow]:
     """Those of `windows` that are the user's, the first WINDOWS_MAX; raises InvalidInput if there is none."""
-    name = UserId(check_identifier("user", user))
-    subject = pseudonym_of(name, load_or_make_key(settings.key_directory / "pseudonyms.key"))
+    subject = subject_of(check_identifier("user", user), settings)
     found: list[LabelledWindow] = []
     for window in windows:
         if window.subject == subject and len(found) < WINDOWS_MAX:
