@@ -1,109 +1,67 @@
-"""Starts the night's programs as processes of this machine and reads their progress."""
+"""The port through which programs of the night are run, on this machine or by a cluster's own scheduler.
+
+A run is known by its key, which whoever asks for it has chosen and written down before. So nobody can be in
+doubt whether it was started: asked for again, it is not started again.
+"""
 
 from __future__ import annotations
 
-import ctypes
-import json
-import os
-import signal
-import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import IO, Any
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
 
-from domain.errors import ProcessFailed
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-LINE_BYTES_MAX = 1 << 20
-READ_BYTES = 1 << 16
-READS_MAX = 64  # per call: a program that never stops printing must not hold its reader
+LOG_CHARACTERS_MAX = 4000
 
 
-class LocalProcess:
-    """A program in a process group of its own. It prints JSON lines; its stderr goes to `log`.
+class RunState(Enum):
+    """`LOST`: this launcher knows no such run. `EXPIRED`: it was ended as nobody kept it any longer."""
 
-    The program gets SIGTERM if the process that started it dies (Linux). Raises ProcessFailed if it cannot
-    be started.
+    RUNNING = "running"
+    ENDED = "ended"
+    EXPIRED = "expired"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How a run stands. `lines` are the JSON objects that it printed since the report before.
+
+    `status` is the program's exit status once it has ended, minus the number of the signal that ended it; or
+    None if the launcher was not told.
     """
 
-    def __init__(self, argv: Sequence[str], log: Path) -> None:
-        try:
-            with log.open("wb") as errors:
-                self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                    argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    start_new_session=True,
-                    preexec_fn=die_with_parent,  # noqa: PLW1509 - the process of an actor has one thread
-                )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise ProcessFailed(
-                f"{argv[0]} cannot be started: {error}", remedy="check that it is installed"
-            ) from error
-        assert self._process.stdout is not None
-        self._stdout: IO[bytes] = self._process.stdout
-        os.set_blocking(self._stdout.fileno(), False)
-        self._buffer = b""
-        self.has_ended = False
+    state: RunState
+    status: int | None = None
+    lines: Sequence[dict[str, Any]] = ()
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
 
-    def fileno(self) -> int:
-        """Readable when there is progress or the program has closed its output."""
-        return self._stdout.fileno()
+class Launcher(Protocol):
+    """Runs programs. Used by one thread; no call waits for a program.
 
-    def read(self) -> list[dict[str, Any]]:
-        """The JSON objects printed since the last call; other lines are passed over.
+    A run either ends by the time `until_s` that it was last given, whatever happens to the process that
+    started it, or is known to every launcher that is asked for its key, in whatever process. In the first
+    case, to another one it is LOST, and may be begun again once that time is over; in the second, it is
+    adopted. Times are of `machine_s`.
+    """
 
-        At most READS_MAX * READ_BYTES are read; `fileno` stays readable while there is more.
+    def start(self, key: str, argv: Sequence[str], until_s: float) -> None:
+        """Run `argv` under `key`, unless that was started before.
+
+        Raises ProcessFailed if it cannot be started; then it never will be.
         """
-        lines: list[bytes] = []
-        with suppress(BlockingIOError):
-            for _ in range(READS_MAX):
-                data = os.read(self._stdout.fileno(), READ_BYTES)
-                self.has_ended = not data
-                *whole, self._buffer = (self._buffer + (data or b"\n")).split(b"\n")
-                lines += whole
-                self._buffer = self._buffer[-LINE_BYTES_MAX:]
-                if self.has_ended:
-                    break
-        return [value for line in lines if isinstance(value := _parsed(line), dict)]
 
-    def wait(self, seconds: float) -> int:
-        """Exit status after the output ended; a program that lingers, and what it left, is killed."""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-        return self._end()
+    def keep(self, key: str, until_s: float) -> None:
+        """Let it go on until then. Nothing happens if it has ended or is unknown."""
 
-    def stop(self, seconds: float) -> None:
-        """SIGTERM to the process group, SIGKILL to what is left of it after `seconds`."""
-        self._signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-        self._end()
+    def poll(self, key: str) -> Report:
+        """How it stands."""
 
-    def _end(self) -> int:
-        self._signal(signal.SIGKILL)
-        self._stdout.close()
-        return self._process.wait()
+    def stop(self, key: str) -> None:
+        """Begin to end it, with every process that it started. A later `poll` says when that is done."""
 
-    def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+    def log(self, key: str) -> str:
+        """The end of what it printed for people, at most LOG_CHARACTERS_MAX."""
 
-
-def die_with_parent() -> None:
-    """Let the kernel send SIGTERM to this process when the one that forked it is gone (Linux)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _parsed(line: bytes) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
+    def close(self) -> None:
+        """End what would not outlive this process anyway; returns when it has ended."""

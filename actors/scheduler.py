@@ -1,328 +1,274 @@
-"""The scheduler actor: runs the night's steps one after the other as processes, on time or when told."""
+"""The scheduler: leads if nobody else does, and lets happen what the state of the nights says.
+
+A round reads, decides by `actors/night.py`, stores what was decided, and only then acts. So whatever is done
+was stored before, and a scheduler that comes after can tell from the state alone what may be going on.
+"""
 
 from __future__ import annotations
 
 import logging
-import math
 import signal
-import time
-import uuid
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch, WakeupMessage
+import msgspec
 
-from actors.handlers import handled_once
-from actors.launcher import LocalProcess
-from actors.messages import Directory, ModelsChanged, Started, StartFailed, ViewChanged
-from actors.planning import next_night
-from actors.view import View
-from domain.errors import MuvrError, ProcessFailed
-from domain.identifiers import ShardNr
-from persistence.jobs import FAILED, RUNNING, SUCCEEDED, JobStore
-from persistence.models import ModelStore
+from actors.launcher import Launcher, Report, RunState
+from actors.leadership import Leadership
+from actors.night import (
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    SUCCEEDED,
+    Ended,
+    Moment,
+    Night,
+    Plan,
+    Request,
+    State,
+    StepRuns,
+    adopted,
+    advance,
+    decode_state,
+    encode,
+)
+from actors.planning import Almanac
+from actors.progress import Progress
+from domain.errors import ProcessFailed, StoreError
+from persistence.jobs import CANCEL, SCHEDULE_NAME, JobStore
 from persistence.ports import Store
 from persistence.schema import Timestamp
-from persistence.tables import CurrentModelRow, JobRunRow
+from persistence.tables import JobRunRow, NightRow
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS = 3.0
-EXIT_SECONDS = 20.0  # from the end of a program's output to its end
-LOG_CHARACTERS_MAX = 4000
-MESSAGE_CHARACTERS_MAX = 400
-RECORD_EVERY_SECONDS = 0.5
-NIGHT = "night"  # payload of the wakeup that begins one
-MODELS = "models"  # payload of the wakeup that looks for models trained by hand
-MODELS_EVERY_SECONDS = 15.0
-
-
-@dataclass(frozen=True)
-class Step:
-    """A program of the night. It prints JSON lines: stage, done, total, message; last its result."""
-
-    name: str
-    argv: tuple[str, ...]
-    seconds_max: float
-
-
-@dataclass(frozen=True)
-class StartScheduler:
-    """Node to scheduler. `cron` (five fields, in `time_zone`) says when nights begin; None: only when told.
-
-    Of several nodes the one whose shard hosts, named `member_prefix`..., own the first shard begins them.
-
-    Answered with Started or StartFailed.
-    """
-
-    open_store: Callable[[], Store]
-    steps: tuple[Step, ...]
-    log_directory: Path
-    cron: str | None
-    time_zone: str
-    member_prefix: str
-
-
-@dataclass(frozen=True)
-class RunNight:
-    """Anyone to scheduler: run the steps now. Answered with NightStatus at once, also if one runs already."""
-
-
-@dataclass(frozen=True)
-class GetNight:
-    """Anyone to scheduler: how is it going? Answered with NightStatus."""
+REQUESTS_EVERY_SECONDS = 1.0
+RECORD_EVERY_SECONDS = 1.0
+TURNS_MAX = 20  # per round: each stores something new
+STOPPED = "the node was stopped"
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepStatus:
-    name: str
-    state: str = "waiting"
-    progress: float = 0.0
-    message: str = ""
-    seconds: float = 0.0
-    result: Mapping[str, Any] = field(default_factory=dict)
+class Surroundings:
+    """What a scheduler does not choose. `new_id` never gives the same twice, `random` numbers from 0 to 1."""
 
-
-@dataclass(frozen=True)
-class NightStatus:
-    is_running: bool
-    steps: tuple[StepStatus, ...]
-
-    @property
-    def has_succeeded(self) -> bool:
-        return bool(self.steps) and all(step.state == SUCCEEDED for step in self.steps)
+    clock_s: Callable[[], float]
+    now_ms: Callable[[], int]
+    random: Callable[[], float]
+    new_id: Callable[[], str]
 
 
 @dataclass
 class _Run:
-    """The step that runs; without a process it could not be started."""
+    """The run that goes on, as far as this process has followed it."""
 
-    index: int
-    step: Step
     run_id: str
-    started_at_ms: int
-    started_s: float
-    log: Path
-    process: LocalProcess | None = None
-    recorded_s: float = 0.0
+    since_s: float
+    progress: Progress = field(default_factory=Progress)
+    recorded_s: float = float("-inf")
+    stopped: str = ""  # why
 
 
-class SchedulerActor(ActorTypeDispatcher):
-    stop_stage = 2  # a program that is slow to end must keep no device waiting
+class Scheduler:
+    """`succeeded` is called when a step has, before anybody can read so. Used by one thread."""
 
-    _config: StartScheduler
-    _jobs: JobStore
-    _models: ModelStore
-    _announced: list[CurrentModelRow]
-    _statuses: list[StepStatus]
-    _run: _Run | None = None
-    _planned: datetime
-    _addresses: Mapping[str, Any] = {}
-    _view: View | None = None
-
-    def receiveMessage(self, message: object, sender: Any) -> Any:  # noqa: N802
-        """Every message is answered with the watch over the running program, or Thespian would drop it."""
-        self._handle(message, sender)
-        running = self._run is not None and self._run.process is not None
-        return ThespianWatch([self._run.process.fileno()]) if running else None  # type: ignore[union-attr]
-
-    @handled_once
-    def _handle(self, message: object, sender: Any) -> None:
-        super().receiveMessage(message, sender)
-
-    def receiveMsg_StartScheduler(self, message: StartScheduler, sender: Any) -> None:  # noqa: N802
-        try:
-            self._open(message)
-        except Exception as error:
-            log.exception("the scheduler cannot start")
-            self.send(sender, StartFailed(f"the scheduler cannot start: {error}"))
-            return
-        self.send(sender, Started())
-
-    def receiveMsg_Directory(self, message: Directory, sender: Any) -> None:  # noqa: N802
-        self._addresses = message.addresses
-
-    def receiveMsg_ViewChanged(self, message: ViewChanged, sender: Any) -> None:  # noqa: N802
-        if self._view is None or message.view.number > self._view.number:
-            self._view = message.view
-
-    def receiveMsg_RunNight(self, message: RunNight, sender: Any) -> None:  # noqa: N802
-        self._begin()
-        self.send(sender, self._status())
-
-    def receiveMsg_GetNight(self, message: GetNight, sender: Any) -> None:  # noqa: N802
-        self.send(sender, self._status())
-
-    def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: Any) -> None:  # noqa: N802
-        run = self._run
-        if message.payload == MODELS:
-            self.wakeupAfter(timedelta(seconds=MODELS_EVERY_SECONDS), payload=MODELS)
-            self._announce_models()
-        elif message.payload == NIGHT:
-            self._plan()
-            if self._is_leader():
-                self._begin()
-        elif run is not None and run.process is not None and message.payload == run.run_id:
-            run.process.stop(STOP_SECONDS)
-            self._finish(f"it ran longer than its {run.step.seconds_max:g} s and was ended")
-
-    def receiveMsg_WatchMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
-        run = self._run
-        if run is None or run.process is None:
-            return
-        for line in run.process.read():
-            self._note(line)
-        if run.process.has_ended:
-            status = run.process.wait(EXIT_SECONDS)
-            self._finish("" if status == 0 else _failure(run.log, status))
-
-    def receiveMsg_ActorExitRequest(self, message: ActorExitRequest, sender: Any) -> None:  # noqa: N802
-        if self._run is not None and self._run.process is not None:
-            self._run.process.stop(STOP_SECONDS)
-            self._finish("the node was stopped")
-
-    def _open(self, message: StartScheduler) -> None:
-        message.log_directory.mkdir(parents=True, exist_ok=True)
-        store = message.open_store()
-        self._config, self._jobs, self._models = message, JobStore(store), ModelStore(store)
-        self._announced = self._models.current_models()
-        self.wakeupAfter(timedelta(seconds=MODELS_EVERY_SECONDS), payload=MODELS)
-        self._statuses = [StepStatus(name=step.name) for step in message.steps]
-        self._planned = datetime.now(UTC)
-        self._plan()
-        self._close_interrupted()
-
-    def _close_interrupted(self) -> None:
-        """A scheduler that was killed could not record how its step ended."""
-        for step in self._config.steps:
-            for row in self._jobs.runs(step.name, limit=1):
-                if row.state == RUNNING:
-                    ended = Timestamp(_now_ms())
-                    message = "the scheduler ended in the middle of it"
-                    self._jobs.record(row._replace(state=FAILED, message=message, finished_at=ended))
-
-    def _plan(self) -> None:
-        if self._config.cron is not None:
-            now = datetime.now(UTC)
-            # A wakeup that comes a little early must not lead to the same night twice.
-            self._planned = next_night(self._config.cron, self._config.time_zone, max(now, self._planned))
-            self.wakeupAfter(self._planned - now, payload=NIGHT)
-
-    def _is_leader(self) -> bool:
-        owner = self._view.owner(ShardNr(0)) if self._view is not None else None
-        return owner is not None and owner.member_id.startswith(self._config.member_prefix)
-
-    def _begin(self) -> None:
-        if self._run is None and self._config.steps:
-            self._statuses = [StepStatus(name=step.name) for step in self._config.steps]
-            self._launch(0)
-
-    def _launch(self, index: int) -> None:
-        step = self._config.steps[index]
-        run_id = uuid.uuid4().hex
-        path = self._config.log_directory / f"{step.name}-{run_id}.log"
-        self._run = _Run(index, step, run_id, _now_ms(), time.monotonic(), path)
-        try:
-            self._run.process = LocalProcess(step.argv, path)
-        except ProcessFailed as error:
-            self._finish(str(error))
-            return
-        self._update(state=RUNNING, message="starting")
-        self.wakeupAfter(timedelta(seconds=step.seconds_max), payload=run_id)
-
-    def _note(self, line: Mapping[str, Any]) -> None:
-        """Take a line of progress, or the result."""
-        if isinstance(result := line.get("result"), dict):
-            self._update(result=result)
-            return
-        progress = _share(line.get("done"), line.get("total"))
-        if progress is not None:
-            self._update(progress=progress, message=str(line.get("message", ""))[:MESSAGE_CHARACTERS_MAX])
-
-    def _update(self, **changes: Any) -> None:
-        run = self._run
-        assert run is not None
-        elapsed_s = time.monotonic() - run.started_s
-        status = replace(self._statuses[run.index], **{"seconds": elapsed_s, **changes})
-        self._statuses[run.index] = status
-        if "state" in changes or elapsed_s - run.recorded_s >= RECORD_EVERY_SECONDS:
-            run.recorded_s = elapsed_s
-            self._record(run, status)
-
-    def _record(self, run: _Run, status: StepStatus) -> None:
-        finished = None if status.state == RUNNING else Timestamp(_now_ms())
-        row = JobRunRow(
-            run.step.name,
-            Timestamp(run.started_at_ms),
-            run.run_id,
-            status.state,
-            status.progress,
-            status.message,
-            finished,
-            "" if status.state == RUNNING else _tail(run.log),
+    def __init__(
+        self,
+        store: Store,
+        launcher: Launcher,
+        plan: Plan,
+        almanac: Almanac,
+        around: Surroundings,
+        *,
+        lease_s: float,
+        succeeded: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._launcher = launcher
+        self._plan = plan
+        self._steps = {step.name: step for step in plan.steps}
+        self._almanac = almanac
+        self._around = around
+        self._succeeded = succeeded
+        self._jobs = JobStore(store)
+        self._leadership = Leadership(
+            store, around.new_id(), around.clock_s, lease_s, lambda: encode(State(seen_ms=around.now_ms()))
         )
+        self._run: _Run | None = None
+        self._requests: list[Request] = []
+        self._ask_s = float("-inf")
+        self._trouble = ""
+
+    def round(self) -> None:
+        """Do what is to be done now. Nothing is raised: what failed is tried again in the next round."""
         try:
-            self._jobs.record(row)
-        except MuvrError as error:
-            log.error("the run of %s was not recorded: %s", run.step.name, error)
-
-    def _finish(self, failure: str) -> None:
-        """The step's process has ended, or never began: go on to the next step unless it failed."""
-        run = self._run
-        assert run is not None
-        if failure:
-            log.error("%s failed: %s", run.step.name, failure)
-            self._update(state=FAILED, message=failure)
-        else:
-            self._update(state=SUCCEEDED, progress=1.0)
-        self._run = None
-        if failure:
+            for _ in range(TURNS_MAX):
+                if not self._turn():
+                    break
+        except StoreError as error:
+            if str(error) != self._trouble:
+                log.error("the night's scheduler: %s", error)
+            self._trouble = str(error)
             return
-        if run.index + 1 < len(self._config.steps):
-            self._launch(run.index + 1)
-            return
-        self._announce_models()
+        self._trouble = ""
 
-    def _announce_models(self) -> None:
-        """Tell of the served models if they are others than those told of, whoever trained them."""
-        served = self._models.current_models()
-        if served != self._announced:
-            self._announced = served
-            for address in self._addresses.values():
-                self.send(address, ModelsChanged())
+    def close(self) -> None:
+        """End what runs, and let another lead. Raises StoreError, after which others wait for the lease."""
+        self._launcher.close()
+        if self._leadership.hold():
+            night = decode_state(self._leadership.state).night
+            if night is not None and night.running is not None and self._run is not None:
+                self._record(night, night.running, self._run, INTERRUPTED, STOPPED)
+            self._leadership.give_up()
 
-    def _status(self) -> NightStatus:
-        return NightStatus(self._run is not None, tuple(self._statuses))
+    def _turn(self) -> bool:
+        """True if something new was stored, from which more may follow."""
+        if not self._leadership.hold():
+            self._run = None  # its time is over, or another adopts it
+            return False
+        stored = decode_state(self._leadership.state)
+        if stored.over:
+            self._jobs.record_nights([_row(night) for night in stored.over])
+        state = msgspec.structs.replace(stored, over=())
+        state, ended = self._follow(state)
+        state = advance(state, self._plan, self._moment(state, ended))
+        if ended is not None and ended.outcome == SUCCEEDED:
+            self._succeeded()
+        is_new = state != stored
+        if is_new and not self._leadership.save(encode(state)):
+            return True  # look again who leads
+        self._forget_requests(state)
+        return is_new
 
+    def _moment(self, state: State, ended: Ended | None) -> Moment:
+        now_ms = self._around.now_ms()
+        return Moment(
+            now_ms=now_ms,
+            epoch=self._leadership.epoch,
+            new_run_id=self._new_run_id,
+            random=self._around.random,
+            due=self._almanac.between(state.seen_ms, now_ms),
+            requests=self._asked(),
+            ended=ended,
+        )
 
-def _share(done: object, total: object) -> float | None:
-    """What part is done, from 0 to 1; None if a program printed something else."""
-    if not isinstance(done, int | float) or not isinstance(total, int | float):
+    def _new_run_id(self, step: str) -> str:
+        return f"{step.replace(' ', '-')}-{self._around.new_id()}"
+
+    def _asked(self) -> list[Request]:
+        """What people ask for; read anew after a while."""
+        if self._around.clock_s() >= self._ask_s:
+            rows = self._jobs.requests()
+            self._ask_s = self._around.clock_s() + REQUESTS_EVERY_SECONDS
+            self._requests = [
+                Request(row.request_id, row.night_id, row.kind == CANCEL, row.asked_at) for row in rows
+            ]
+        return self._requests
+
+    def _forget_requests(self, state: State) -> None:
+        """Those whose effect is stored."""
+        done = [each.request_id for each in self._requests if each.request_id in state.handled]
+        if done:
+            self._jobs.delete_requests(done)
+            self._requests = [each for each in self._requests if each.request_id not in done]
+
+    def _follow(self, state: State) -> tuple[State, Ended | None]:
+        """Let the run that the state names go on, start it if it was not, and see how it stands."""
+        night = state.night
+        step = night.running if night is not None else None
+        if night is None or step is None:
+            self._run = None
+            return state, None
+        if self._run is None or self._run.run_id != step.run_id:
+            self._run = _Run(step.run_id, self._around.clock_s())
+        report = self._launcher.poll(step.run_id)
+        is_own = step.epoch == self._leadership.epoch
+        if report.state is RunState.LOST and is_own:
+            return state, self._start(night, step, self._run)
+        if report.state is RunState.RUNNING and not is_own:
+            log.info("%s goes on under another scheduler", step.run_id)
+            state = adopted(state, step.run_id, self._leadership.epoch)
+        for line in report.lines:
+            self._run.progress.take(line)
+        if report.state is RunState.RUNNING:
+            self._keep(night, step, self._run)
+            return state, None
+        ended = self._ended(step, self._run, report)
+        final = ended.outcome if not night.is_cancelled or ended.outcome == SUCCEEDED else "cancelled"
+        self._record(night, step, self._run, final, ended.message)
+        return state, ended
+
+    def _start(self, night: Night, step: StepRuns, run: _Run) -> Ended | None:
+        if night.is_cancelled or step.name not in self._steps:
+            return Ended(step.run_id, INTERRUPTED, "it was not begun")
+        try:
+            argv = self._steps[step.name].argv
+            self._launcher.start(step.run_id, argv, self._leadership.valid_until_s)
+        except ProcessFailed as error:
+            self._record(night, step, run, FAILED, str(error))
+            return Ended(step.run_id, FAILED, str(error))
+        self._record(night, step, run, RUNNING, "starting")
         return None
-    with suppress(OverflowError, ZeroDivisionError):
-        share = done / total
-        return min(1.0, max(0.0, share)) if math.isfinite(share) else None
-    return None
+
+    def _keep(self, night: Night, step: StepRuns, run: _Run) -> None:
+        self._launcher.keep(step.run_id, self._leadership.valid_until_s)
+        now_s = self._around.clock_s()
+        seconds_max = self._steps[step.name].seconds_max if step.name in self._steps else 0.0
+        if not run.stopped and (night.is_cancelled or now_s - run.since_s > seconds_max):
+            late = f"it ran longer than its {seconds_max:g} s and was ended"
+            run.stopped = "it was cancelled" if night.is_cancelled else late
+            self._launcher.stop(step.run_id)
+        if now_s - run.recorded_s >= RECORD_EVERY_SECONDS:
+            self._record(night, step, run, RUNNING, run.progress.message)
+
+    def _ended(self, step: StepRuns, run: _Run, report: Report) -> Ended:
+        if run.stopped:
+            return Ended(step.run_id, FAILED, run.stopped)
+        if report.state is RunState.LOST:
+            return Ended(step.run_id, INTERRUPTED, "its scheduler ended in the middle of it")
+        if report.state is RunState.EXPIRED:
+            return Ended(step.run_id, INTERRUPTED, "its scheduler stood still, or the store was away")
+        if report.status == 0:
+            return Ended(step.run_id, SUCCEEDED, run.progress.message)
+        return Ended(step.run_id, FAILED, _failure(self._launcher.log(step.run_id), report.status))
+
+    def _record(self, night: Night, step: StepRuns, run: _Run, state: str, message: str) -> None:
+        run.recorded_s = self._around.clock_s()
+        assert step.started_ms is not None
+        row = JobRunRow(
+            job=step.name,
+            started_at=Timestamp(step.started_ms),
+            run_id=step.run_id,
+            state=state,
+            progress=1.0 if state == SUCCEEDED else run.progress.share,
+            message=message,
+            finished_at=None if state == RUNNING else Timestamp(self._around.now_ms()),
+            log=self._launcher.log(step.run_id),
+            night_id=night.night_id,
+            attempt=step.attempt,
+            epoch=self._leadership.epoch,
+            result=run.progress.result,
+        )
+        self._jobs.record(row)
 
 
-def _failure(path: Path, status: int) -> str:
-    if status < 0:
-        return f"it was ended by {signal.Signals(-status).name}; run the night again (log {path})"
-    lines = _tail(path).strip().splitlines()
-    reason = lines[-1] if lines else "it printed no reason"
-    return f"{reason} (exit status {status}, log {path})"
+def _row(night: Night) -> NightRow:
+    started = None if night.started_ms is None else Timestamp(night.started_ms)
+    finished = None if night.finished_ms is None else Timestamp(night.finished_ms)
+    due = Timestamp(night.due_ms)
+    return NightRow(SCHEDULE_NAME, due, night.night_id, night.state, started, finished, encode(night))
 
 
-def _tail(path: Path) -> str:
+def _failure(tail: str, status: int | None) -> str:
+    if status is not None and status < 0:
+        return f"it was ended by {_signal_name(-status)}"
+    lines = tail.strip().splitlines()
+    reason: Any = lines[-1] if lines else "it printed no reason"
+    return f"{reason} (exit status {status})"
+
+
+def _signal_name(number: int) -> str:
     try:
-        return path.read_text(errors="replace")[-LOG_CHARACTERS_MAX:]
-    except OSError as error:
-        return f"(the log cannot be read: {error})"
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

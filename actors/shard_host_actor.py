@@ -55,7 +55,7 @@ CLOSE_SECONDS_MAX = 1.0
 SWITCH_SECONDS = 0.0005  # how long the loop may hold the interpreter while the store's threads wait
 LEAVE_SECONDS_MAX = 1.0
 WATCHERS = ("api",)  # who is sent live updates
-ROUTERS = ("gateway", "scheduler")  # who is told which host owns which shard
+ROUTERS = ("gateway",)  # who is told which host owns which shard
 
 
 class ShardHostActor(ActorTypeDispatcher):

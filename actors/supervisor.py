@@ -22,7 +22,7 @@ from thespian.actors import (
 )
 
 from actors.handlers import handled_once
-from actors.launcher import die_with_parent
+from actors.kernel import die_with_parent
 from actors.messages import Directory, GetDirectory, Started, StartFailed, Supervise
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli import evaluate, models, node, readmodels, schema, train, users
+from cli import evaluate, jobs, models, node, readmodels, schema, train, users
 from cli.cassandra import command as cassandra
 from cli.demo import command as demo
 from domain.errors import MuvrError
@@ -22,6 +22,7 @@ _EXAMPLES = """examples:
   muvr train --data muvr-data            train now, without waiting for the night
   muvr evaluate --data D --past 5        the last models on the latest data, and serve the best
   muvr models list --data muvr-data      what there is, and what is served
+  muvr jobs run --wait                   a night now, as the scheduler runs it
   muvr cassandra up                      a Cassandra server of this machine
   muvr read-models check                 whether what the API shows is what the journal says
   muvr users check anna                  whether what is stored of a user can be read
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         ("train", train, "train a model on a store's windows or on recordings"),
         ("evaluate", evaluate, "say how good models are, and serve the best"),
         ("models", models, "list, show, promote, roll back and export models"),
+        ("jobs", jobs, "list and show the nights, run one now, cancel one"),
         ("cassandra", cassandra, "run Cassandra on this machine, to keep a node's data in"),
         ("schema", schema, "show, make or check the tables of a store"),
         ("read-models", readmodels, "compare what the API shows with the journal, and make it again"),

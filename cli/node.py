@@ -52,6 +52,20 @@ class _Up:
             help="how long the users of a node that is gone wait for another (default: %(default)s)",
         )
         parser.add_argument("--time-zone", default="UTC", help="of --night (default: %(default)s)")
+        parser.add_argument(
+            "--catch-up",
+            type=int,
+            default=1,
+            metavar="N",
+            help="missed nights that are made up for, the newest (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--attempts",
+            type=int,
+            default=3,
+            metavar="N",
+            help="of each step of a night (default: %(default)s)",
+        )
 
     @staticmethod
     def run(options: argparse.Namespace) -> int:
@@ -66,6 +80,8 @@ class _Up:
             api_port=options.api_port,
             night_cron=options.night,
             time_zone=options.time_zone,
+            night_catch_up=options.catch_up,
+            night_attempts=options.attempts,
             debug=options.debug,
         )
         with running_node(settings) as running:

@@ -39,6 +39,9 @@ class NodeSettings:
     train_epochs: int = 20
     night_cron: str | None = "30 2 * * *"
     time_zone: str = "UTC"
+    night_catch_up: int = 1  # missed nights that are made up for
+    night_attempts: int = 3  # of each step
+    night_lease_s: float = 30.0  # after it another node goes on with the night of one that is gone
     debug: bool = False
 
     @property
@@ -61,5 +64,11 @@ def check(settings: NodeSettings) -> NodeSettings:
             f"a page without tokens on {settings.host}",
             expected=f"host {LOOPBACK}",
             remedy="leave the page open on loopback only",
+        )
+    if settings.night_catch_up < 0 or settings.night_attempts < 1:
+        raise ConfigurationError(
+            f"{settings.night_catch_up} nights to catch up and {settings.night_attempts} attempts",
+            expected="at least 0 and 1",
+            remedy="correct --catch-up or --attempts",
         )
     return settings

@@ -16,8 +16,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from actors.messages import StartShardHost
+from actors.night import Plan, Step
 from actors.node import Node
-from actors.scheduler import SchedulerActor, StartScheduler, Step
+from actors.scheduler_actor import SchedulerActor, StartScheduler
 from actors.shard_host_actor import ShardHostActor
 from cli.directory import own_directory
 from cli.settings import NodeSettings, check
@@ -93,7 +94,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 lease_s=settings.lease_s,
             )
             node.start(name, ShardHostActor, host)
-        node.start("scheduler", SchedulerActor, _scheduler(settings, node_id, store))
+        node.start("scheduler", SchedulerActor, _scheduler(settings, store))
         yield RunningNode(node, gateway_port or 0, api_port or 0)
 
 
@@ -113,7 +114,8 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
         train += ["--sensor-set", sensor_set, "--budget-minutes", f"{settings.train_minutes:g}"]
         train += ["--epochs-max", str(settings.train_epochs), "--start-over"]
         name = "train" if len(sensor_sets) == 1 else f"train {sensor_set}"
-        steps.append(Step(name, tuple(train), 60 * settings.train_minutes + TRAIN_MARGIN_SECONDS))
+        seconds_max = 60 * settings.train_minutes + TRAIN_MARGIN_SECONDS
+        steps.append(Step(name, tuple(train), seconds_max, after=("batch",)))
     return tuple(steps)
 
 
@@ -124,14 +126,18 @@ def _allow_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, allowed), hard))
 
 
-def _scheduler(settings: NodeSettings, node_id: str, store: partial[Store]) -> StartScheduler:
+def _scheduler(settings: NodeSettings, store: partial[Store]) -> StartScheduler:
     return StartScheduler(
         open_store=store,
-        steps=night_steps(settings),
+        plan=Plan(
+            steps=night_steps(settings),
+            catch_up_max=settings.night_catch_up,
+            attempts_max=settings.night_attempts,
+        ),
         log_directory=settings.log_directory,
         cron=settings.night_cron,
         time_zone=settings.time_zone,
-        member_prefix=f"{node_id}/",
+        lease_s=settings.night_lease_s,
     )
 
 

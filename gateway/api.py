@@ -18,7 +18,7 @@ from domain.identifiers import UserId, check_identifier
 from gateway import api_model_reads, api_reads
 from gateway.api_access import Gate, Viewer
 from gateway.api_guard import LoopbackOnly, Shell
-from gateway.api_models import Health, JobList, ModelDetail, ModelList, SessionDetail, SessionPage, UserPage
+from gateway.api_models import Health, ModelDetail, ModelList, NightList, SessionDetail, SessionPage, UserPage
 from gateway.api_problems import install
 from gateway.api_reads import Reads
 from gateway.api_stream import LiveEvents
@@ -150,7 +150,7 @@ async def model(services: From, viewer: By, model_id: Name) -> ModelDetail:
     return await services.reads(api_model_reads.model, services.store, viewer.user, name)
 
 
-@_routes.get("/v1/jobs")
-async def jobs(services: From, limit: Limit = 50) -> JobList:
-    """Runs of the nightly jobs, newest first."""
-    return await services.reads(api_reads.jobs, services.store, limit)
+@_routes.get("/v1/nights")
+async def nights(services: From, limit: Limit = 20) -> NightList:
+    """Nights with their steps, newest first."""
+    return await services.reads(api_reads.nights, services.store, limit)

@@ -31,7 +31,7 @@ ACCESS: dict[str, Access] = {
     "/v1/users/{user}/sessions/{session}": Access.OWN,
     "/v1/models": Access.OWN,
     "/v1/models/{model_id}": Access.OWN,
-    "/v1/jobs": Access.OPERATOR,
+    "/v1/nights": Access.OPERATOR,
 }
 
 # A browser's EventSource cannot send headers, so here the token may stand in the address.

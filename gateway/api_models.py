@@ -143,24 +143,42 @@ class ModelDetail(ModelItem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobItem:
-    """A run of a nightly job; `state` is running, succeeded or failed, `log_tail` its last output."""
+class StepItem:
+    """A step of a night, and its latest run: its number `attempt`, when it is tried again, its last output.
 
-    run_id: str
-    job: str
+    `state` is waiting, running, succeeded, failed, skipped or cancelled.
+    """
+
+    name: str
     state: str
     progress: float
     message: str
-    started_ms: int
+    attempt: int
+    run_id: str
+    started_ms: int | None
     finished_ms: int | None
+    retry_ms: int | None
     log_tail: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobList:
+class NightItem:
+    """`state` is waiting, running, succeeded, failed or cancelled. `asked`: somebody wanted it then."""
+
+    night: str
+    state: str
+    due_ms: int
+    asked: bool
+    started_ms: int | None
+    finished_ms: int | None
+    steps: list[StepItem]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NightList:
     """Newest first."""
 
-    items: list[JobItem]
+    items: list[NightItem]
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import ParamSpec, TypeVar
 
+from actors.night_record import NightRecord, read_nights
 from domain.errors import InvalidInput
 from domain.identifiers import SHARD_COUNT, UserId, check_identifier, shard_of
 from gateway.api_models import (
     ConfirmedSet,
-    JobItem,
-    JobList,
+    NightItem,
+    NightList,
     RecognisedSet,
     SessionDetail,
     SessionItem,
     SessionPage,
+    StepItem,
     SuggestedSet,
     UserItem,
     UserPage,
 )
 from gateway.api_problems import NotFound, TooBusy
-from persistence.jobs import JobStore
 from persistence.ports import Store
 from persistence.tables import (
     CURRENT_MODEL,
@@ -38,7 +39,6 @@ from persistence.tables import (
 
 THREAD_COUNT = 4
 WAITING_MAX = 64  # reads that wait for a thread; beyond, the answer is "too busy"
-LOG_TAIL_CHARACTERS = 4_000
 
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -127,29 +127,41 @@ def session(store: Store, name: str, session_id: str) -> SessionDetail:
     )
 
 
-def jobs(store: Store, limit: int) -> JobList:
-    """The newest runs of the nightly jobs."""
-    return JobList(
-        items=[
-            JobItem(
-                run_id=run.run_id,
-                job=run.job,
-                state=run.state,
-                progress=run.progress,
-                message=run.message,
-                started_ms=run.started_at,
-                finished_ms=run.finished_at,
-                log_tail=run.log[-LOG_TAIL_CHARACTERS:],
-            )
-            for run in JobStore(store).all_runs()[:limit]
-        ]
-    )
+def nights(store: Store, limit: int) -> NightList:
+    """The newest nights with their steps."""
+    return NightList(items=[_night_item(night) for night in read_nights(store, limit)])
 
 
 def _users_from(store: Store, shard_nr: int, name: str, limit: int) -> Iterator[UserRow]:
     yield from store.read(USER_BY_SHARD, (shard_nr,), lower=(name,), limit=limit)
     for following_nr in range(shard_nr + 1, SHARD_COUNT):
         yield from store.read(USER_BY_SHARD, (following_nr,), limit=limit)
+
+
+def _night_item(night: NightRecord) -> NightItem:
+    return NightItem(
+        night=night.night_id,
+        state=night.state,
+        due_ms=night.due_ms,
+        asked=night.is_asked,
+        started_ms=night.started_ms,
+        finished_ms=night.finished_ms,
+        steps=[
+            StepItem(
+                name=step.name,
+                state=step.state,
+                progress=step.progress,
+                message=step.message,
+                attempt=step.attempt,
+                run_id=step.run_id,
+                started_ms=step.started_ms,
+                finished_ms=step.finished_ms,
+                retry_ms=step.retry_ms,
+                log_tail=step.log,
+            )
+            for step in night.steps
+        ],
+    )
 
 
 def _user_item(row: UserRow) -> UserItem:

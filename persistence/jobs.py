@@ -1,13 +1,25 @@
-"""Job store: what ran in the night, how far it is, and what it printed."""
+"""Job store: nights that are over, the runs of their steps with their logs, and what people ask for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from persistence.ports import Insert, Store
-from persistence.tables import JOB_RUN, JobRunRow
+from persistence.ports import Delete, Insert, Store
+from persistence.tables import (
+    JOB_REQUEST,
+    JOB_RUN,
+    NIGHT,
+    SCHEDULE,
+    JobRequestRow,
+    JobRunRow,
+    NightRow,
+    ScheduleRow,
+)
 
-RUNNING, SUCCEEDED, FAILED = "running", "succeeded", "failed"
+SCHEDULE_NAME = "night"
+RUN, CANCEL = "run", "cancel"  # kinds of requests
+REQUESTS_PER_READ_MAX = 100
+NIGHTS_KEPT = 200
 
 
 class JobStore:
@@ -18,10 +30,42 @@ class JobStore:
         """Store a run's state, replacing what it was."""
         self._store.write([Insert(JOB_RUN, run)])
 
-    def runs(self, job: str, limit: int | None = None) -> Iterator[JobRunRow]:
-        """Runs of a job, newest first."""
-        return self._store.read(JOB_RUN, (job,), limit=limit)
+    def runs_since(self, job: str, since_ms: int) -> Iterator[JobRunRow]:
+        """Runs of a job that began at that time or later, newest first."""
+        return self._store.read(JOB_RUN, (job,), lower=(since_ms,))
 
-    def all_runs(self) -> list[JobRunRow]:
-        """Every run, newest first."""
-        return sorted(self._store.scan(JOB_RUN), key=lambda run: -run.started_at)
+    def record_nights(self, nights: Sequence[NightRow]) -> None:
+        """Store what nights came to. Those before the newest NIGHTS_KEPT are deleted, with their runs."""
+        self._store.write([Insert(NIGHT, night) for night in nights])
+        beyond = list(self.nights(NIGHTS_KEPT + 1))[NIGHTS_KEPT:]
+        if not beyond:
+            return
+        newest = beyond[0].due_at
+        jobs = {run.job for run in self._store.scan(JOB_RUN)}
+        deletes = [Delete(JOB_RUN, (job,), upper=(newest,)) for job in jobs]
+        self._store.write([*deletes, Delete(NIGHT, (SCHEDULE_NAME,), upper=(newest,))])
+
+    def nights(self, limit: int) -> Iterator[NightRow]:
+        """Nights that are over, newest first."""
+        return self._store.read(NIGHT, (SCHEDULE_NAME,), limit=limit)
+
+    def schedule(self) -> ScheduleRow | None:
+        """Who begins the nights, and the state of those that are not over; None before anybody did."""
+        return next(self._store.read(SCHEDULE, (SCHEDULE_NAME,)), None)
+
+    def ask(self, request: JobRequestRow) -> None:
+        """Put down what is asked for; the scheduler takes it up within seconds."""
+        self._store.write([Insert(JOB_REQUEST, request)])
+
+    def requests(self) -> list[JobRequestRow]:
+        """What was asked for and not taken up, at most REQUESTS_PER_READ_MAX, oldest first."""
+        rows = self._store.read(JOB_REQUEST, (SCHEDULE_NAME,), limit=REQUESTS_PER_READ_MAX)
+        return sorted(rows, key=lambda row: row.asked_at)
+
+    def delete_requests(self, request_ids: Sequence[str]) -> None:
+        self._store.write(
+            [
+                Delete(JOB_REQUEST, (SCHEDULE_NAME,), (request_id,), (request_id,))
+                for request_id in request_ids
+            ]
+        )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from domain.errors import ConfigurationError
 from persistence.tables import KEYS
 
-SCHEMA_VERSION = 3  # since 3 `current_model` says what was served before
+SCHEMA_VERSION = 4  # since 3 `current_model` says what was served before, since 4 nights have a schedule
 
 
 @dataclass(frozen=True)

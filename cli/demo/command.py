@@ -14,12 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from actors.scheduler import GetNight, NightStatus, RunNight, StepStatus
+from actors.night import FAILED, SUCCEEDED
+from actors.night_record import NightRecord, StepRecord
 from cli.demo.player import Played, Wearer, now_ms, play
 from cli.demo.programme import PlayedSession, Programme, of_directory, simulated
 from cli.demo.report import is_whole, report, table, totals
 from cli.demo.scoring import score_sets
 from cli.demo.words import Words
+from cli.night import ask_to_run, follow
 from cli.node import serve_until_signal
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import RunningNode, open_tokens, running_node, verify_key
@@ -27,13 +29,12 @@ from domain.commands import RecogniserSite
 from domain.errors import ConfigurationError, ProcessFailed
 from domain.identifiers import UserId
 from domain.sensors import SensorSet
-from persistence.jobs import FAILED
 from persistence.location import open_store
+from persistence.ports import Store
 
 TOKEN_SECONDS = 86_400
 DAY_MS = 86_400_000
 BETWEEN_SESSIONS_MS = 3_600_000
-POLL_SECONDS = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,13 +85,16 @@ def _loop(
     with clock.stage("day_one"):
         day_one = _day(programme.day_one, settings, running, words, days_ago=1, learned=False)
     words.heading("Night: Spark cuts labelled windows, TensorFlow trains")
-    night = _night(running, words)
+    store = open_store(settings.store_location)
+    night = _night(store, words)
     for step in night.steps:
-        clock.seconds[{"batch": "night_batch", "train": "night_training"}[step.name]] = step.seconds
+        assert step.started_ms is not None
+        assert step.finished_ms is not None
+        name = {"batch": "night_batch", "train": "night_training"}[step.name]
+        clock.seconds[name] = (step.finished_ms - step.started_ms) / 1000
     words.heading("Day two: other sessions, recognised on the watch and on the server")
     with clock.stage("day_two"):
         day_two = _day(programme.day_two, settings, running, words, days_ago=0, learned=True)
-    store = open_store(settings.store_location)
     figures = report(
         programme,
         store,
@@ -98,7 +102,7 @@ def _loop(
         settings.sensor_sets[0],
         day_one,
         day_two,
-        night.steps[-1].result,
+        json.loads(night.steps[-1].result or "{}"),
         clock.seconds,
     )
     store.close()
@@ -158,23 +162,21 @@ def _planned(
     return planned
 
 
-def _night(running: RunningNode, words: Words) -> NightStatus:
-    status: NightStatus = running.node.ask("scheduler", RunNight())
+def _night(store: Store, words: Words) -> NightRecord:
     told: dict[str, str] = {}
-    while True:
-        for step in status.steps:
+
+    def tell(night: NightRecord) -> None:
+        for step in night.steps:
             _tell_step(step, told, words)
-        if not status.is_running:
-            break
-        time.sleep(POLL_SECONDS)
-        status = running.node.ask("scheduler", GetNight())
-    if not status.has_succeeded:
-        failed = next(step for step in status.steps if step.state == FAILED)
+
+    night = follow(store, ask_to_run(store), tell)
+    if night.state != SUCCEEDED:
+        failed = next(step for step in night.steps if step.state == FAILED)
         raise ProcessFailed(f"the night's {failed.name} failed: {failed.message}", remedy="read its log")
-    return status
+    return night
 
 
-def _tell_step(step: StepStatus, told: dict[str, str], words: Words) -> None:
+def _tell_step(step: StepRecord, told: dict[str, str], words: Words) -> None:
     line = f"{step.name} {step.state}: {step.message}" if step.message else f"{step.name} {step.state}"
     if step.state != "waiting" and told.get(step.name) != line:
         told[step.name] = line
@@ -219,6 +221,7 @@ def _settings(options: argparse.Namespace, sensor_set: SensorSet) -> NodeSetting
         sensor_sets=(sensor_set,),
         train_minutes=options.train_minutes,
         night_cron=None,
+        night_attempts=1,
         debug=options.debug,
     )
 

@@ -2,11 +2,11 @@
 
 import { watchLive } from "./client.js";
 import { refreshHistory, shows } from "./history.js";
-import { refreshJobs } from "./jobs.js";
 import { applyChanges, tick } from "./live.js";
 import { refreshModels } from "./models.js";
+import { refreshNights } from "./nights.js";
 
-const RUNNING_MS = 2_000; // between two looks at jobs while one runs
+const RUNNING_MS = 2_000; // between two looks at the nights while one runs
 const QUIET_MS = 15_000;
 const HISTORY_DELAY_MS = 500; // several sets that end together are one refresh
 
@@ -56,13 +56,13 @@ async function attempt(read) {
   }
 }
 
-async function followJobs() {
-  const running = document.hidden ? false : await attempt(refreshJobs);
+async function followNights() {
+  const running = document.hidden ? false : await attempt(refreshNights);
   if (!document.hidden) await attempt(refreshModels);
-  setTimeout(followJobs, running ? RUNNING_MS : QUIET_MS);
+  setTimeout(followNights, running ? RUNNING_MS : QUIET_MS);
 }
 
 watchLive(onChanges, onConnection);
 attempt(refreshHistory);
-followJobs();
+followNights();
 setInterval(tick, 1_000);

@@ -1,64 +1,61 @@
-"""Programs as processes: what they print, how they end, and what they leave behind."""
+"""Programs as processes of this machine: what they print, how they end, and what they leave behind."""
 
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from actors.launcher import LINE_BYTES_MAX, LocalProcess
+from actors.launcher import RunState
+from actors.local_launcher import LINE_BYTES_MAX, LocalLauncher
 from domain.errors import ProcessFailed
-from tests.actors.helpers import DEADLINE_SECONDS, are_gone, eventually
+from tests.actors.helpers import are_gone, eventually
+from tests.actors.launchers import HANGS, LauncherContract, ended, python, until
 
-# Prints the number of a child that ignores SIGTERM and holds no pipe, then does as it is told.
-WITH_GRANDCHILD = """
-import json, os, signal, subprocess, sys, time
-child = subprocess.Popen(
-    [sys.executable, "-c",
-     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-     "print(1, flush=True); time.sleep(600)"],
-    stdout=subprocess.PIPE)
-child.stdout.readline()
-print(json.dumps({"pid": child.pid}), flush=True)
+# A child that ignores SIGTERM, one in a session of its own, and one whose parent is gone; their numbers are
+# printed. Then the program does what its second argument says.
+FAMILY = """
+import json, os, subprocess, sys, time
+deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+quiet = "import time; time.sleep(600)"
+orphan = (
+    "import subprocess, sys;"
+    "print(subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.DEVNULL).pid)"
+)
+first = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+first.stdout.readline()
+second = subprocess.Popen([sys.executable, "-c", quiet], start_new_session=True)
+done = subprocess.run([sys.executable, "-c", orphan, quiet], stdout=subprocess.PIPE, check=True)
+print(json.dumps({"pids": [os.getpid(), first.pid, second.pid, int(done.stdout)]}), flush=True)
+exec(sys.argv[1])
 """
 
 
-def started(code: str, tmp_path: Path) -> LocalProcess:
-    return LocalProcess([sys.executable, "-c", code], tmp_path / "log")
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[LocalLauncher]:
+    launcher = LocalLauncher(tmp_path, stop_s=0.3)
+    yield launcher
+    launcher.close()
 
 
-def lines_of(process: LocalProcess, count: int | None = None) -> list[dict[str, Any]]:
-    """What the program prints: `count` lines, or all to its end."""
-    lines: list[dict[str, Any]] = []
-    while not process.has_ended and (count is None or len(lines) < count):
-        ready, _, _ = select.select([process], [], [], DEADLINE_SECONDS)
-        assert ready, "the program prints nothing and does not end"
-        lines += process.read()
-    return lines
+class TestLocal(LauncherContract):
+    """The contract, on this machine."""
 
 
-def test_progress_and_result_are_read_and_the_rest_is_passed_over(tmp_path: Path) -> None:
-    code = """
-print('starting up')
-print('{"done": 1, "total": 2}')
-print('[1, 2]')
-print('{"cut off": ')
-print('[' * 100_000)
-print('{"result": {"models": 1}}', end='')
-"""
-    process = started(code, tmp_path)
-    assert lines_of(process) == [{"done": 1, "total": 2}, {"result": {"models": 1}}]
-    assert process.wait(DEADLINE_SECONDS) == 0
+def family(launcher: LocalLauncher, then: str, seconds: float = 600.0) -> list[psutil.Process]:
+    """The processes of a run called `one`."""
+    launcher.start("one", python(FAMILY, then), until(seconds))
+    (line,) = eventually(lambda: list(launcher.poll("one").lines), "it prints")
+    return [psutil.Process(pid) for pid in line["pids"]]
 
 
-def test_a_line_may_come_in_pieces_and_is_bounded(tmp_path: Path) -> None:
+def test_a_line_may_come_in_pieces_and_is_bounded(launcher: LocalLauncher) -> None:
     code = f"""
 import sys
 sys.stdout.write('x' * {3 * LINE_BYTES_MAX} + '\\n')
@@ -66,70 +63,123 @@ for piece in ('{{"do', 'ne": ', '3}}\\n'):
     sys.stdout.write(piece)
     sys.stdout.flush()
 """
-    process = started(code, tmp_path)
-    assert lines_of(process) == [{"done": 3}]
-    assert process.wait(DEADLINE_SECONDS) == 0
+    launcher.start("one", python(code), until())
+    report, lines = ended(launcher, "one")
+    assert (report.status, lines) == (0, [{"done": 3}])
 
 
-def test_the_exit_status_and_the_log(tmp_path: Path) -> None:
-    process = started("import sys; sys.exit('no room')", tmp_path)
-    assert lines_of(process) == []
-    assert process.wait(DEADLINE_SECONDS) == 1
-    assert (tmp_path / "log").read_text() == "no room\n"
+def test_a_killed_program_has_the_signals_status(launcher: LocalLauncher) -> None:
+    launcher.start("one", python("import os; os.kill(os.getpid(), 9)"), until())
+    assert ended(launcher, "one")[0].status == -signal.SIGKILL
 
 
-def test_a_killed_program_has_the_signals_status(tmp_path: Path) -> None:
-    process = started("print('{\"done\": 1}', flush=True); import time; time.sleep(600)", tmp_path)
-    lines_of(process, 1)
-    os.kill(process.pid, signal.SIGKILL)
-    assert lines_of(process) == []
-    assert process.wait(DEADLINE_SECONDS) == -signal.SIGKILL
-
-
-@pytest.mark.parametrize("argv", [["/no/such/program"], ["/"], [""], ["python\0"]])
-def test_a_program_that_cannot_be_started_is_a_clear_failure(argv: list[str], tmp_path: Path) -> None:
-    with pytest.raises(ProcessFailed, match="cannot be started"):
-        LocalProcess(argv, tmp_path / "log")
+@pytest.mark.parametrize("argv", [["/"], [""], ["python\0"]])
+def test_what_is_no_program_is_told(argv: list[str], launcher: LocalLauncher) -> None:
+    launcher.start("one", argv, until())
+    assert ended(launcher, "one")[0].status != 0
+    assert "cannot be started" in launcher.log("one")
 
 
 def test_a_log_that_cannot_be_written_is_a_clear_failure(tmp_path: Path) -> None:
+    launcher = LocalLauncher(tmp_path / "no")
     with pytest.raises(ProcessFailed, match="cannot be started"):
-        LocalProcess([sys.executable], tmp_path / "no" / "log")
+        launcher.start("one", python(HANGS), until())
+    assert "cannot be read" in launcher.log("one")
 
 
-def test_stop_ends_grandchildren_that_ignore_it(tmp_path: Path) -> None:
-    process = started(WITH_GRANDCHILD + "time.sleep(600)", tmp_path)
-    family = [psutil.Process(lines_of(process, 1)[0]["pid"]), psutil.Process(process.pid)]
-    process.stop(0.1)
-    eventually(lambda: are_gone(family), "the program and its child have ended")
+def test_stop_ends_the_whole_tree(launcher: LocalLauncher) -> None:
+    tree = family(launcher, HANGS)
+    launcher.stop("one")
+    report, _ = ended(launcher, "one")
+    assert are_gone(tree)
+    assert report.state is RunState.ENDED
 
 
-def test_what_a_program_leaves_behind_is_ended(tmp_path: Path) -> None:
-    process = started(WITH_GRANDCHILD, tmp_path)
-    lines = lines_of(process)
-    assert process.wait(DEADLINE_SECONDS) == 0
-    left = psutil.Process(lines[0]["pid"]) if psutil.pid_exists(lines[0]["pid"]) else None
-    eventually(lambda: left is None or are_gone([left]), "the child has ended")
+def test_what_a_program_leaves_behind_is_ended(launcher: LocalLauncher) -> None:
+    tree = family(launcher, "sys.exit(5)")
+    assert ended(launcher, "one")[0].status == 5
+    assert are_gone(tree)
 
 
-def test_a_program_that_closed_its_output_and_lingers_is_killed(tmp_path: Path) -> None:
-    process = started("import os, time; os.close(1); time.sleep(600)", tmp_path)
-    assert lines_of(process) == []
-    assert process.wait(0.05) == -signal.SIGKILL
+def test_a_program_may_tidy_up_when_it_is_stopped(launcher: LocalLauncher) -> None:
+    code = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))
+print("{}", flush=True)
+signal.pause()
+"""
+    launcher.start("one", python(code), until())
+    eventually(lambda: list(launcher.poll("one").lines), "it runs")
+    launcher.stop("one")
+    assert ended(launcher, "one")[0].status == 9
 
 
-def test_a_program_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    starter = """
+def test_a_run_that_nobody_keeps_ends_in_time(launcher: LocalLauncher) -> None:
+    tree = family(launcher, HANGS)
+    launcher.start("two", python(HANGS), until(0.8))
+    assert ended(launcher, "two")[0].state is RunState.EXPIRED
+    launcher.start("three", python(HANGS), until(-1.0))
+    assert ended(launcher, "three")[0].state is RunState.EXPIRED
+    assert launcher.poll("one").state is RunState.RUNNING
+    launcher.stop("one")
+    ended(launcher, "one")
+    assert are_gone(tree)
+
+
+def test_a_run_that_is_kept_goes_on(launcher: LocalLauncher) -> None:
+    launcher.start("one", python(HANGS), until(3.0))
+    launcher.keep("one", until())
+    launcher.start("two", python(HANGS), until(3.1))
+    ended(launcher, "two")
+    assert launcher.poll("one").state is RunState.RUNNING
+
+
+def test_a_guard_that_is_killed_takes_its_program_along(launcher: LocalLauncher) -> None:
+    launcher.start("one", python("print('{}', flush=True);" + HANGS), until())
+    eventually(lambda: list(launcher.poll("one").lines), "it runs")
+    (guard,) = psutil.Process().children()
+    tree = guard.children(recursive=True)
+    guard.kill()
+    report, _ = ended(launcher, "one")
+    assert report.status == -signal.SIGKILL
+    eventually(lambda: are_gone(tree), "the program has ended")
+
+
+def test_closing_ends_everything(launcher: LocalLauncher) -> None:
+    tree = family(launcher, HANGS)
+    launcher.close()
+    assert are_gone(tree)
+    assert launcher.poll("one").state is RunState.ENDED
+
+
+STARTER = """
 import sys, time
 from pathlib import Path
-from actors.launcher import LocalProcess
-process = LocalProcess([sys.executable, "-c", "import time; time.sleep(600)"], Path(sys.argv[1]))
-print(process.pid, flush=True)
+from actors.local_launcher import LocalLauncher
+from actors.tenure import machine_s
+launcher = LocalLauncher(Path(sys.argv[1]), 0.3)
+argv = [sys.executable, "-c", sys.argv[2], "time.sleep(600)"]
+launcher.start("one", argv, machine_s() + float(sys.argv[3]))
+while not (lines := launcher.poll("one").lines):
+    time.sleep(0)
+print(*lines[0]["pids"], flush=True)
 time.sleep(600)
 """
-    parent = subprocess.Popen([sys.executable, "-c", starter, str(tmp_path / "log")], stdout=subprocess.PIPE)
-    assert parent.stdout is not None
-    child = psutil.Process(int(parent.stdout.readline()))
-    parent.kill()
-    parent.communicate()
-    eventually(lambda: are_gone([child]), "the program has ended")
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [(signal.SIGKILL, 600.0), (signal.SIGSTOP, 6.0)],
+    ids=["is killed", "stands still"],
+)
+def test_a_run_ends_though_its_starter(number: signal.Signals, seconds: float, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STARTER, str(tmp_path), FAMILY, str(seconds)]
+    starter = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert starter.stdout is not None
+    tree = [psutil.Process(int(pid)) for pid in starter.stdout.readline().split()]
+    os.kill(starter.pid, number)
+    try:
+        eventually(lambda: are_gone(tree), "the program has ended")
+    finally:
+        starter.kill()
+        starter.communicate()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
-from actors.planning import next_night
+from actors.planning import NIGHTS_PER_LOOK_MAX, Almanac
 from domain.errors import ConfigurationError
 
 
@@ -27,9 +27,33 @@ from domain.errors import ConfigurationError
     ],
 )
 def test_the_next_night(cron: str, zone: str, after: str, night: str) -> None:
-    found = next_night(cron, zone, datetime.fromisoformat(after).replace(tzinfo=UTC))
-    assert found.replace(tzinfo=None).isoformat() == night
-    assert found.utcoffset() == timedelta(0)
+    assert Almanac(cron, zone).next_after(ms(after)) == ms(night)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "nights"),
+    [
+        ("2026-03-27T12:00:00", "2026-03-30T12:00:00", ["28T01:30", "29T01:00", "30T00:30"]),
+        ("2026-10-23T12:00:00", "2026-10-26T12:00:00", ["24T00:30", "25T00:30", "26T01:30"]),
+        ("2026-05-01T00:30:00", "2026-05-02T00:30:00", ["02T00:30"]),
+        ("2026-05-01T00:30:00", "2026-05-02T00:29:59", []),
+        ("2026-05-02T00:30:00", "2026-05-01T00:30:00", []),
+    ],
+)
+def test_each_day_has_one_night_whatever_the_clocks_do(since: str, until: str, nights: list[str]) -> None:
+    found = Almanac("30 2 * * *", "Europe/Berlin").between(ms(since), ms(until))
+    assert [f"{datetime.fromtimestamp(each / 1000, UTC):%dT%H:%M}" for each in found] == nights
+
+
+def test_the_nights_of_a_long_time_are_told_in_parts() -> None:
+    almanac = Almanac("* * * * *", "UTC")
+    first = almanac.between(0, 10**10)
+    assert first == [60_000 * (nr + 1) for nr in range(NIGHTS_PER_LOOK_MAX)]
+    assert almanac.between(first[-1], 10**10)[0] == first[-1] + 60_000
+
+
+def test_without_an_expression_there_is_no_night() -> None:
+    assert Almanac(None, "UTC").between(0, 10**15) == []
 
 
 @pytest.mark.parametrize(
@@ -37,10 +61,15 @@ def test_the_next_night(cron: str, zone: str, after: str, night: str) -> None:
 )
 def test_what_is_no_time_is_refused(cron: str) -> None:
     with pytest.raises(ConfigurationError, match="no time to begin a night"):
-        next_night(cron, "UTC", datetime(2026, 5, 1, tzinfo=UTC))
+        Almanac(cron, "UTC")
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc/passwd", "/etc/passwd"])
 def test_what_is_no_time_zone_is_refused(zone: str) -> None:
     with pytest.raises(ConfigurationError, match="no time zone"):
-        next_night("30 2 * * *", zone, datetime(2026, 5, 1, tzinfo=UTC))
+        Almanac("30 2 * * *", zone)
+
+
+def ms(text: str) -> int:
+    """A time in UTC."""
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)

@@ -1,10 +1,14 @@
-"""The scheduler as a real process that runs real programs."""
+"""The scheduler as a real process that runs real programs, over each backend."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,79 +18,110 @@ import pytest
 from thespian.actors import Actor, ActorExitRequest, WakeupMessage
 
 from actors.messages import Directory, ModelsChanged, Started, StartFailed
+from actors.night import CANCELLED, FAILED, INTERRUPTED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Plan, Step
+from actors.night_record import NightRecord, find_night, read_nights
 from actors.node import actor_system
-from actors.scheduler import MODELS, GetNight, NightStatus, RunNight, SchedulerActor, StartScheduler, Step
+from actors.scheduler_actor import MODELS, SchedulerActor, StartScheduler
+from cli.night import ask_to_cancel, ask_to_run
 from domain.errors import StoreUnavailable
-from persistence.jobs import FAILED, RUNNING, SUCCEEDED, JobStore
+from persistence.jobs import JobStore
+from persistence.location import open_store, prepare_store
 from persistence.models import EVERYONE, ModelStore
 from persistence.ports import Store
 from persistence.schema import Timestamp
-from persistence.sqlite import SqliteStore
-from persistence.tables import ModelRow
+from persistence.tables import JobRunRow, ModelRow
 from tests.actors.helpers import DEADLINE_SECONDS, are_gone, eventually, is_alive
+from tests.persistence.backends import BACKENDS, location_of
 
+LEASE_S = 3.0
 FINE = 'import json; print(json.dumps({"done": 1, "total": 4, "message": "half way"}))'
 RESULT = 'print(\'{"result": {"models": 1}}\')'
 HANGS = """
 import os, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-open(sys.argv[1], "w").write(f"{os.getpid()} {child.pid}\\n")
+print('{"done": 1, "total": 4, "message": "it hangs"}', flush=True)
+print("hangs", file=sys.stderr, flush=True)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+with open(sys.argv[1], "a") as file:
+    file.write(f"{os.getpid()} {child.pid}\\n")
 time.sleep(600)
 """
+HANGS_ONCE = f"import os, sys\nif not os.path.exists(sys.argv[1]):\n    exec({HANGS!r})"
 
 
-def step(name: str, code: str, *arguments: str, seconds_max: float = 300) -> Step:
-    return Step(name, (sys.executable, "-c", code, *arguments), seconds_max)
+def step(name: str, code: str, *arguments: object, after: str = "", seconds_max: float = 300) -> Step:
+    argv = (sys.executable, "-c", code, *map(str, arguments))
+    return Step(name, argv, seconds_max, after=(after,) if after else ())
 
 
 def no_store() -> Store:
     raise StoreUnavailable("the disk is gone", remedy="mend it")
 
 
-class Night:
-    """A scheduler with these steps."""
+class Scheduling:
+    """Schedulers of one store, with these steps."""
 
-    def __init__(self, system: Any, directory: Path, *steps: Step, cron: str | None = None) -> None:
+    def __init__(self, system: Any, location: str, directory: Path) -> None:
         self._system = system
+        self._location = location
         self._directory = directory
-        self.actor = system.createActor(SchedulerActor)
-        store = partial(SqliteStore, directory / "store")
-        self.start = StartScheduler(store, steps, directory / "log", cron, "Europe/Berlin", "me/")
+        self.actors: list[Any] = []
+        self.store = open_store(location)
 
-    def begin(self) -> NightStatus:
-        assert isinstance(self.ask(self.start), Started)
-        status: NightStatus = self.ask(RunNight())
-        return status
+    def start(self, *steps: Step, attempts_max: int = 1, **changes: Any) -> Any:
+        plan = Plan(steps=steps, attempts_max=attempts_max, backoff_s=0.1)
+        fields = {
+            "open_store": partial(open_store, self._location),
+            "plan": plan,
+            "log_directory": self._directory / "log",
+            "cron": None,
+            "time_zone": "Europe/Berlin",
+            "lease_s": LEASE_S,
+        }
+        self.actors.append(self._system.createActor(SchedulerActor))
+        return self.ask(StartScheduler(**(fields | changes)))
 
     def ask(self, message: object) -> Any:
-        return self._system.ask(self.actor, message, DEADLINE_SECONDS)
+        return self._system.ask(self.actors[-1], message, DEADLINE_SECONDS)
 
-    def status_when(self, condition: Callable[[NightStatus], bool]) -> NightStatus:
-        def look() -> NightStatus | None:
-            status = self.ask(GetNight())
-            return status if condition(status) else None
+    def tell(self, message: object) -> None:
+        self._system.tell(self.actors[-1], message)
+
+    def stop(self) -> None:
+        """The scheduler that was started last."""
+        self._system.tell(self.actors.pop(), ActorExitRequest())
+
+    def run(self, *steps: Step, **changes: Any) -> str:
+        """Start a scheduler and ask for a night."""
+        assert isinstance(self.start(*steps, **changes), Started)
+        return ask_to_run(self.store)
+
+    def when(self, night_id: str, condition: Callable[[NightRecord], bool]) -> NightRecord:
+        def look() -> NightRecord | None:
+            night = find_night(self.store, night_id)
+            return night if condition(night) else None
 
         return eventually(look, "the night comes so far")
 
-    def ended(self) -> NightStatus:
-        return self.status_when(lambda status: not status.is_running)
+    def over(self, night_id: str) -> NightRecord:
+        return self.when(night_id, lambda night: night.is_over)
 
-    def stop(self) -> None:
-        self._system.tell(self.actor, ActorExitRequest())
+    def runs(self, name: str) -> list[JobRunRow]:
+        return list(JobStore(self.store).runs_since(name, 0))
 
-    def rows(self, name: str) -> list[Any]:
-        store = SqliteStore(self._directory / "store")
-        try:
-            return list(JobStore(store).runs(name))
-        finally:
-            store.close()
+    def families(self, file: Path, count: int = 1) -> list[list[psutil.Process]]:
+        """The processes whose numbers runs of a program wrote into `file`, once there are `count` runs."""
 
-    def family(self, file: Path) -> list[psutil.Process]:
-        """The processes whose numbers a program wrote into `file`."""
-        text = eventually(
-            lambda: file.exists() and file.read_text().endswith("\n") and file.read_text(), "it runs"
-        )
-        return [psutil.Process(int(number)) for number in str(text).split()]
+        def look() -> list[str] | None:
+            lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+            return lines if len(lines) >= count and lines[-1].endswith("\n") else None
+
+        lines = eventually(look, "it runs")
+        return [[psutil.Process(int(number)) for number in line.split()] for line in lines[-1:]]
+
+    def close(self) -> None:
+        while self.actors:
+            self.stop()
+        self.store.close()
 
 
 @pytest.fixture(scope="module")
@@ -96,150 +131,175 @@ def system() -> Iterator[Any]:
     system.shutdown()
 
 
-@pytest.fixture
-def nights(system: Any, tmp_path: Path) -> Iterator[Callable[..., Night]]:
-    made: list[Night] = []
-
-    def make(*steps: Step, cron: str | None = None) -> Night:
-        made.append(Night(system, tmp_path, *steps, cron=cron))
-        return made[-1]
-
-    yield make
-    for night in made:
-        night.stop()
+@pytest.fixture(params=BACKENDS)
+def nights(system: Any, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scheduling]:
+    location = location_of(request.param, request, tmp_path)
+    prepare_store(location)
+    scheduling = Scheduling(system, location, tmp_path)
+    yield scheduling
+    scheduling.close()
 
 
-def test_steps_run_one_after_the_other_and_are_recorded(nights: Callable[..., Night]) -> None:
-    night = nights(step("batch", FINE), step("train", RESULT))
-    first = night.begin()
-    assert first.is_running
-    assert [s.state for s in first.steps] == [RUNNING, "waiting"]
-    status = night.ended()
-    assert status.has_succeeded
-    assert [(s.progress, s.message) for s in status.steps] == [(1.0, "half way"), (1.0, "starting")]
-    assert status.steps[1].result == {"models": 1}
+def states(night: NightRecord) -> list[str]:
+    return [step.state for step in night.steps]
+
+
+def test_steps_run_one_after_the_other_and_are_recorded(nights: Scheduling) -> None:
+    night = nights.over(nights.run(step("batch", FINE), step("train", RESULT, after="batch")))
+    assert (night.state, states(night)) == (SUCCEEDED, [SUCCEEDED, SUCCEEDED])
+    assert [(s.progress, s.message) for s in night.steps] == [(1.0, "half way"), (1.0, "starting")]
+    assert night.steps[1].result == '{"models": 1}'
     for name in ("batch", "train"):
-        (row,) = night.rows(name)
-        assert (row.state, row.progress) == (SUCCEEDED, 1.0)
+        (row,) = nights.runs(name)
+        assert (row.state, row.progress, row.attempt, row.night_id) == (SUCCEEDED, 1.0, 1, night.night_id)
+        assert row.finished_at is not None
         assert row.finished_at >= row.started_at
+    assert JobStore(nights.store).requests() == []
 
 
-def test_a_failed_step_ends_the_night_and_the_next_night_works(
-    nights: Callable[..., Night], tmp_path: Path
+def test_a_step_that_fails_is_tried_again_and_then_stops_the_others(
+    nights: Scheduling, tmp_path: Path
 ) -> None:
-    marker = tmp_path / "mended"
-    code = "import os, sys; print('first', file=sys.stderr)\n"
-    code += f"sys.exit(0 if os.path.exists({str(marker)!r}) else 'no room')"
-    night = nights(step("batch", code), step("train", RESULT))
-    night.begin()
-    status = night.ended()
-    assert not status.has_succeeded
-    assert [s.state for s in status.steps] == [FAILED, "waiting"]
-    assert status.steps[0].message.startswith("no room (exit status 1, log ")
-    (row,) = night.rows("batch")
-    assert (row.state, row.log) == (FAILED, "first\nno room\n")
-    assert night.rows("train") == []
-    marker.touch()
-    assert night.ask(RunNight()).is_running
-    assert night.ended().has_succeeded
-    assert [row.state for row in night.rows("batch")] == [SUCCEEDED, FAILED]
+    code = "import sys; print('first', file=sys.stderr); sys.exit('no room')"
+    steps = step("batch", code), step("train", RESULT, after="batch"), step("other", FINE)
+    night = nights.over(nights.run(*steps, attempts_max=2))
+    assert (night.state, states(night)) == (FAILED, [FAILED, SKIPPED, SUCCEEDED])
+    assert [s.message for s in night.steps[:2]] == ["no room (exit status 1)", "batch did not succeed"]
+    assert night.steps[0].log == "first\nno room\n"
+    assert [(row.state, row.attempt) for row in nights.runs("batch")] == [(FAILED, 2), (FAILED, 1)]
+    assert nights.runs("train") == []
 
 
-def test_a_killed_program_is_a_failure(nights: Callable[..., Night], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("code", "seconds_max", "why"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", 300, "it was ended by SIGKILL"),
+        ("import time; time.sleep(600)", 1, "it ran longer than its 1 s and was ended"),
+    ],
+)
+def test_how_else_a_step_fails(code: str, seconds_max: float, why: str, nights: Scheduling) -> None:
+    night = nights.over(nights.run(step("batch", code, seconds_max=seconds_max)))
+    assert (states(night), night.steps[0].message) == ([FAILED], why)
+
+
+def test_a_missing_program_is_a_failure_and_the_scheduler_goes_on(nights: Scheduling) -> None:
+    night = nights.over(nights.run(Step("batch", ("/no/such/program",), 10)))
+    assert "/no/such/program cannot be started" in night.steps[0].message
+    assert states(nights.over(ask_to_run(nights.store))) == [FAILED]
+
+
+def test_one_night_at_a_time_and_each_that_is_asked_for(nights: Scheduling) -> None:
+    asked = [nights.run(step("batch", FINE)), *(ask_to_run(nights.store) for _ in range(2))]
+    over = [nights.over(night_id) for night_id in asked]
+    assert [night.state for night in over] == [SUCCEEDED] * 3
+    times = sorted((row.started_at, row.finished_at or 0) for row in nights.runs("batch"))
+    assert len(times) == 3
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(times))
+
+
+def test_a_night_that_is_cancelled_ends_with_the_whole_tree(nights: Scheduling, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    night = nights(
-        step(
-            "batch",
-            HANGS.replace("time.sleep(600)", "child.kill(); child.wait(); os.kill(os.getpid(), 9)", 2),
-            str(pids),
-        )
-    )
-    night.begin()
-    assert "it was ended by SIGKILL; run the night again" in night.ended().steps[0].message
+    night_id = nights.run(step("batch", HANGS, pids), step("train", RESULT, after="batch"))
+    (family,) = nights.families(pids)
+    running = nights.when(night_id, lambda night: night.steps[0].message == "it hangs")
+    assert (running.state, running.steps[0].progress, running.steps[0].log) == (RUNNING, 0.25, "hangs\n")
+    second = ask_to_run(nights.store)
+    nights.when(second, lambda night: night.state == WAITING)
+    for each in (second, night_id):
+        ask_to_cancel(nights.store, each)
+    night = nights.over(night_id)
+    assert are_gone(family)
+    assert (night.state, states(night)) == (CANCELLED, [CANCELLED, CANCELLED])
+    (row,) = nights.runs("batch")
+    assert (row.state, row.message) == (CANCELLED, "it was cancelled")
+    assert nights.over(second).state == CANCELLED
+    assert {night.night_id for night in read_nights(nights.store, 9)} == {night_id, second}
 
 
-def test_a_program_that_hangs_is_ended_with_its_children(
-    nights: Callable[..., Night], tmp_path: Path
+def test_leaving_in_mid_run_leaves_no_process_and_the_next_goes_on(
+    nights: Scheduling, tmp_path: Path
 ) -> None:
     pids = tmp_path / "pids"
-    night = nights(step("batch", HANGS, str(pids), seconds_max=3), step("train", RESULT))
-    night.begin()
-    family = night.family(pids)
-    assert "longer than its 3 s" in night.ended().steps[0].message
+    steps = step("first", FINE), step("batch", HANGS_ONCE, pids)
+    night_id = nights.run(*steps)
+    (family,) = nights.families(pids)
+    nights.stop()
     eventually(lambda: are_gone(family), "the program and its child have ended")
+    eventually(lambda: nights.runs("batch")[0].state == INTERRUPTED, "it is recorded")
+    nights.start(*steps)
+    assert states(nights.over(night_id)) == [SUCCEEDED, SUCCEEDED]
+    assert [row.state for row in nights.runs("batch")] == [SUCCEEDED, INTERRUPTED]
+    assert len(nights.runs("first")) == 1
 
 
-def test_a_missing_program_is_a_failure_and_the_scheduler_goes_on(nights: Callable[..., Night]) -> None:
-    night = nights(Step("batch", ("/no/such/program",), 10), step("train", RESULT))
-    status = night.begin()
-    assert not status.is_running
-    assert [s.state for s in status.steps] == [FAILED, "waiting"]
-    assert "/no/such/program cannot be started" in status.steps[0].message
-    (row,) = night.rows("batch")
-    assert row.state == FAILED
-    assert not night.ask(RunNight()).is_running
-
-
-def test_one_night_at_a_time(nights: Callable[..., Night], tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    night = nights(step("batch", HANGS, str(pids)))
-    night.begin()
-    (process, _) = night.family(pids)
-    again = night.ask(RunNight())
-    assert again.is_running
-    assert is_alive(process)
-    assert len(night.rows("batch")) == 1
-
-
-def test_leaving_in_mid_run_leaves_no_process(nights: Callable[..., Night], tmp_path: Path) -> None:
-    pids = tmp_path / "pids"
-    night = nights(step("batch", HANGS, str(pids)), step("train", RESULT))
-    night.begin()
-    family = night.family(pids)
-    night.stop()
-    eventually(lambda: are_gone(family), "the program and its child have ended")
-    (row,) = eventually(lambda: [r for r in night.rows("batch") if r.state == FAILED], "the run is recorded")
-    assert row.message == "the node was stopped"
-    assert night.rows("train") == []
-
-
-def test_what_a_killed_scheduler_left_is_recorded_as_failed(
-    nights: Callable[..., Night], tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_scheduler_that_is_killed_or_stands_still_is_taken_over(
+    number: signal.Signals, nights: Scheduling, tmp_path: Path
 ) -> None:
     pids = tmp_path / "pids"
-    night = nights(step("batch", HANGS, str(pids)))
-    night.begin()
-    program, child = night.family(pids)
-    program.parent().kill()
-    eventually(lambda: are_gone([program]), "the program has ended with its scheduler")
-    child.kill()
-    assert isinstance(nights(*night.start.steps).ask(night.start), Started)
-    (row,) = night.rows("batch")
-    assert (row.state, row.message) == (FAILED, "the scheduler ended in the middle of it")
+    steps = step("first", FINE), step("batch", HANGS_ONCE, pids)
+    night_id = nights.run(*steps)
+    (family,) = nights.families(pids)
+    scheduler = scheduler_of(family[0])
+    nights.start(*steps)  # another node's
+    scheduler.send_signal(number)
+    try:
+        night = nights.over(night_id)
+        assert are_gone(family)
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            scheduler.kill()
+    assert states(night) == [SUCCEEDED, SUCCEEDED]
+    assert [step.attempt for step in night.steps] == [1, 2]
+    assert [row.state for row in nights.runs("batch")] == [SUCCEEDED, INTERRUPTED]
+    assert len(nights.runs("first")) == 1
 
 
-def test_odd_output_harms_nothing(nights: Callable[..., Night]) -> None:
-    code = """
-print('{"done": NaN, "total": 1}')
-print('{"done": 1%s, "total": 1}' % ("0" * 400))
-print('{"done": 1, "total": 0}')
-print('{"done": "1", "total": [1]}')
-print('{"result": "fine"}')
-print('{"done": 5, "total": 4, "message": ["x"]}')
-"""
-    night = nights(step("batch", code))
-    night.begin()
-    (status,) = night.ended().steps
-    assert (status.state, status.message, status.result) == (SUCCEEDED, "['x']", {})
+def test_a_scheduler_that_wakes_up_too_late_changes_nothing(nights: Scheduling, tmp_path: Path) -> None:
+    pids, others = tmp_path / "pids", tmp_path / "others"
+    night_id = nights.run(step("batch", HANGS_ONCE, pids))
+    (family,) = nights.families(pids)
+    scheduler = scheduler_of(family[0])
+    nights.start(step("batch", HANGS, others))
+    scheduler.send_signal(signal.SIGSTOP)
+    (successors,) = nights.families(others)
+    assert are_gone(family)
+    scheduler.send_signal(signal.SIGCONT)
+    nights.when(night_id, lambda night: night.steps[0].message == "it hangs")
+    ask_to_cancel(nights.store, night_id)
+    assert nights.over(night_id).state == CANCELLED
+    assert are_gone(successors)
+    assert is_alive(scheduler)
+    assert len(nights.runs("batch")) == 2
 
 
-def test_who_is_told_and_what_is_not_for_it(system: Any, nights: Callable[..., Night]) -> None:
-    """What is sent to all parts of a node is passed over, and the watch over the program goes on."""
-    night = nights(step("batch", FINE + "; import time; time.sleep(0.5)"))
-    night.begin()
-    for message in (ModelsChanged(), Directory({"scheduler": night.actor}), "what is this"):
-        system.tell(night.actor, message)
-    assert night.ended().has_succeeded
+def test_a_step_that_is_killed_is_tried_again(nights: Scheduling, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    night_id = nights.run(step("batch", HANGS_ONCE, pids), attempts_max=2)
+    ((program, child),) = nights.families(pids)
+    os.kill(program.pid, signal.SIGKILL)
+    night = nights.over(night_id)
+    assert (states(night), night.steps[0].attempt) == ([SUCCEEDED], 2)
+    assert are_gone([child])
+
+
+def scheduler_of(program: psutil.Process) -> psutil.Process:
+    """The process of the actor that runs the program, above its guard."""
+    return program.parent().parent()
+
+
+@pytest.fixture
+def embedded(system: Any, tmp_path: Path) -> Iterator[Scheduling]:
+    scheduling = Scheduling(system, f"sqlite:{tmp_path / 'store'}", tmp_path)
+    yield scheduling
+    scheduling.close()
+
+
+def test_what_is_not_for_it_is_passed_over(embedded: Scheduling) -> None:
+    night_id = embedded.run(step("batch", FINE))
+    for message in (ModelsChanged(), Directory({"scheduler": embedded.actors[-1]}), "what is this"):
+        embedded.tell(message)
+    assert embedded.over(night_id).state == SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -252,12 +312,8 @@ def test_who_is_told_and_what_is_not_for_it(system: Any, nights: Callable[..., N
         ({"open_store": None}, "not callable"),
     ],
 )
-def test_what_cannot_be_used_is_answered(
-    nights: Callable[..., Night], changed: dict[str, Any], wrong: str
-) -> None:
-    night = nights()
-    fields = {name: getattr(night.start, name) for name in night.start.__dataclass_fields__}
-    answer = night.ask(StartScheduler(**(fields | changed)))
+def test_what_cannot_be_used_is_answered(embedded: Scheduling, changed: dict[str, Any], wrong: str) -> None:
+    answer = embedded.start(**changed)
     assert isinstance(answer, StartFailed)
     assert wrong in answer.message
 
@@ -274,19 +330,27 @@ class ListenerActor(Actor):
             self.send(sender, self.news)
 
 
-def test_a_model_that_was_trained_by_hand_is_told_of_once(
-    system: Any, nights: Callable[..., Night], tmp_path: Path
-) -> None:
-    night = nights()
+def test_a_model_that_was_trained_by_hand_is_told_of_once(system: Any, embedded: Scheduling) -> None:
     listener = system.createActor(ListenerActor)
-    assert isinstance(night.ask(night.start), Started)
-    system.tell(night.actor, Directory({"listener": listener}))
-    digest = hashlib.sha256(b"weights").hexdigest()
-    row = ModelRow(EVERYONE, "a@50", Timestamp(1), "by-hand", digest, "[]", 1, 7, 1.0, "{}")
-    store = SqliteStore(tmp_path / "store")
-    ModelStore(store).promote(row, 0.9)
-    store.close()
+    assert isinstance(embedded.start(), Started)
+    embedded.tell(Directory({"listener": listener}))
+    promote(embedded.store, "by-hand")
     for _ in range(2):
-        system.tell(night.actor, WakeupMessage(None, payload=MODELS))
-    assert night.ask(GetNight()).steps == ()  # the scheduler has taken everything before this
+        embedded.tell(WakeupMessage(None, payload=MODELS))
+    assert embedded.over(ask_to_run(embedded.store)).steps == ()  # it has taken everything before this
+    assert system.ask(listener, "how many?", DEADLINE_SECONDS) == 1
+
+
+def test_a_model_of_the_night_is_told_of_when_its_step_ends(system: Any, embedded: Scheduling) -> None:
+    listener = system.createActor(ListenerActor)
+    assert isinstance(embedded.start(step("train", FINE)), Started)
+    embedded.tell(Directory({"listener": listener}))
+    promote(embedded.store, "tonight")
+    embedded.over(ask_to_run(embedded.store))
     eventually(lambda: system.ask(listener, "how many?", DEADLINE_SECONDS) == 1, "it is told of")
+
+
+def promote(store: Store, model_id: str) -> None:
+    digest = hashlib.sha256(b"weights").hexdigest()
+    row = ModelRow(EVERYONE, "a@50", Timestamp(1), model_id, digest, "[]", 1, 7, 1.0, "{}")
+    ModelStore(store).promote(row, 0.9)

@@ -1,4 +1,4 @@
-"""A small gym for tests of the API and the page: two users, two models, three job runs."""
+"""A small gym for tests of the API and the page: two users, two models, two nights."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 
 import msgspec
 
+from actors.night import Night, State, StepRuns, encode
 from domain.identifiers import SessionId, UserId, shard_of
 from domain.replies import (
     ExerciseAdvised,
@@ -18,6 +19,7 @@ from domain.replies import (
     SessionEnded,
     SetFound,
 )
+from persistence.jobs import SCHEDULE_NAME
 from persistence.models import EVERYONE, evaluation_row
 from persistence.ports import Insert, Store
 from persistence.schema import Timestamp
@@ -27,6 +29,8 @@ from persistence.tables import (
     JOB_RUN,
     LABEL,
     MODEL,
+    NIGHT,
+    SCHEDULE,
     SESSION_BY_USER,
     SET_BY_SESSION,
     SUGGESTION_BY_SESSION,
@@ -35,6 +39,8 @@ from persistence.tables import (
     JobRunRow,
     LabelRow,
     ModelRow,
+    NightRow,
+    ScheduleRow,
     SessionRow,
     SetRow,
     SuggestionRow,
@@ -58,12 +64,14 @@ PLAN = (("squat", 60.0), ("bench_press", 42.5), ("biceps_curl", 12.5), ("lateral
 
 
 def fill(store: Store, session_count: int = 3) -> None:
-    """Users `alice` and `bob` with `session_count` sessions each (`s0` the oldest), models and jobs."""
-    rows = [*_models(), *_jobs()]
+    """Users `alice` and `bob` with `session_count` sessions each (`s0` the oldest), models and nights."""
+    rows = [*_models(), *_nights()]
     for user in ("alice", "bob"):
         for nr in range(session_count):
             rows += _session(user, f"s{nr}", START_MS + nr * DAY_MS)
     store.write(rows)
+    state = encode(State(seen_ms=START_MS, night=_night("night-2", DAY_MS)))
+    store.insert_if_absent(SCHEDULE, [ScheduleRow(SCHEDULE_NAME, "node", 1, 1, state)])
 
 
 def _session(user: str, session: str, at_ms: int) -> list[Insert]:
@@ -133,18 +141,70 @@ def _model(model_id: str, scope: str, after_ms: int, f1: float) -> list[Insert]:
     ]
 
 
-def _jobs() -> list[Insert]:
-    def run(job: str, state: str, nr: int, progress: float, message: str, log: str = "") -> Insert:
-        started = START_MS + 2 * DAY_MS + nr * 90_000
-        finished = None if state == "running" else Timestamp(started + 80_000)
-        row = JobRunRow(job, Timestamp(started), f"run-{nr}", state, progress, message, finished, log)
-        return Insert(JOB_RUN, row)
+def _nights() -> list[Insert]:
+    """Runs of the night that runs, and a night before it that failed."""
+    failed, running = _night("night-1", 0), _night("night-2", DAY_MS)
+    row = NightRow(
+        SCHEDULE_NAME,
+        Timestamp(failed.due_ms),
+        failed.night_id,
+        failed.state,
+        Timestamp(failed.due_ms),
+        Timestamp(failed.due_ms + 160_000),
+        encode(failed),
+    )
+    runs = [_run(night, step) for night in (failed, running) for step in night.steps if step.run_id]
+    return [Insert(NIGHT, row), *runs]
 
-    return [
-        run("slice_windows", "succeeded", 0, 1.0, "4,812 windows of 6 exercise sessions"),
-        run("cluster_users", "failed", 1, 0.3, "the process ended with status 1", "no such table: profile\n"),
-        run("train_model", "running", 2, 0.62, "epoch 19 of 30, macro F1 0.91"),
-    ]
+
+def _night(night_id: str, after_ms: int) -> Night:
+    at_ms = START_MS + 2 * DAY_MS + after_ms
+    is_over = after_ms == 0
+
+    def step(name: str, state: str, nr: int, message: str) -> StepRuns:
+        run_id = "" if state in ("waiting", "skipped") else f"{name}-{night_id}"
+        started_ms = at_ms + nr * 90_000 if run_id else None
+        finished_ms = started_ms + 80_000 if started_ms and state != "running" else None
+        return StepRuns(
+            name=name,
+            state=state,
+            run_id=run_id,
+            failures=3 * (state == "failed"),
+            started_ms=started_ms,
+            finished_ms=finished_ms,
+            message=message,
+        )
+
+    return Night(
+        night_id=night_id,
+        due_ms=at_ms,
+        started_ms=at_ms,
+        finished_ms=at_ms + 160_000 if is_over else None,
+        steps=(
+            step("slice_windows", "succeeded", 0, "4,812 windows of 6 exercise sessions"),
+            step("cluster_users", "failed" if is_over else "succeeded", 1, "no such table (exit status 1)"),
+            step("train_model", "skipped" if is_over else "running", 2, "" if is_over else "starting"),
+            *([] if is_over else [step("evaluate", "waiting", 3, "")]),
+        ),
+    )
+
+
+def _run(night: Night, step: StepRuns) -> Insert:
+    is_running = step.state == "running"
+    row = JobRunRow(
+        step.name,
+        Timestamp(step.started_ms or 0),
+        step.run_id,
+        step.state,
+        0.62 if is_running else 1.0,
+        "epoch 19 of 30, macro F1 0.91" if is_running else step.message,
+        None if step.finished_ms is None else Timestamp(step.finished_ms),
+        "no such table: profile\n" if step.state == "failed" else "",
+        night.night_id,
+        1,
+        1,
+    )
+    return Insert(JOB_RUN, row)
 
 
 def live(user: str, reply: LiveReply) -> LiveUpdate:

@@ -81,12 +81,19 @@ def test_models_say_which_is_served_and_how_well_they_do(store: SqliteStore, cli
     assert json.loads(detail["lineage"]) == {"sessions": ["s0"]}
 
 
-def test_job_runs_are_newest_first_with_progress(store: SqliteStore, client: TestClient) -> None:
+def test_nights_are_newest_first_with_progress_and_logs(store: SqliteStore, client: TestClient) -> None:
+    assert client.get("/v1/nights").json() == {"items": []}
     fill(store)
-    runs = client.get("/v1/jobs").json()["items"]
-    assert [run["state"] for run in runs] == ["running", "failed", "succeeded"]
-    assert runs[0]["progress"] == pytest.approx(0.62)
-    assert runs[0]["finished_ms"] is None
+    running, failed = client.get("/v1/nights").json()["items"]
+    assert [night["state"] for night in (running, failed)] == ["running", "failed"]
+    assert [step["state"] for step in running["steps"]] == ["succeeded", "succeeded", "running", "waiting"]
+    assert [step["progress"] for step in running["steps"]] == pytest.approx([1.0, 1.0, 0.62, 0.0])
+    assert running["steps"][2]["message"] == "epoch 19 of 30, macro F1 0.91"
+    assert running["finished_ms"] is None
+    assert [step["state"] for step in failed["steps"]] == ["succeeded", "failed", "skipped"]
+    assert failed["steps"][1]["log_tail"] == "no such table: profile\n"
+    assert failed["steps"][1]["attempt"] == 3
+    assert [night["night"] for night in client.get("/v1/nights?limit=1").json()["items"]] == ["night-2"]
 
 
 def test_the_live_view_is_shown(store: SqliteStore) -> None:
@@ -161,7 +168,7 @@ def test_what_is_unknown_is_a_404(store: SqliteStore, client: TestClient, path: 
         "/v1/users/alice/sessions?cursor=1~",
         "/v1/users/alice/sessions?cursor=99999999999999999999~s",
         "/v1/users?cursor=256~a",
-        "/v1/jobs?limit=many",
+        "/v1/nights?limit=many",
     ],
 )
 def test_what_cannot_be_is_a_422(client: TestClient, path: str) -> None:
@@ -242,5 +249,5 @@ def test_without_tokens_only_a_loopback_name_is_served(client: TestClient, host:
 def test_the_openapi_description_names_every_route_and_its_answer(client: TestClient) -> None:
     paths = client.get("/v1/openapi.json").json()["paths"]
     assert "/v1/users/{user}/sessions/{session}" in paths
-    schema = paths["/v1/jobs"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-    assert schema["$ref"].endswith("/JobList")
+    schema = paths["/v1/nights"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert schema["$ref"].endswith("/NightList")

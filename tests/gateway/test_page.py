@@ -174,7 +174,13 @@ def test_the_night_shows_progress_and_failures(tmp_path: Path, open_page: Callab
         page = open_page(here.address)
         night = page.locator("#night")
         expect(night.get_by_role("progressbar", name="train_model: 62\u00a0%")).to_be_visible()
-        night.get_by_text("Last output").click()
+        expect(night.get_by_role("article")).to_have_count(2)
+        running, failed = night.get_by_role("article").all()
+        expect(running.locator("li .state")).to_have_text(["succeeded", "succeeded", "running", "waiting"])
+        expect(running).to_contain_text("epoch 19 of 30, macro F1 0.91")
+        expect(failed.locator("li .state")).to_have_text(["succeeded", "failed", "skipped"])
+        expect(failed).to_contain_text("attempt 3")
+        failed.get_by_text("Last output").click()
         expect(night.locator("pre")).to_contain_text("no such table: profile")
 
 

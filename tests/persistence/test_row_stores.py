@@ -13,11 +13,11 @@ from domain.frames import scale_for
 from domain.identifiers import UserId
 from domain.sensors import SENSORS, SensorSet
 from domain.windows import LabelledWindow
-from persistence.jobs import FAILED, RUNNING, SUCCEEDED, JobStore
+from persistence.jobs import NIGHTS_KEPT, RUN, SCHEDULE_NAME, JobStore
 from persistence.ports import Insert, Store
 from persistence.schema import Samples, Timestamp
 from persistence.sensors import SensorStore
-from persistence.tables import WINDOW, JobRunRow
+from persistence.tables import SCHEDULE, WINDOW, JobRequestRow, JobRunRow, NightRow, ScheduleRow
 from persistence.windows import WINDOWS_PER_WRITE, WindowStore, row_of, window_of
 from tests.domain.strategies import sensor_sets
 from tests.domain.test_frames import FRAME
@@ -95,26 +95,65 @@ def test_samples_beyond_full_scale_saturate() -> None:
     assert window_of(row_of(window(0, value=100.0))).samples.max() == pytest.approx(16, rel=1e-3)
 
 
-def job_run(started: int, job: str = "slice", state: str = RUNNING) -> JobRunRow:
+def job_run(started: int, job: str = "slice", state: str = "running") -> JobRunRow:
     return JobRunRow(job, Timestamp(started), f"run-{started}", state, 0.5, "half", None, "log\n")
 
 
 def test_a_run_that_is_recorded_again_replaces_its_state(store: Store) -> None:
     jobs = JobStore(store)
     jobs.record(job_run(1))
-    ended = job_run(1, state=SUCCEEDED)._replace(progress=1.0, finished_at=Timestamp(9))
+    ended = job_run(1, state="succeeded")._replace(progress=1.0, finished_at=Timestamp(9), result="{}")
     jobs.record(ended)
-    assert list(jobs.runs("slice")) == [ended]
+    assert list(jobs.runs_since("slice", 0)) == [ended]
 
 
 def test_runs_are_listed_newest_first(store: Store) -> None:
     jobs = JobStore(store)
     for started, job in ((1, "slice"), (4, "train"), (3, "slice"), (2, "slice")):
-        jobs.record(job_run(started, job, FAILED))
-    assert [run.started_at for run in jobs.runs("slice")] == [3, 2, 1]
-    assert [run.started_at for run in jobs.runs("slice", limit=2)] == [3, 2]
-    assert [run.started_at for run in jobs.all_runs()] == [4, 3, 2, 1]
-    assert list(jobs.runs("evaluate")) == []
+        jobs.record(job_run(started, job))
+    assert [run.started_at for run in jobs.runs_since("slice", 0)] == [3, 2, 1]
+    assert [run.started_at for run in jobs.runs_since("slice", 2)] == [3, 2]
+    assert list(jobs.runs_since("evaluate", 0)) == []
+
+
+def night(number: int) -> NightRow:
+    due = Timestamp(number)
+    return NightRow(SCHEDULE_NAME, due, f"night-{number}", "succeeded", due, due, "{}")
+
+
+def test_of_the_nights_the_newest_are_kept_with_their_runs(store: Store) -> None:
+    jobs = JobStore(store)
+    for number in range(NIGHTS_KEPT + 3):
+        jobs.record(job_run(number, ("slice", "train")[number % 2]))
+    jobs.record_nights([night(number) for number in range(NIGHTS_KEPT)])
+    assert len(list(jobs.nights(NIGHTS_KEPT * 2))) == NIGHTS_KEPT
+    jobs.record_nights([night(number) for number in range(NIGHTS_KEPT, NIGHTS_KEPT + 3)])
+    kept = [row.due_at for row in jobs.nights(NIGHTS_KEPT * 2)]
+    assert kept == list(range(NIGHTS_KEPT + 2, 2, -1))
+    runs = [row.started_at for job in ("slice", "train") for row in jobs.runs_since(job, 0)]
+    assert sorted(runs) == sorted(kept)
+    jobs.record_nights([night(NIGHTS_KEPT + 2)])
+    assert [row.due_at for row in jobs.nights(1)] == kept[:1]
+
+
+def test_requests_wait_oldest_first_until_they_are_deleted(store: Store) -> None:
+    jobs = JobStore(store)
+    rows = [
+        JobRequestRow(SCHEDULE_NAME, name, RUN, f"night-{name}", Timestamp(at))
+        for name, at in (("a", 3), ("b", 1), ("c", 2))
+    ]
+    for row in rows:
+        jobs.ask(row)
+    assert [row.request_id for row in jobs.requests()] == ["b", "c", "a"]
+    jobs.delete_requests(["c", "b", "unknown"])
+    assert jobs.requests() == [rows[0]]
+
+
+def test_there_is_no_schedule_before_a_scheduler_was_there(store: Store) -> None:
+    assert JobStore(store).schedule() is None
+    row = ScheduleRow(SCHEDULE_NAME, "holder", 1, 1, "{}")
+    assert store.insert_if_absent(SCHEDULE, [row]) == [True]
+    assert JobStore(store).schedule() == row
 
 
 def test_samples_are_bytes_of_int16(store: Store) -> None:

@@ -58,9 +58,13 @@ def test_the_cql_of_a_table() -> None:
         "  message text,\n"
         "  finished_at timestamp,\n"
         "  log text,\n"
+        "  night_id text,\n"
+        "  attempt bigint,\n"
+        "  epoch bigint,\n"
+        "  result text,\n"
         "  PRIMARY KEY ((job), started_at, run_id)\n"
         ") WITH CLUSTERING ORDER BY (started_at DESC, run_id DESC)\n"
-        "  AND comment = 'Runs of nightly jobs; state is running, succeeded or failed';"
+        "  AND comment = 'Runs of a night''s steps: state, progress, end of their log; result is JSON';"
     )
 
 
