@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from actors.lease import CLOCK_MARGIN, RENEWALS_PER_LEASE
 from persistence.jobs import SCHEDULE_NAME
+from persistence.night_tables import SCHEDULE, ScheduleRow
 from persistence.ports import Store
-from persistence.tables import SCHEDULE, ScheduleRow
 
 LOOKS_PER_LEASE = 10
 LOOK_SECONDS_MAX = 2.0

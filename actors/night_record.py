@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from actors.night import FINAL, RUNNING, SUCCEEDED, WAITING, Night, StepRuns, decode_night, decode_state
 from domain.errors import ConfigurationError
 from persistence.jobs import NIGHTS_KEPT, RUN, JobStore
+from persistence.night_tables import JobRunRow
 from persistence.ports import Store
-from persistence.tables import JobRunRow
 
 
 @dataclass(frozen=True, kw_only=True)

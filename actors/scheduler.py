@@ -22,24 +22,22 @@ from actors.night import (
     RUNNING,
     SUCCEEDED,
     Ended,
-    Moment,
     Night,
     Plan,
     Request,
     State,
     StepRuns,
-    adopted,
-    advance,
     decode_state,
     encode,
 )
+from actors.night_rules import Moment, adopted, advance
 from actors.planning import Almanac
 from actors.progress import Progress
 from domain.errors import ProcessFailed, StoreError
 from persistence.jobs import CANCEL, SCHEDULE_NAME, JobStore
+from persistence.night_tables import JobRunRow, NightRow
 from persistence.ports import Store
 from persistence.schema import Timestamp
-from persistence.tables import JobRunRow, NightRow
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from actors.leadership import NOBODY
-from actors.night import WAITING_MAX
 from actors.night_record import NightRecord, find_night
+from actors.night_rules import WAITING_MAX
 from domain.errors import ConfigurationError
 from persistence.jobs import CANCEL, RUN, SCHEDULE_NAME, JobStore
+from persistence.night_tables import JobRequestRow
 from persistence.ports import Store
 from persistence.schema import Timestamp
-from persistence.tables import JobRequestRow
 
 POLL_SECONDS = 0.5
 

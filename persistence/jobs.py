@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from persistence.ports import Delete, Insert, Store
-from persistence.tables import (
+from persistence.night_tables import (
     JOB_REQUEST,
     JOB_RUN,
     NIGHT,
@@ -15,6 +14,7 @@ from persistence.tables import (
     NightRow,
     ScheduleRow,
 )
+from persistence.ports import Delete, Insert, Store
 
 SCHEDULE_NAME = "night"
 RUN, CANCEL = "run", "cancel"  # kinds of requests

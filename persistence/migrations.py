@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.errors import ConfigurationError
-from persistence.tables import KEYS
+from persistence.schema import KEYS
 
 SCHEMA_VERSION = 4  # since 3 `current_model` says what was served before, since 4 nights have a schedule
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from persistence.schema import SAMPLES_COMPRESSED, Samples, Table, Timestamp
-
-MAIN, TRAINING, KEYS = "muvr", "muvr_training", "muvr_keys"
+from persistence import night_tables
+from persistence.schema import KEYS, MAIN, SAMPLES_COMPRESSED, TRAINING, Samples, Table, Timestamp
 
 
 class JournalRow(NamedTuple):
@@ -250,71 +249,6 @@ EVALUATION = Table(
 )
 
 
-class JobRunRow(NamedTuple):
-    job: str
-    started_at: Timestamp
-    run_id: str
-    state: str
-    progress: float
-    message: str
-    finished_at: Timestamp | None
-    log: str
-    night_id: str | None = None  # these four are None in rows of schema 3
-    attempt: int | None = None
-    epoch: int | None = None
-    result: str | None = None
-
-
-JOB_RUN = Table(
-    name="job_run",
-    keyspace=MAIN,
-    row=JobRunRow,
-    partition=("job",),
-    clustering=("started_at", "run_id"),
-    descending=True,
-    comment="Runs of a night's steps: state, progress, end of their log; result is JSON",
-)
-
-
-class NightRow(NamedTuple):
-    schedule: str
-    due_at: Timestamp
-    night_id: str
-    state: str
-    started_at: Timestamp | None
-    finished_at: Timestamp | None
-    detail: str
-
-
-NIGHT = Table(
-    name="night",
-    keyspace=MAIN,
-    row=NightRow,
-    partition=("schedule",),
-    clustering=("due_at", "night_id"),
-    descending=True,
-    comment="Nights that are over, newest first; state is succeeded, failed or cancelled, detail is JSON",
-)
-
-
-class JobRequestRow(NamedTuple):
-    schedule: str
-    request_id: str
-    kind: str
-    night_id: str
-    asked_at: Timestamp
-
-
-JOB_REQUEST = Table(
-    name="job_request",
-    keyspace=MAIN,
-    row=JobRequestRow,
-    partition=("schedule",),
-    clustering=("request_id",),
-    comment="What people ask the scheduler for, until it has taken it up; kind is run or cancel",
-)
-
-
 class WindowRow(NamedTuple):
     sensor_set: str
     bucket_nr: int
@@ -388,23 +322,7 @@ VIEW = Table(
 )
 
 
-class ScheduleRow(NamedTuple):
-    name: str
-    holder: str
-    epoch: int
-    renewal_nr: int
-    state: str
-
-
-SCHEDULE = Table(
-    name="schedule",
-    keyspace=KEYS,
-    row=ScheduleRow,
-    partition=("name",),
-    conditional=True,
-    serial_reads=True,
-    comment="Lease of who begins the nights, alive while renewal_nr grows, and the state of those (JSON)",
+TABLES: tuple[Table[Any], ...] = tuple(
+    value for value in [*globals().values(), *vars(night_tables).values()] if isinstance(value, Table)
 )
-
-TABLES: tuple[Table[Any], ...] = tuple(value for value in globals().values() if isinstance(value, Table))
 KEYSPACES = (MAIN, TRAINING, KEYS)

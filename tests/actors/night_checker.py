@@ -18,7 +18,7 @@ from actors.night import (
     decode_state,
 )
 from persistence.jobs import SCHEDULE_NAME
-from persistence.tables import JOB_REQUEST, NIGHT, SCHEDULE
+from persistence.night_tables import JOB_REQUEST, NIGHT, SCHEDULE
 
 if TYPE_CHECKING:
     from tests.actors.night_simulation import Program, World

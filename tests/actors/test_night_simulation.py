@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors import night
+from actors import night_rules
 from actors.leadership import Leadership
+from actors.night import decode_state
 from actors.scheduler import Scheduler
 from tests.actors.night_simulation import Program, World
 from tests.actors.night_store import Tables
@@ -61,9 +62,9 @@ def unconditional(self: Tables, table: Any, expected: Any, new: Any) -> bool:
 
 def acting_first(self: Scheduler) -> bool:
     """What is decided is done before it is stored."""
-    state = night.decode_state(self._leadership.state) if self._leadership.hold() else None
+    state = decode_state(self._leadership.state) if self._leadership.hold() else None
     if state is not None:
-        decided = night.advance(state, self._plan, self._moment(state, None))
+        decided = night_rules.advance(state, self._plan, self._moment(state, None))
         self._follow(decided)
     return turn(self)
 
@@ -73,14 +74,14 @@ def forgetting_requests(state: Any, moment: Any) -> Any:
 
 
 has_expired, change, turn = Leadership._has_expired, Tables.change, Scheduler._turn
-with_requests = night._with_requests
+with_requests = night_rules._with_requests
 
 BROKEN: list[tuple[object, str, Callable[..., Any]]] = [
     (Leadership, "_has_expired", too_early),
     (Tables, "change", unconditional),
     (Program, "_look", lambda self: None),  # no guard
     (Scheduler, "_turn", acting_first),
-    (night, "_with_requests", forgetting_requests),
+    (night_rules, "_with_requests", forgetting_requests),
 ]
 
 

@@ -21,26 +21,21 @@ from domain.replies import (
 )
 from persistence.jobs import SCHEDULE_NAME
 from persistence.models import EVERYONE, evaluation_row
+from persistence.night_tables import JOB_RUN, NIGHT, SCHEDULE, JobRunRow, NightRow, ScheduleRow
 from persistence.ports import Insert, Store
 from persistence.schema import Timestamp
 from persistence.tables import (
     CURRENT_MODEL,
     EVALUATION,
-    JOB_RUN,
     LABEL,
     MODEL,
-    NIGHT,
-    SCHEDULE,
     SESSION_BY_USER,
     SET_BY_SESSION,
     SUGGESTION_BY_SESSION,
     USER_BY_SHARD,
     CurrentModelRow,
-    JobRunRow,
     LabelRow,
     ModelRow,
-    NightRow,
-    ScheduleRow,
     SessionRow,
     SetRow,
     SuggestionRow,

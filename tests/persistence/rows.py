@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from persistence.night_tables import JobRunRow
 from persistence.schema import Timestamp
-from persistence.tables import JobRunRow, JournalRow, LabelRow, ViewRow
+from persistence.tables import JournalRow, LabelRow, ViewRow
 
 
 def journal(number: int, epoch: int = 0, *, of: str = "ada", event: bytes = b"e") -> JournalRow:

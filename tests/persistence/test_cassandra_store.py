@@ -16,19 +16,10 @@ from persistence.cassandra.settings import parse_location
 from persistence.cassandra.store import CassandraStore
 from persistence.cassandra.timestamps import Timestamps
 from persistence.location import open_store
+from persistence.night_tables import JOB_RUN
 from persistence.ports import Delete, Insert, Slice, Store
 from persistence.schema import Samples, Timestamp
-from persistence.tables import (
-    DATA_KEY,
-    JOB_RUN,
-    JOURNAL,
-    KEYSPACES,
-    LABEL,
-    SENSOR,
-    VIEW,
-    WINDOW,
-    DataKeyRow,
-)
+from persistence.tables import DATA_KEY, JOURNAL, KEYSPACES, LABEL, SENSOR, VIEW, WINDOW, DataKeyRow
 from tests.cassandra_server import Place
 from tests.persistence import rows
 from tests.persistence.conftest import HOUR_US, Clock, Open

@@ -14,10 +14,11 @@ from domain.identifiers import UserId
 from domain.sensors import SENSORS, SensorSet
 from domain.windows import LabelledWindow
 from persistence.jobs import NIGHTS_KEPT, RUN, SCHEDULE_NAME, JobStore
+from persistence.night_tables import SCHEDULE, JobRequestRow, JobRunRow, NightRow, ScheduleRow
 from persistence.ports import Insert, Store
 from persistence.schema import Samples, Timestamp
 from persistence.sensors import SensorStore
-from persistence.tables import SCHEDULE, WINDOW, JobRequestRow, JobRunRow, NightRow, ScheduleRow
+from persistence.tables import WINDOW
 from persistence.windows import WINDOWS_PER_WRITE, WindowStore, row_of, window_of
 from tests.domain.strategies import sensor_sets
 from tests.domain.test_frames import FRAME

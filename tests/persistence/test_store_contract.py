@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from persistence.night_tables import JOB_RUN
 from persistence.ports import TOKEN_MAX, TOKEN_MIN, Delete, Insert, Store, TokenRange
 from persistence.schema import Key, Table
-from persistence.tables import DATA_KEY, JOB_RUN, JOURNAL, LABEL, VIEW, DataKeyRow, JournalRow
+from persistence.tables import DATA_KEY, JOURNAL, LABEL, VIEW, DataKeyRow, JournalRow
 from tests.persistence import rows
 
 ADA = ("ada", 0)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from persistence.location import open_store
+from persistence.night_tables import JOB_RUN, JobRunRow
 from persistence.ports import Delete, Insert, Mutation, Store
 from persistence.schema import Key, Table, Timestamp
-from persistence.tables import JOB_RUN, JOURNAL, JobRunRow, JournalRow
+from persistence.tables import JOURNAL, JournalRow
 
 SMALL = st.integers(0, 4)
 NAMES = st.sampled_from(["", "a", "ä'", "b\x00"])

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from persistence.night_tables import JOB_RUN
 from persistence.ports import Insert, Slice, Store
-from persistence.tables import JOB_RUN, JOURNAL, VIEW, JournalRow
+from persistence.tables import JOURNAL, VIEW, JournalRow
 from tests.persistence import rows
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from persistence.night_tables import JOB_RUN
 from persistence.schema import Table
-from persistence.tables import JOB_RUN, KEYSPACES, TABLES, WINDOW
+from persistence.tables import KEYSPACES, TABLES, WINDOW
 
 each_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 

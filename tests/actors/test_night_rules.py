@@ -10,26 +10,22 @@ import pytest
 
 from actors.night import (
     CANCELLED,
-    CLOCK_AHEAD_MS_MAX,
     FAILED,
     INTERRUPTED,
-    ON_TIME_MS,
     RUNNING,
     SKIPPED,
     SUCCEEDED,
     WAITING,
-    WAITING_MAX,
     Ended,
-    Moment,
     Night,
     Plan,
     Request,
     State,
     Step,
-    advance,
     decode_state,
     encode,
 )
+from actors.night_rules import CLOCK_AHEAD_MS_MAX, ON_TIME_MS, WAITING_MAX, Moment, advance
 from domain.errors import ConfigurationError, StoredValueCorrupt
 
 DAY_MS = 86_400_000
