@@ -177,7 +177,9 @@ class World:
             if by is not None and not by.is_alive:
                 continue
             if by is not None and self.now_s < by.paused_until_s:
-                heapq.heappush(self._events, (by.paused_until_s, number, False, do, by))
+                # Guards come first when a machine goes on: they wait for nothing but the clock.
+                order = -number if isinstance(by, Program) else number
+                heapq.heappush(self._events, (by.paused_until_s, order, False, do, by))
                 continue
             do()
             self.checker.look(self.programs)
