@@ -96,7 +96,8 @@ class Reader:
         )
         if is_serial:
             query.consistency_level = of.serial_consistency
-        yield from self._rows(of, query)
+        # A page that could hold the whole limit is answered from the start, whatever page was asked for.
+        yield from self._rows(of, query, page_rows_max=bound - 1)
 
     def read_many(
         self, table: Table[RowT], slices: Sequence[Slice], *, limit: int | None = None
@@ -187,7 +188,12 @@ class Reader:
             found[Slice(tuple(row[:width]), lower, upper)].append(row)
 
     def _rows(
-        self, of: TableStatements, query: EncodedQuery, asked: ResponseFuture | None = None
+        self,
+        of: TableStatements,
+        query: EncodedQuery,
+        asked: ResponseFuture | None = None,
+        *,
+        page_rows_max: int = PAGE_ROWS_MAX,
     ) -> Iterator[Any]:
         asked = asked or self._asker.send(query)
         paging_state: bytes | None = None
@@ -198,7 +204,7 @@ class Reader:
                 raise StoreUnavailable(f"Cassandra answered a read with {type(raw).__name__}")
             self._measure(of, raw)
             if paging_state is not None:
-                query.fetch_size = min(self._page_rows(of), query.fetch_size * 4)
+                query.fetch_size = min(self._page_rows(of), query.fetch_size * 4, page_rows_max)
                 asked = self._asker.send(query, paging_state)
             yield from of.codec.decode(*raw)
             if paging_state is None:

@@ -76,6 +76,14 @@ def test_a_limit_keeps_the_first(journalled: Store, limit: int | None, count: in
     assert pairs(journalled, limit=limit, backwards=True) == PAIRS[::-1][:count]
 
 
+@pytest.mark.parametrize("limit", [99, 100, 101, 150, 219, 220, 221, 400, 900])
+def test_a_limit_of_many_rows_keeps_the_first(store: Store, limit: int) -> None:
+    """They come in several pages of a hundred and more."""
+    store.write([Insert(JOB_RUN, rows.run(number)) for number in range(220)])
+    found = [row.started_at for row in store.read(JOB_RUN, ("night",), limit=limit)]
+    assert found == list(range(219, -1, -1))[:limit]
+
+
 @pytest.mark.parametrize("partition", [("eve", 0), ("ada", 1), ("", 0), ("Ada", 0)])
 def test_an_unknown_partition_is_empty(journalled: Store, partition: Key) -> None:
     assert list(journalled.read(JOURNAL, partition)) == []
