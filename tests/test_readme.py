@@ -56,6 +56,7 @@ def test_muvr_takes_every_command_of_the_pages() -> None:
     assert {shlex.split(command)[1] for command in commands} == {
         "cassandra",
         "evaluate",
+        "jobs",
         "models",
         "read-models",
         "schema",

@@ -135,14 +135,12 @@ def test_a_run_that_is_kept_goes_on(launcher: LocalLauncher) -> None:
 
 
 def test_a_guard_that_is_killed_takes_its_program_along(launcher: LocalLauncher) -> None:
-    launcher.start("one", python("print('{}', flush=True);" + HANGS), until())
-    eventually(lambda: list(launcher.poll("one").lines), "it runs")
-    (guard,) = psutil.Process().children()
-    tree = guard.children(recursive=True)
-    guard.kill()
+    program, child, stray, orphan = family(launcher, HANGS)
+    program.parent().kill()
     report, _ = ended(launcher, "one")
     assert report.status == -signal.SIGKILL
-    eventually(lambda: are_gone(tree), "the program has ended")
+    eventually(lambda: are_gone([program, child, orphan]), "what is in its group has ended")
+    stray.kill()  # in a session of its own: only the guard would have found it
 
 
 def test_closing_ends_everything(launcher: LocalLauncher) -> None:
