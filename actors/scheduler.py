@@ -10,13 +10,13 @@ import logging
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
 from actors.launcher import Launcher, Report, RunState
 from actors.leadership import Leadership
 from actors.night import (
+    CANCELLED,
     FAILED,
     INTERRUPTED,
     RUNNING,
@@ -192,7 +192,7 @@ class Scheduler:
             self._keep(night, step, self._run)
             return state, None
         ended = self._ended(step, self._run, report)
-        final = ended.outcome if not night.is_cancelled or ended.outcome == SUCCEEDED else "cancelled"
+        final = ended.outcome if not night.is_cancelled or ended.outcome == SUCCEEDED else CANCELLED
         self._record(night, step, self._run, final, ended.message)
         return state, ended
 
@@ -261,7 +261,7 @@ def _failure(tail: str, status: int | None) -> str:
     if status is not None and status < 0:
         return f"it was ended by {_signal_name(-status)}"
     lines = tail.strip().splitlines()
-    reason: Any = lines[-1] if lines else "it printed no reason"
+    reason = lines[-1] if lines else "it printed no reason"
     return f"{reason} (exit status {status})"
 
 

@@ -52,7 +52,7 @@ class Scheduling:
         self.store = open_store(location)
 
     def start(self, *steps: Step, attempts_max: int = 1, **changes: Any) -> Any:
-        plan = Plan(steps=steps, attempts_max=attempts_max, backoff_s=0.1)
+        plan = Plan(steps=steps, attempts_max=attempts_max, interruptions_max=1000, backoff_s=0.1)
         fields = {
             "open_store": partial(open_store, self._location),
             "plan": plan,
@@ -79,15 +79,17 @@ class Scheduling:
         assert isinstance(self.start(*steps, **changes), Started)
         return ask_to_run(self.store)
 
-    def when(self, night_id: str, condition: Callable[[NightRecord], bool]) -> NightRecord:
+    def when(
+        self, night_id: str, condition: Callable[[NightRecord], bool], seconds: float = DEADLINE_SECONDS
+    ) -> NightRecord:
         def look() -> NightRecord | None:
             night = find_night(self.store, night_id)
             return night if condition(night) else None
 
-        return eventually(look, "the night comes so far")
+        return eventually(look, "the night comes so far", seconds)
 
-    def over(self, night_id: str) -> NightRecord:
-        return self.when(night_id, lambda night: night.is_over)
+    def over(self, night_id: str, seconds: float = DEADLINE_SECONDS) -> NightRecord:
+        return self.when(night_id, lambda night: night.is_over, seconds)
 
     def runs(self, name: str) -> list[JobRunRow]:
         return list(JobStore(self.store).runs_since(name, 0))

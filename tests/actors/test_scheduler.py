@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,16 +16,30 @@ import psutil
 import pytest
 from thespian.actors import Actor, WakeupMessage
 
+from actors.leadership import NOBODY
 from actors.messages import Directory, ModelsChanged, Started, StartFailed
-from actors.night import CANCELLED, FAILED, INTERRUPTED, RUNNING, SKIPPED, SUCCEEDED, WAITING, Step
+from actors.night import (
+    CANCELLED,
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    SKIPPED,
+    SUCCEEDED,
+    WAITING,
+    State,
+    Step,
+    encode,
+)
 from actors.night_record import NightRecord, read_nights
 from actors.node import actor_system
+from actors.planning import Almanac
 from actors.scheduler_actor import MODELS
 from cli.night import ask_to_cancel, ask_to_run
 from domain.errors import StoreUnavailable
-from persistence.jobs import JobStore
+from persistence.jobs import SCHEDULE_NAME, JobStore
 from persistence.location import prepare_store
 from persistence.models import EVERYONE, ModelStore
+from persistence.night_tables import SCHEDULE, ScheduleRow
 from persistence.ports import Store
 from persistence.schema import Timestamp
 from persistence.tables import ModelRow
@@ -201,6 +216,19 @@ def embedded(system: Any, tmp_path: Path) -> Iterator[Scheduling]:
     scheduling = Scheduling(system, f"sqlite:{tmp_path / 'store'}", tmp_path)
     yield scheduling
     scheduling.close()
+
+
+def test_a_night_that_was_missed_while_no_node_was_up_is_made_up_for(embedded: Scheduling) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    state = State(seen_ms=now_ms - 3 * 86_400_000)
+    row = ScheduleRow(SCHEDULE_NAME, NOBODY, 7, 7, encode(state))
+    assert embedded.store.insert_if_absent(SCHEDULE, [row]) == [True]
+    missed = Almanac("30 2 * * *", "Europe/Berlin").between(state.seen_ms, now_ms)
+    assert isinstance(embedded.start(step("batch", FINE), cron="30 2 * * *"), Started)
+    (night,) = eventually(lambda: read_nights(embedded.store, 9), "a night begins")
+    assert (night.due_ms, night.is_asked) == (missed[-1], False)
+    assert embedded.over(night.night_id).state == SUCCEEDED
+    assert len(read_nights(embedded.store, 9)) == 1
 
 
 def test_what_is_not_for_it_is_passed_over(embedded: Scheduling) -> None:

@@ -58,6 +58,14 @@ def test_a_malformed_recording_is_named_with_its_line_and_column(
     assert "ay" in error
 
 
+@pytest.mark.parametrize(("option", "value"), [("--catch-up", "-1"), ("--attempts", "0")])
+def test_a_night_that_cannot_be_is_refused(
+    option: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["up", "--data", str(tmp_path), option, value]) == 1
+    assert "correct --catch-up or --attempts" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", ["--gateway-port", "--api-port"])
 def test_a_taken_port_is_named(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
