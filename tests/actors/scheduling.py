@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
-from thespian.actors import ActorExitRequest
+from thespian.actors import ActorExitRequest, ActorSystemFailure
 
 from actors.messages import Started
 from actors.night import Plan, Step
@@ -72,7 +73,8 @@ class Scheduling:
 
     def stop(self) -> None:
         """The scheduler that was started last."""
-        self._system.tell(self.actors.pop(), ActorExitRequest())
+        with suppress(ActorSystemFailure):  # it was killed
+            self._system.tell(self.actors.pop(), ActorExitRequest())
 
     def run(self, *steps: Step, **changes: Any) -> str:
         """Start a scheduler and ask for a night."""
