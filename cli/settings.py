@@ -36,7 +36,6 @@ class NodeSettings:
     passivate_after_s: float = 300.0
     sensor_sets: tuple[SensorSet, ...] = (SensorSet(("a", "g"), 50),)
     train_minutes: float = 10.0
-    train_epochs: int = 20
     night_cron: str | None = "30 2 * * *"
     time_zone: str = "UTC"
     night_catch_up: int = 1  # missed nights that are made up for

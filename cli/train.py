@@ -28,9 +28,6 @@ from persistence.windows import WindowStore
 if TYPE_CHECKING:
     from training.program import Rival, TrainedModel
 
-EPOCHS_MAX = 20
-PERSONAL_EPOCHS_MAX = 60  # a person has few windows, so an epoch is short
-
 _EXAMPLES = """examples:
   muvr train --data muvr-data                                  on what people confirmed; serves the better
   muvr train --data muvr-data --user anna                      on anna's sets alone, for anna alone
@@ -64,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--budget-minutes", type=float, default=10.0, help="default: %(default)s")
     parser.add_argument(
-        "--epochs-max", type=int, help=f"default: {EPOCHS_MAX}, of one person's sets {PERSONAL_EPOCHS_MAX}"
+        "--epochs-max",
+        type=int,
+        help="of fitting; twice as many follow on all windows (default: enough for the number of windows)",
     )
     parser.add_argument(
         "--target-f1", type=float, default=0.995, help="stop when reached (default: %(default)s)"
@@ -84,10 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     _check(options)
-    if options.epochs_max is None:
-        options.epochs_max = PERSONAL_EPOCHS_MAX if options.user else EPOCHS_MAX
     options.sensor_set = SensorSet.parse(options.sensor_set)
-    teller = Teller(as_json=options.json_progress, epochs_max=options.epochs_max)
+    teller = Teller(as_json=options.json_progress)
     if options.recordings:
         trained, is_served = _from_recordings(options, teller), None
     else:

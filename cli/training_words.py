@@ -21,7 +21,6 @@ class Teller:
     """Tells of progress, at most every TELL_SECONDS while windows are read."""
 
     as_json: bool = False
-    epochs_max: int = 0
     clock: Callable[[], float] = time.monotonic
     _told_s: float = dataclasses.field(init=False)
 
@@ -45,7 +44,7 @@ class Teller:
     def epoch(self, progress: Progress) -> None:
         message = f"{_words(progress)}, {_left(progress)}"
         if self.as_json:
-            line = {"stage": "train", "done": progress.epoch, "total": self.epochs_max, "message": message}
+            line = {"stage": "train", "done": _percent(progress), "total": 100, "message": message}
             print(json.dumps(line), flush=True)
         else:
             print(f"epoch {progress.epoch} of at most {progress.epochs_max}: {message}", flush=True)
@@ -86,6 +85,12 @@ def lines(trained: TrainedModel) -> list[str]:
             f"{ours.f1_macro:.3f}, that one's {theirs.f1_macro:.3f}"
         )
     return told
+
+
+def _percent(progress: Progress) -> int:
+    """Fitting is the first third; fitting again, on all windows, the rest."""
+    share = progress.epoch / progress.epochs_max
+    return round(100 * (share / 3 if progress.f1_validation is not None else (1 + 2 * share) / 3))
 
 
 def _words(progress: Progress) -> str:

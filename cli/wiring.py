@@ -112,7 +112,7 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
         train = [sys.executable, "-m", "cli", "train", "--json-progress", "--data", str(settings.data)]
         train += ["--store", location, "--keys", str(settings.key_directory)]
         train += ["--sensor-set", sensor_set, "--budget-minutes", f"{settings.train_minutes:g}"]
-        train += ["--epochs-max", str(settings.train_epochs), "--start-over"]
+        train += ["--start-over"]
         name = "train" if len(sensor_sets) == 1 else f"train {sensor_set}"
         seconds_max = 60 * settings.train_minutes + TRAIN_MARGIN_SECONDS
         steps.append(Step(name, tuple(train), seconds_max, after=("batch",)))

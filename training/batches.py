@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +30,11 @@ class Batch:
     weights: FloatArray
 
 
+def batches_per_epoch(windows: int) -> int:
+    """At least one, of BATCH_SIZE windows or a little more."""
+    return max(1, windows // BATCH_SIZE)
+
+
 class Batches:
     """Makes the mini-batches of `dataset`; all that is random comes from `random`."""
 
@@ -37,12 +44,25 @@ class Batches:
         self._continued = following(dataset)
         self._rest = dataset.classes.index(REST)
 
-    def order(self) -> list[IntArray]:
-        """An epoch's windows, each once, in batches of BATCH_SIZE or a little more."""
-        order = self._random.permutation(len(self._dataset))
-        return np.array_split(order, max(1, len(order) // BATCH_SIZE))
+    def __len__(self) -> int:
+        """How many an epoch has."""
+        return batches_per_epoch(len(self._dataset))
 
-    def make(self, chosen: IntArray) -> Batch:
+    def epoch(self) -> Iterator[Batch]:
+        """Every window once, in batches of BATCH_SIZE or a little more.
+
+        The next batch is made while the present one is learned from; one thread makes them, in their order,
+        so that the same seed gives the same batches.
+        """
+        order = np.array_split(self._random.permutation(len(self._dataset)), len(self))
+        with ThreadPoolExecutor(max_workers=1) as maker:
+            made = maker.submit(self._make, order[0])
+            for chosen in order[1:]:
+                present, made = made, maker.submit(self._make, chosen)
+                yield present.result()
+            yield made.result()
+
+    def _make(self, chosen: IntArray) -> Batch:
         """The windows `chosen`, changed, and after them negatives made from their exercises, if any."""
         samples, labels = self._dataset.samples[chosen], self._dataset.labels[chosen]
         continued = self._dataset.samples[self._continued[chosen]]

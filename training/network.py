@@ -23,12 +23,16 @@ GRAVITY_GAIN = 0.75  # ±4 deviations fit between 0 and 6
 
 
 def import_tensorflow() -> Any:
-    """TensorFlow on all cores of this machine, quiet; takes about 3 s the first time."""
+    """TensorFlow, quiet; takes about 3 s the first time.
+
+    On one core: a mini-batch of so small a network takes 8 ms on one and 13 ms shared between two, and the
+    other makes the next mini-batch meanwhile.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(os.cpu_count() or 1)
+        tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
         pass  # TensorFlow has begun to work, so its threads are as they are

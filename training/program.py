@@ -20,6 +20,7 @@ from edge.artefact import Artefact, encode
 from edge.int8 import Int8Network
 from edge.preprocessing import to_int8
 from training.augmentation import Augmentation
+from training.batches import batches_per_epoch
 from training.checkpoint import Checkpoint, resumed
 from training.dataset import Dataset, Split, collect, split
 from training.evaluate import Metrics, evaluate
@@ -27,9 +28,11 @@ from training.evaluation import Evaluation, evaluate_dataset
 from training.export import export
 from training.train import Limits, Progress, Trainer, temperature
 
-FIT_SHARE = 0.4  # of the budget; the rest is for refitting, on more windows
+FIT_SHARE = 1 / 3  # of the budget; the rest is for refitting, on more windows
+FIT_BATCHES = 1500  # so many mini-batches are enough to fit; docs/decisions/0014 has the figures
+FIT_EPOCHS_MIN, FIT_EPOCHS_MAX = 8, 60  # whatever the number of windows
 SPLITS = ("session", "subject")  # what may be held out; never windows, which overlap
-REFIT_SHARE = 1.0  # epochs of refitting for each epoch up to the best; docs/decisions/0005 has the figures
+REFIT_SHARE = 2.0  # epochs of refitting for each epoch up to the best
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +100,7 @@ def run(
     sensor_set: SensorSet,
     model_id: ModelId,
     budget_minutes: float,
-    epochs_max: int,
+    epochs_max: int | None,
     target_f1: float,
     seed: int,
     signing_key: bytes | None,
@@ -109,6 +112,7 @@ def run(
 ) -> TrainedModel:
     """Train, quantise, calibrate and evaluate; ends at the target, the budget or the last epoch.
 
+    `epochs_max` bounds fitting; None: as many as FIT_BATCHES mini-batches take.
     A training that was killed goes on from `checkpoint`, under the model's identifier that it began with; the
     caller removes the file once the model is safe. Raises InvalidInput (no windows, one class, NaN or
     infinity, no time, nothing to hold out) before TensorFlow is imported; ConfigurationError if the
@@ -116,9 +120,15 @@ def run(
     is not what TensorFlow Lite runs.
     """
     started = time.monotonic()
-    limits = Limits(epochs_max=epochs_max, seconds_max=FIT_SHARE * 60 * budget_minutes, target_f1=target_f1)
+    limits = Limits(
+        epochs_max=FIT_EPOCHS_MAX if epochs_max is None else epochs_max,
+        seconds_max=FIT_SHARE * 60 * budget_minutes,
+        target_f1=target_f1,
+    )
     everything = collect(windows, sensor_set)
     parts = split_off(everything, seed, split_by)
+    if epochs_max is None:
+        limits = replace(limits, epochs_max=epochs_enough(len(parts.training)))
     settings = (sensor_set, budget_minutes, epochs_max, target_f1, seed, split_by)
     keeper = resumed(checkpoint, everything, settings, {"model_id": model_id}, start_over=start_over)
     model_id = _model_id(keeper, model_id)
@@ -170,6 +180,12 @@ def split_off(dataset: Dataset, seed: int, by: str) -> Split:
         )
     held_out = np.isin(dataset.subjects, np.unique(as_sessions.validation.subjects))
     return Split(training=dataset.take(~held_out), validation=dataset.take(held_out), held_out_by="subject")
+
+
+def epochs_enough(windows: int) -> int:
+    """In how many epochs FIT_BATCHES mini-batches are learned from, where an epoch has so many windows."""
+    epochs = math.ceil(FIT_BATCHES / batches_per_epoch(windows))
+    return min(max(epochs, FIT_EPOCHS_MIN), FIT_EPOCHS_MAX)
 
 
 def configuration() -> dict[str, Any]:

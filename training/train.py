@@ -200,6 +200,7 @@ class Trainer:
 
         What was `kept` of this phase counts: its epochs and its seconds.
         """
+        batches = Batches(dataset, self._augmentation, self._random)
         done_before, seconds_before = (kept.epoch, kept.seconds) if kept else (0, 0.0)
         started = self._clock() - seconds_before
         for epoch in range(done_before + 1, limits.epochs_max + 1):
@@ -207,7 +208,7 @@ class Trainer:
             if epoch > 1 and seconds * epoch / (epoch - 1) > limits.seconds_max:
                 return
             done = max((epoch - 1) / limits.epochs_max, min(1.0, seconds / limits.seconds_max))
-            loss = self._epoch(dataset, done, 1 / limits.epochs_max)
+            loss = self._epoch(batches, done, 1 / limits.epochs_max)
             step = Progress(
                 epoch=epoch,
                 epochs_max=limits.epochs_max,
@@ -220,19 +221,17 @@ class Trainer:
             if ends:
                 return
 
-    def _epoch(self, dataset: Dataset, done: float, share: float) -> float:
+    def _epoch(self, batches: Batches, done: float, share: float) -> float:
         """Every window once, newly augmented, `done` to `done + share` of the way; returns the mean loss."""
-        batches = Batches(dataset, self._augmentation, self._random)
-        order = batches.order()
+        class_count = len(self._training.classes)
         losses = []
-        for number, chosen in enumerate(order):
-            way = min(1.0, done + share * number / len(order))
+        for number, batch in enumerate(batches.epoch()):
+            way = min(1.0, done + share * number / len(batches))
             # A cosine to nearly nothing (Loshchilov and Hutter, "SGDR", ICLR 2017) at the end of the budget.
             self._optimizer.learning_rate.assign(
                 LEARNING_RATE * (0.01 + 0.99 * (1 + np.cos(np.pi * way)) / 2)
             )
-            batch = batches.make(chosen)
-            targets = np.eye(len(dataset.classes), dtype=np.float32)[batch.labels]
+            targets = np.eye(class_count, dtype=np.float32)[batch.labels]
             losses.append(self._step(self.normalisation.apply(batch.samples), targets, batch.weights))
         return float(np.mean([float(loss) for loss in losses]))
 
