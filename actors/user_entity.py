@@ -29,9 +29,9 @@ from domain.errors import NotOwner, Rejected, StoredValueCorrupt
 from domain.events import Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import ModelId, SessionId, StreamId, UserId
-from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan
+from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan, SetUpBegan
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
-from edge.recogniser import Exercising, Observation, Resting, SetEnded
+from edge.recogniser import Exercising, Observation, Resting, SetEnded, SettingUp
 from persistence.journal import Journal, Tail
 from persistence.keys import Cipher
 from persistence.ports import Mutation
@@ -312,6 +312,8 @@ class UserEntity:
                 effects.replies.append((None, reply))
             case Resting():
                 effects.replies.append((None, RestBegan(session=session, since_ms=observation.since_ms)))
+            case SettingUp():
+                effects.replies.append((None, SetUpBegan(session=session, since_ms=observation.since_ms)))
             case SetEnded():
                 found = FoundSet(
                     session=session,

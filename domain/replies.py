@@ -54,6 +54,13 @@ class RestBegan(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=
     since_ms: int
 
 
+class SetUpBegan(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="setting_up"):
+    """The user moves as for an exercise, but no set has begun yet; not durable."""
+
+    session: SessionId
+    since_ms: int
+
+
 class ExerciseAdvised(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="suggestion"):
     session: SessionId
     at_ms: int
@@ -68,7 +75,7 @@ class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     at_ms: int
 
 
-LiveReply = ExerciseRecognised | SetFound | RestBegan | ExerciseAdvised | SessionEnded
+LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdvised | SessionEnded
 Reply = Acknowledged | Refused | LiveReply
 
 

@@ -26,6 +26,7 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "recognised": {"session": str, "at_ms": int, "exercise": str, "confidence": float, "repetitions": int},
     "set": {"session": str, "start_ms": int, "end_ms": int, "exercise": str, "repetitions": int},
     "rest": {"session": str, "since_ms": int},
+    "setting_up": {"session": str, "since_ms": int},
     "suggestion": {"session": str, "exercise": str, "repetitions": int, "reason": str},
     "ended": {"session": str, "at_ms": int},
     "error": {"code": str, "wrong": str, "retry": bool},

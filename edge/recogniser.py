@@ -42,6 +42,8 @@ class RecogniserParameters:
     set_ms_expected: int = 45_000
     rest_ms_expected: int = 60_000
     open_above: float = 0.8  # a set opens when exercising is this probable
+    setting_up_above: float = 0.3  # after rest: somebody sets up when exercising is this probable
+    setting_up_below: float = 0.1  # and has given it up when it is this improbable again
     close_below: float = 0.5
     pause_ms_max: int = 3_000  # shorter pauses belong to the set
     set_ms_min: int = 7_000  # shorter sets are noise: the shortest real ones, of two repetitions, take 8 s
@@ -83,7 +85,14 @@ class Resting:
     since_ms: int
 
 
-Observation = Exercising | SetEnded | Resting
+@dataclass(frozen=True, kw_only=True)
+class SettingUp:
+    """After rest somebody moves as in an exercise, but no set is open yet; a set follows, or Resting."""
+
+    since_ms: int
+
+
+Observation = Exercising | SetEnded | Resting | SettingUp
 
 DEFAULT_PARAMETERS = RecogniserParameters()
 
@@ -107,7 +116,8 @@ class Recogniser:
         self._recent: deque[tuple[int, float]] = deque(maxlen=16)  # window start, P(exercising)
         self._belief = 0.5
         self._open: OpenSet | None = None
-        self._resting = False
+        self._resting = False  # so it was told; neither this nor the next at a session's start and in a set
+        self._setting_up = False
 
     def push(self, frame: SensorFrame) -> list[Window]:
         """Take a frame, in order within its stream; returns the windows to classify, oldest first."""
@@ -167,16 +177,25 @@ class Recogniser:
         self._belief = odds / (1 + odds)
 
     def _wait(self, window: Window, row: npt.NDArray[np.float64]) -> list[Observation]:
-        """Between sets: open one, or say once that it is rest."""
+        """Between sets: open one, or say once that it is rest, and once that somebody sets up."""
         if self._belief < self._parameters.open_above:
             self._memory.keep(self._parameters.pause_ms_max + len(self._recent) * _STRIDE_MS)
-            if self._resting or self._belief > self._parameters.close_below:
-                return []
-            self._resting = True
-            return [Resting(since_ms=self._recent[0][0])]
-        self._resting = False
+            return self._between(window)
+        self._resting = self._setting_up = False
         self._open = OpenSet(self._start_ms(), len(self.classes))
         return self._follow(self._open, window, row, self._recent[-1][1])
+
+    def _between(self, window: Window) -> list[Observation]:
+        parameters = self._parameters
+        if self._resting and self._belief > parameters.setting_up_above:
+            self._resting, self._setting_up = False, True
+            return [SettingUp(since_ms=window.start_ms + _WINDOW_MS - _STRIDE_MS)]
+        rests_below = parameters.setting_up_below if self._setting_up else parameters.close_below
+        if self._resting or self._belief > rests_below:
+            return []
+        since_ms = window.start_ms + _WINDOW_MS - _STRIDE_MS if self._setting_up else self._recent[0][0]
+        self._resting, self._setting_up = True, False
+        return [Resting(since_ms=since_ms)]
 
     def _follow(
         self, opened: OpenSet, window: Window, row: npt.NDArray[np.float64], exercising: float
@@ -284,5 +303,5 @@ class Recogniser:
     def _forget(self) -> None:
         self._recent.clear()
         self._belief = 0.5
-        self._resting = False
+        self._resting = self._setting_up = False
         self._memory.clear()

@@ -14,11 +14,12 @@ from domain.replies import (
     RestBegan,
     SessionEnded,
     SetFound,
+    SetUpBegan,
 )
 
 CLOCK_SKEW_MS_MAX = 60_000  # a device's time further off than this is replaced by the time of arrival
 
-State = Literal["exercising", "resting", "ended"]
+State = Literal["exercising", "resting", "setting_up", "ended"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,8 @@ def evolve(known: LiveUser, update: LiveUpdate, now_ms: int, sets_max: int) -> L
             return _with_set(known, reply, now_ms, sets_max)
         case RestBegan() as reply:
             return _in_state(known, "resting", reply.since_ms, now_ms)
+        case SetUpBegan() as reply:
+            return _in_state(known, "setting_up", reply.since_ms, now_ms)
         case ExerciseAdvised() as reply:
             return replace(known, suggestion=_suggestion(reply))
         case SessionEnded() as reply:

@@ -21,6 +21,7 @@ from domain.replies import (
     RestBegan,
     SessionEnded,
     SetFound,
+    SetUpBegan,
 )
 
 VERSION = 1
@@ -171,6 +172,12 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="res
     since_ms: int
 
 
+class SettingUp(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="setting_up"):
+    user: str
+    session: str
+    since_ms: int
+
+
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="suggestion"):
     user: str
     session: str
@@ -208,7 +215,18 @@ class Error(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="er
 
 
 ServerMessage = (
-    Welcome | Redirect | Offer | ModelPart | Ack | Recognised | FoundSet | Rest | Suggestion | Ended | Error
+    Welcome
+    | Redirect
+    | Offer
+    | ModelPart
+    | Ack
+    | Recognised
+    | FoundSet
+    | Rest
+    | SettingUp
+    | Suggestion
+    | Ended
+    | Error
 )
 
 _decoder: msgspec.msgpack.Decoder[DeviceMessage] = msgspec.msgpack.Decoder(DeviceMessage)
@@ -262,6 +280,8 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
             return Recognised(user=user, **msgspec.structs.asdict(reply))
         case RestBegan():
             return Rest(user=user, **msgspec.structs.asdict(reply))
+        case SetUpBegan():
+            return SettingUp(user=user, **msgspec.structs.asdict(reply))
         case ExerciseAdvised():
             return Suggestion(user=user, **msgspec.structs.asdict(reply))
         case SessionEnded():

@@ -5,7 +5,7 @@ import { clock, counted, drawing, element, emptyState, exerciseName, kilograms, 
 const CARDS_MAX = 60;
 const SETS_SHOWN = 6;
 const RING = 2 * Math.PI * 52; // the ring's circumference in the drawing's units
-const STATES = { exercising: "exercising", resting: "resting", ended: "finished" };
+const STATES = { exercising: "exercising", resting: "resting", setting_up: "setting up", ended: "finished" };
 
 const users = new Map();
 const cards = new Map();
@@ -90,13 +90,16 @@ function dial(user) {
   const [figure, unit] = {
     exercising: [element("b", { class: "figure" }, String(user.repetitions ?? 0)), "reps"],
     resting: [element("b", { class: "figure timer", "data-since": user.state_since_ms }, ""), "rest"],
+    setting_up: [element("b", { class: "figure timer", "data-since": user.state_since_ms }, ""), "set-up"],
     ended: [element("b", { class: "figure" }, String(user.set_count)), user.set_count === 1 ? "set" : "sets"],
   }[user.state];
   return element("div", { class: "dial" }, ring, element("p", {}, figure, element("span", {}, unit)));
 }
 
 function words(user) {
-  const titles = { resting: user.set_count ? "Rest" : "Getting ready", ended: "Session finished" };
+  const titles = {
+    resting: user.set_count ? "Rest" : "Getting ready", setting_up: "Setting up", ended: "Session finished",
+  };
   const last = user.sets.at(-1);
   return element(
     "div",

@@ -12,7 +12,7 @@ from domain.identifiers import SessionId, StreamId
 from domain.recording import REST
 from domain.sensors import SensorSet
 from domain.windows import Window
-from edge.recogniser import UNKNOWN, Exercising, Observation, Recogniser, Resting, SetEnded
+from edge.recogniser import UNKNOWN, Exercising, Observation, Recogniser, Resting, SetEnded, SettingUp
 
 SENSOR_SET = SensorSet.parse("a@50")
 CLASSES = (REST, "biceps-curl", "lateral-raise")
@@ -50,6 +50,17 @@ def play(recogniser: Recogniser, names: list[str], probability: float = 0.9) -> 
     return observations
 
 
+def observe(
+    recogniser: Recogniser, first_second: int, names: list[str], probability: float = 0.9
+) -> list[Observation]:
+    """One window each second from `first_second` on, without movement, named as in `names`."""
+    observations: list[Observation] = []
+    for second, name in enumerate(names, first_second):
+        rows = np.array([row(name, probability)], np.float32)
+        observations += recogniser.classified([window(second, [])], rows)
+    return observations
+
+
 def test_a_set_between_rests_is_found_named_and_counted() -> None:
     recogniser = Recogniser(SENSOR_SET, CLASSES)
     observations = play(recogniser, [REST] * 20 + ["biceps-curl"] * 25 + [REST] * 15)
@@ -62,7 +73,11 @@ def test_a_set_between_rests_is_found_named_and_counted() -> None:
     counts = [o.repetitions_so_far for o in observations if isinstance(o, Exercising)]
     assert counts == sorted(counts)
     assert len(counts) <= 12
-    assert [type(o) for o in observations if not isinstance(o, Exercising)] == [Resting, SetEnded, Resting]
+    assert [type(o) for o in observations if not isinstance(o, Exercising | SettingUp)] == [
+        Resting,
+        SetEnded,
+        Resting,
+    ]
 
 
 def test_a_doubtful_name_is_told_at_the_end_alone() -> None:
@@ -91,6 +106,23 @@ def test_a_short_pause_stays_within_the_set() -> None:
     names = [REST] * 10 + ["biceps-curl"] * 12 + [REST] * 2 + ["biceps-curl"] * 12 + [REST] * 12
     observations = play(Recogniser(SENSOR_SET, CLASSES), names)
     assert sum(isinstance(o, SetEnded) for o in observations) == 1
+
+
+def test_movement_after_rest_is_setting_up_until_a_set_opens() -> None:
+    recogniser = Recogniser(SENSOR_SET, CLASSES)
+    play(recogniser, [REST] * 20)
+    told = [type(o) for o in observe(recogniser, 20, ["biceps-curl"] * 3, 0.75)]
+    assert told == [SettingUp]
+    assert isinstance(observe(recogniser, 23, ["biceps-curl"] * 3)[0], Exercising)
+
+
+def test_setting_up_that_comes_to_nothing_is_rest_again() -> None:
+    recogniser = Recogniser(SENSOR_SET, CLASSES)
+    play(recogniser, [REST] * 20)
+    observe(recogniser, 20, ["biceps-curl"] * 3, 0.75)
+    told = observe(recogniser, 23, [REST] * 6)
+    assert [type(o) for o in told] == [Resting]
+    assert observe(recogniser, 29, [REST] * 20) == []
 
 
 def test_two_sets_with_rest_between_are_two() -> None:

@@ -18,6 +18,7 @@ from domain.replies import (
     RestBegan,
     SessionEnded,
     SetFound,
+    SetUpBegan,
 )
 from persistence.jobs import SCHEDULE_NAME
 from persistence.models import EVERYONE, evaluation_row
@@ -223,6 +224,10 @@ def found(session: str, end_ms: int, exercise: str, repetitions: int) -> SetFoun
         repetitions=repetitions,
         model_id="model-2",
     )
+
+
+def setting_up(session: str, since_ms: int) -> SetUpBegan:
+    return SetUpBegan(session=SessionId(session), since_ms=since_ms)
 
 
 def rest(session: str, since_ms: int) -> RestBegan:

@@ -12,7 +12,7 @@ from domain.replies import LiveReply, LiveUpdate
 from gateway import live as module
 from gateway.live import IDLE_MS_MAX, LiveChanges, LiveView, TooManyReaders
 from gateway.live_state import CLOCK_SKEW_MS_MAX, LiveUser
-from tests.gateway.api_example import advised, ended, found, live, recognised, rest
+from tests.gateway.api_example import advised, ended, found, live, recognised, rest, setting_up
 
 NOW_MS = 1_790_000_000_000
 
@@ -52,6 +52,15 @@ def test_an_exercise_a_set_and_a_rest_follow_one_another() -> None:
 
     view.apply([live("alice", ended("s", NOW_MS))])
     assert (only(view).state, only(view).suggestion) == ("ended", None)
+
+
+def test_between_a_rest_and_a_set_somebody_sets_up() -> None:
+    view = view_of(rest("s", NOW_MS - 9_000))
+    view.apply([live("alice", setting_up("s", NOW_MS - 2_000))])
+    now = only(view)
+    assert (now.state, now.exercise, now.state_since_ms) == ("setting_up", None, NOW_MS - 2_000)
+    view.apply([live("alice", recognised("s", NOW_MS, "squat", 3))])
+    assert only(view).state == "exercising"
 
 
 def test_the_recogniser_naming_rest_is_a_rest() -> None:

@@ -24,6 +24,7 @@ from domain.replies import (
     RestBegan,
     SessionEnded,
     SetFound,
+    SetUpBegan,
 )
 from edge import protocol as edge_protocol
 from edge.client import DeviceClient
@@ -177,6 +178,7 @@ REPLIES: st.SearchStrategy[Reply] = st.one_of(
             ExerciseRecognised,
             SetFound,
             RestBegan,
+            SetUpBegan,
             ExerciseAdvised,
             SessionEnded,
         )
