@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from statistics import median
 from typing import Protocol
 
@@ -18,13 +19,14 @@ import numpy.typing as npt
 
 from domain.frames import SensorFrame
 from domain.recording import REST, Recording
-from domain.windows import Window
+from domain.windows import STRIDE_SECONDS, Window
 from edge.artefact import Artefact
 from edge.int8 import Int8Network
-from edge.recogniser import UNKNOWN, Exercising, Observation, Recogniser, SetEnded
+from edge.recogniser import UNKNOWN, Exercising, Observation, Recogniser, Resting, SetEnded, SettingUp
 from training.windowing import frames_of
 
 START_MS = 60_000  # of a session; times before 1970 are no times
+STRIDE_MS = round(1000 * STRIDE_SECONDS)  # setting up is told so long after it began
 FOUND_MS = 2_000  # a set is found if neither its start nor its end is further off
 
 
@@ -44,7 +46,8 @@ class Segmentation:
     `found`: start and end within 2 s. `named_right`: the recognised set that overlaps it most has its name.
     Errors are of those overlapping sets. `false_sets` overlap no set. `first_name_s_median`: from the start
     to the first right name. `wrong_name_shown_share`: of the sets, those during which another exercise's name
-    was told; 'unknown' is no such name.
+    was told; 'unknown' is no such name. `first_sign_s_median`: from the start to the first word of setting up
+    or exercising, which may come before it. `false_set_ups`: setting up was told, and rest again.
     """
 
     sets: int
@@ -55,6 +58,8 @@ class Segmentation:
     false_sets: int
     first_name_s_median: float | None
     wrong_name_shown_share: float
+    first_sign_s_median: float | None
+    false_set_ups: int
     hours: float
 
 
@@ -66,6 +71,7 @@ class Outcome:
     found: SetEnded | None
     first_name_ms: int | None
     wrong_name: bool
+    first_sign_ms: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +80,7 @@ class Streamed:
 
     outcomes: tuple[Outcome, ...]
     false_sets: int
+    false_set_ups: int
     length_ms: int
 
 
@@ -113,13 +120,16 @@ def streamed(
     """Stream the joined sessions of one data set, each through a listener of its own."""
     network = Int8Network(artefact)
     outcomes: list[Outcome] = []
-    false_sets, total_ms = 0, 0
+    false_sets, false_set_ups, total_ms = 0, 0, 0
     for session in sessions(recordings, artefact.sensor_set.letters):
         told, truths, length_ms = _streamed(network, session, listener_of(artefact))
         outcomes += _outcomes(told, truths)
         false_sets += _false_sets(told, truths)
+        false_set_ups += _false_set_ups(told)
         total_ms += length_ms
-    return Streamed(outcomes=tuple(outcomes), false_sets=false_sets, length_ms=total_ms)
+    return Streamed(
+        outcomes=tuple(outcomes), false_sets=false_sets, false_set_ups=false_set_ups, length_ms=total_ms
+    )
 
 
 def summary(parts: Sequence[Streamed]) -> Segmentation | None:
@@ -131,6 +141,7 @@ def summary(parts: Sequence[Streamed]) -> Segmentation | None:
     starts = [abs(found.start_ms - truth.start_ms) for truth, found in answered]
     ends = [abs(found.end_ms - truth.end_ms) for truth, found in answered]
     delays = [each.first_name_ms for each in outcomes if each.first_name_ms is not None]
+    signs = [each.first_sign_ms for each in outcomes if each.first_sign_ms is not None]
     return Segmentation(
         sets=len(outcomes),
         found=sum(max(both) <= FOUND_MS for both in zip(starts, ends, strict=True)),
@@ -140,6 +151,8 @@ def summary(parts: Sequence[Streamed]) -> Segmentation | None:
         false_sets=sum(part.false_sets for part in parts),
         first_name_s_median=_median_s(delays),
         wrong_name_shown_share=sum(each.wrong_name for each in outcomes) / len(outcomes),
+        first_sign_s_median=_median_s(signs),
+        false_set_ups=sum(part.false_set_ups for part in parts),
         hours=sum(part.length_ms for part in parts) / 3_600_000,
     )
 
@@ -243,7 +256,19 @@ def _outcome(told: Sequence[Observation], truth: TrueSet, found: SetEnded | None
         found=found,
         first_name_ms=next((after_ms for after_ms, name in names if name == truth.exercise), None),
         wrong_name=any(name not in (truth.exercise, UNKNOWN) for _, name in names),
+        first_sign_ms=_first_sign_ms(told, truth),
     )
+
+
+def _first_sign_ms(told: Sequence[Observation], truth: TrueSet) -> int | None:
+    """When setting up or exercising was first told, from a window's length before the set to its end."""
+    signs = [
+        each.at_ms if isinstance(each, Exercising) else each.since_ms + STRIDE_MS
+        for each in told
+        if isinstance(each, Exercising | SettingUp)
+    ]
+    early_ms = truth.start_ms - FOUND_MS
+    return next((at_ms - truth.start_ms for at_ms in signs if early_ms <= at_ms <= truth.end_ms), None)
 
 
 def _false_sets(told: Sequence[Observation], truths: Sequence[TrueSet]) -> int:
@@ -252,6 +277,11 @@ def _false_sets(told: Sequence[Observation], truths: Sequence[TrueSet]) -> int:
         for each in told
         if isinstance(each, SetEnded)
     )
+
+
+def _false_set_ups(told: Sequence[Observation]) -> int:
+    states = [each for each in told if not isinstance(each, SetEnded)]
+    return sum(isinstance(each, SettingUp) and isinstance(after, Resting) for each, after in pairwise(states))
 
 
 def _overlap_ms(found: SetEnded, truth: TrueSet) -> int:

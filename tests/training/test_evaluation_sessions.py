@@ -14,7 +14,7 @@ from domain.recording import REST, Recording
 from domain.sensors import SensorSet
 from domain.windows import Window
 from edge.artefact import Artefact
-from edge.recogniser import UNKNOWN, Exercising, Observation, SetEnded
+from edge.recogniser import UNKNOWN, Exercising, Observation, Resting, SetEnded, SettingUp
 from training import segmentation as module
 from training.segmentation import START_MS, Streamed, sessions, streamed, summary
 
@@ -64,7 +64,7 @@ def test_without_rest_or_without_the_sensors_there_are_no_sessions() -> None:
     assert joined([recording(REST)]) == []
     assert list(sessions([recording("curl"), recording(REST)], "g")) == []
     assert summary([]) is None
-    assert summary([Streamed(outcomes=(), false_sets=0, length_ms=0)]) is None
+    assert summary([Streamed(outcomes=(), false_sets=0, false_set_ups=0, length_ms=0)]) is None
 
 
 class Script:
@@ -114,6 +114,9 @@ def test_figures_of_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Int8Network", Model)
     labels = [REST, "curl", REST, "press", REST, "twist", REST, "curl", REST]
     told = [
+        SettingUp(since_ms=after(5)),  # false
+        Resting(since_ms=after(8)),
+        SettingUp(since_ms=after(20)),  # told a second later
         named(23, "press"),  # wrong, in the first
         named(25, "curl"),
         ended(21, 39.5, "curl"),
@@ -134,6 +137,8 @@ def test_figures_of_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.start_error_s_median, found.end_error_s_median) == (1.0, 0.0)
     assert found.first_name_s_median == 5.0  # of 5, 9 and 3
     assert found.wrong_name_shown_share == 0.25
+    assert found.first_sign_s_median == 3.0  # of 1, 7 and 3
+    assert found.false_set_ups == 1
     assert found.hours == pytest.approx(len(labels) * SECONDS / 3600)
 
 
