@@ -44,7 +44,7 @@ FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 Figures = dict[str, float]
 
-STEPS = 1200  # mini-batches of a training
+STEPS = 4000  # mini-batches of a training, as many as muvr train takes
 BASELINES = ("majority", "network_2016", "forest")
 
 

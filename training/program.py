@@ -32,7 +32,7 @@ FIT_SHARE = 1 / 3  # of the budget; the rest is for refitting, on more windows
 FIT_BATCHES = 1500  # so many mini-batches are enough to fit; docs/decisions/0014 has the figures
 FIT_EPOCHS_MIN, FIT_EPOCHS_MAX = 8, 60  # whatever the number of windows
 SPLITS = ("session", "subject")  # what may be held out; never windows, which overlap
-REFIT_SHARE = 2.0  # epochs of refitting for each epoch up to the best
+REFIT_SHARE = 2  # epochs of refitting for each epoch of fitting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +135,7 @@ def run(
     trainer = Trainer(parts.training, parts.validation, seed, keeper=keeper)
     curve = trainer.fit(limits, progress)
     measured = _calibrated(_exported(trainer, parts.training, model_id, {}), parts.validation)
-    epoch_best = _epoch_best(curve)
-    trainer.refit(everything, _refit_limits(epoch_best, budget_minutes), progress)
+    trainer.refit(everything, _refit_limits(len(curve), budget_minutes), progress)
     metadata: dict[str, str | int | float] = {
         "windows": len(everything),
         "epochs": len(curve),
@@ -153,7 +152,7 @@ def run(
         bytes_int8=len(data),
         train_seconds=time.monotonic() - started,
         epochs=len(curve),
-        epoch_best=epoch_best,
+        epoch_best=_epoch_best(curve),
         evaluation=evaluate_dataset(measured, parts.validation),
         comparison=_compared(measured, rival, parts.validation),
         held_out_by=parts.held_out_by,
@@ -216,9 +215,10 @@ def _epoch_best(curve: tuple[Progress, ...]) -> int:
     return max(curve, key=lambda step: (step.f1_validation or 0.0, -step.epoch)).epoch
 
 
-def _refit_limits(epoch_best: int, budget_minutes: float) -> Limits:
+def _refit_limits(epochs: int, budget_minutes: float) -> Limits:
+    """However few of the `epochs` the best one took: it is best for a few held-out people or sessions."""
     return Limits(
-        epochs_max=math.ceil(REFIT_SHARE * epoch_best),
+        epochs_max=REFIT_SHARE * epochs,
         seconds_max=(1 - FIT_SHARE) * 60 * budget_minutes,
         target_f1=math.inf,
     )
