@@ -75,7 +75,7 @@ def main() -> None:
     for directory in arguments.recordings:
         data_sets |= exercise_sets(directory.name, load_directory(directory))
     if arguments.fit:
-        print(json.dumps(fit(_for_learning(data_sets), *FITS[arguments.fit]), indent=4))
+        print(json.dumps(fit(_for_learning(data_sets, arguments.fit), *FITS[arguments.fit]), indent=4))
         return
     figures = {name: _figures(sets) for name, sets in data_sets.items()}
     if arguments.json:
@@ -119,17 +119,21 @@ def _halved(sets: list[ExerciseSet], unit: Callable[[str], str]) -> list[Exercis
     return [replace(one, development=unit(one.session) in development) for one in sets]
 
 
-def _for_learning(data_sets: dict[str, list[ExerciseSet]]) -> list[tuple[FloatArray, float, int, float]]:
-    """Development sets as (values, rate, repetitions, weight), also of the accelerometers alone, so that no
-    kind of sensor is taken for a data set. Every data set has the same weight, each sensor alone less.
+def _for_learning(
+    data_sets: dict[str, list[ExerciseSet]], counter: str
+) -> list[tuple[FloatArray, float, int, float]]:
+    """Development sets as (values, rate, repetitions, weight), for the full counter also of the accelerometers
+    alone, so that no kind of sensor is taken for a data set. Every data set has the same weight, each sensor
+    alone less. Of sensors recorded in files of their own, the compact counter learns from the one that moves.
     """
     examples = []
     for name, sets in data_sets.items():
-        chosen = [one for one in sets if one.development and not name.endswith("moving")]
+        skipped = name.endswith("moving") if counter == "full" else f"{name} moving" in data_sets
+        chosen = [one for one in sets if one.development and not skipped]
         weight = (0.2 if name.endswith("alone") else 1.0) / max(1, len(chosen))
         for one in chosen:
             examples.append((one.values, one.rate_hz, one.repetitions, weight))
-            if one.values.shape[1] % 6 == 0 and not name.endswith("alone"):
+            if counter == "full" and one.values.shape[1] % 6 == 0 and not name.endswith("alone"):
                 accelerometers = np.arange(one.values.shape[1]) % 6 < 3
                 examples.append((one.values[:, accelerometers], one.rate_hz, one.repetitions, weight / 2))
     return examples

@@ -37,7 +37,7 @@ DRIFT_LENGTH = 9  # of the triangle of the drift, whose values are some samples 
 TEMPO_S = 3.0  # what is usual
 
 MEASURES = ("likeness", "span", "tempo", "drifting", "found")
-COEFFICIENTS = (37.1, 24.3, -1.66, -13.5, 1.95)
+COEFFICIENTS = (23.95, 26.39, -1.894, -4.703, 4.35)  # python -m benchmarks.repetitions --fit compact
 
 Int = np.int64
 IntArray = npt.NDArray[np.int64]
@@ -270,38 +270,41 @@ def _stretch(view: _View, turns: list[int], first: int) -> tuple[np.float32, int
     """Of the repetitions around every other turn from `first` on, the neighbours that are most alike: how
     much so, as a mean of all; the turn of the first; how many they are.
     """
-    numbers = range(first, len(turns) - 1, 2)
-    courses = [_course(view, turns[turn - 1 : turn + 2]) for turn in numbers]
+    courses = _courses(view, turns, first)
     best = current = np.float32(0)
     begun = stretch = first
     count = 1
-    for turn, one, other in zip(numbers, courses, courses[1:], strict=False):
+    for nr, alike in enumerate(_likenesses(courses)):
         if not current > 0:
-            current, begun = np.float32(0), turn
-        current += _likeness(one, other) - np.float32(LIKENESS_MIN)
+            current, begun = np.float32(0), first + 2 * nr
+        current += alike - np.float32(LIKENESS_MIN)
         if current > best:
-            best, stretch, count = current, begun, (turn - begun) // 2 + 2
+            best, stretch, count = current, begun, nr + 2 - (begun - first) // 2
     return best / np.float32(len(courses)), stretch, count
 
 
-def _course(view: _View, turns: list[int]) -> IntArray:
-    """The course of a repetition on all axes, [points, AXES]."""
-    places = [
-        begin + (end - begin) * part // HALF_POINTS
-        for begin, end in ((turns[0], turns[1]), (turns[1], turns[2]))
-        for part in range(HALF_POINTS)
-    ]
-    return np.asarray(view.smooth[places])
+def _courses(view: _View, turns: list[int], first: int) -> IntArray:
+    """The courses of these repetitions on all axes, [repetitions, points, AXES]."""
+    count = (len(turns) - first) // 2
+    begins, middles, ends = (
+        np.array(turns[nr : nr + 2 * count : 2])[:count] for nr in range(first - 1, first + 2)
+    )
+    part = np.arange(HALF_POINTS)
+    rising = begins[:, None] + (middles - begins)[:, None] * part // HALF_POINTS
+    falling = middles[:, None] + (ends - middles)[:, None] * part // HALF_POINTS
+    return np.asarray(view.smooth[np.concatenate([rising, falling], axis=1)])
 
 
-def _likeness(one: IntArray, other: IntArray) -> np.float32:
-    """About the correlation: covariance by the geometric mean of variances, after a step of Newton's."""
-    own, others, shared = _covariance(one, one), _covariance(other, other), _covariance(one, other)
-    mean = (own + others) * np.float32(0.5) + np.float32(1)
-    return np.float32(shared / ((mean + own * others / mean) * np.float32(0.5)))
+def _likenesses(courses: IntArray) -> FloatArray:
+    """About the correlation of neighbours, [repetitions - 1]: covariance by the geometric mean of variances,
+    after a step of Newton's.
+    """
+    own, shared = _covariance(courses, courses), _covariance(courses[:-1], courses[1:])
+    mean = (own[:-1] + own[1:]) * np.float32(0.5) + np.float32(1)
+    return np.asarray(shared / ((mean + own[:-1] * own[1:] / mean) * np.float32(0.5)))
 
 
-def _covariance(one: IntArray, other: IntArray) -> np.float32:
-    """Of all axes together, times the square of the number of points."""
-    sums = len(one) * (one * other).sum(axis=0) - one.sum(axis=0) * other.sum(axis=0)
-    return np.float32(int(sums.sum()))
+def _covariance(ones: IntArray, others: IntArray) -> FloatArray:
+    """Of all axes together, times the square of the number of points, [repetitions]."""
+    products = 2 * HALF_POINTS * (ones * others).sum(axis=1) - ones.sum(axis=1) * others.sum(axis=1)
+    return np.asarray(products.sum(axis=1).astype(np.float32))

@@ -1,4 +1,4 @@
-"""What counting repetitions needs of a sensor set, as constants of `muvr_model.h`, and a set to test it with."""
+"""What counting repetitions needs of sensors, as constants of `muvr_model.h`, and a set to test it with."""
 
 from __future__ import annotations
 
