@@ -122,7 +122,7 @@ def _halved(sets: list[ExerciseSet], unit: Callable[[str], str]) -> list[Exercis
 def _for_learning(
     data_sets: dict[str, list[ExerciseSet]], counter: str
 ) -> list[tuple[FloatArray, float, int, float]]:
-    """Development sets as (values, rate, repetitions, weight), for the full counter also of the accelerometers
+    """Development sets as (values, rate, repetitions, weight); for the full counter also of accelerometers
     alone, so that no kind of sensor is taken for a data set. Every data set has the same weight, each sensor
     alone less. Of sensors recorded in files of their own, the compact counter learns from the one that moves.
     """

@@ -26,7 +26,7 @@ TURNS_MAX = 256  # of a line; what comes later is not counted
 STEPS_MAX = 127
 FULL_SCALE_STEPS = 512  # a quarter of the sensor's full scale saturates, and nobody lifts like that for long
 FINENESS = 16  # smoothed values are in such parts of a step
-HEIGHTS = (12, 18, 27, 39)  # of a swing at least, in HEIGHT_PARTS of the mean deviation
+HEIGHTS = (12, 20, 30, 45)  # of a swing at least, in HEIGHT_PARTS of the mean deviation
 HEIGHT_PARTS = 20
 HALF_POINTS = 4  # a repetition is compared at so many points before it turns, and after
 LIKENESS_MIN = 0.2  # repetitions less like their neighbours do not pay for themselves
@@ -37,7 +37,7 @@ DRIFT_LENGTH = 9  # of the triangle of the drift, whose values are some samples 
 TEMPO_S = 3.0  # what is usual
 
 MEASURES = ("likeness", "span", "tempo", "drifting", "found")
-COEFFICIENTS = (23.95, 26.39, -1.894, -4.703, 4.35)  # python -m benchmarks.repetitions --fit compact
+COEFFICIENTS = (27.95, 26.26, -2.429, -7.058, 4.03)  # python -m benchmarks.repetitions --fit compact
 
 Int = np.int64
 IntArray = npt.NDArray[np.int64]
