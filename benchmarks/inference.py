@@ -11,9 +11,9 @@ outputs of C and NumPy are compared before.
 
 Without --model the network of `training.network` is exported with random weights, which take as long as
 others. With it, LiteRT runs such random weights too, if the file's layers have the shapes of that network.
-Flash is text and data, RAM data and bss of the library alone, by `size`; instructions are counted by QEMU's
-virtual clock, of the network per window and of the preprocessing per second of all sensors. What needs a
-tool that is not there is null.
+Flash is text and data, RAM data and bss of the library alone, by `size`, with and without what counts
+repetitions; instructions are counted by QEMU's virtual clock, of the network per window, of the preprocessing
+per second of all sensors, and of counting a set of 75 s. What needs a tool that is not there is null.
 """
 
 from __future__ import annotations
@@ -218,25 +218,32 @@ def _interleaved(runs: dict[str, Run], rounds: int) -> dict[str, dict[str, float
 
 def _on_cortex_m4(artefact: Artefact, directory: Path, windows: FloatArray) -> dict[str, float | None]:
     figures: dict[str, float | None] = dict.fromkeys(
-        ("flash_bytes", "ram_bytes", "instructions_per_window", "instructions_preprocessing_per_second")
+        (
+            *("flash_bytes", "flash_bytes_without_counting", "ram_bytes", "ram_bytes_without_counting"),
+            *("instructions_per_window", "instructions_preprocessing_per_second"),
+            "instructions_of_counting",
+        )
     )
     if shutil.which("arm-none-eabi-gcc") and shutil.which("make"):
-        text, data, bss = map(int, _made(directory, "size-cortex-m4").splitlines()[-1].split()[:3])
-        figures |= {"flash_bytes": text + data, "ram_bytes": data + bss}
+        for suffix, arguments in (("", ()), ("_without_counting", ("COUNTING=",))):
+            said = _made(directory, "size-cortex-m4", *arguments)
+            text, data, bss = map(int, said.splitlines()[-1].split()[:3])
+            figures |= {f"flash_bytes{suffix}": text + data, f"ram_bytes{suffix}": data + bss}
         if shutil.which("qemu-system-arm"):
             said = _made(directory, "test-cortex-m4")
             per_window = re.findall(r"instructions of window \d+: (\d+)", said)
             preprocessing = re.findall(r"instructions of preprocessing: (\d+)", said)
             seconds = _recorded_seconds(artefact.sensor_set, windows)
+            counting = re.findall(r"instructions of counting: (\d+)", said)
+            figures["instructions_of_counting"] = int(counting[0])
             figures["instructions_per_window"] = round(statistics.mean(map(int, per_window)))
             figures["instructions_preprocessing_per_second"] = round(int(preprocessing[0]) / seconds)
     return figures
 
 
-def _made(directory: Path, target: str) -> str:
-    return subprocess.run(
-        ["make", "-s", "-C", directory, target], stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
+def _made(directory: Path, *arguments: str) -> str:
+    command = ["make", "-s", "-C", str(directory), *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def _recorded_seconds(sensor_set: SensorSet, windows: FloatArray) -> float:

@@ -1,6 +1,6 @@
 """How well repetitions are counted on real recordings, beside RecoFit's method and a plain peak counter.
 
-    python -m benchmarks.repetitions --recordings DIR... [--json FILE] [--fit]
+    python -m benchmarks.repetitions --recordings DIR... [--json FILE] [--fit {full,compact}]
 
 DIR is a data set as edge.recordings.load_directory reads it. An exercise set is a recording with known
 repetitions; in ptexercises, whose sensors were recorded in files of their own, the recordings of one
@@ -10,8 +10,9 @@ muvr that lost packets (a length that is a multiple of 112 samples) are left out
 
 Half of the sessions are for development: sorted, every other one from the first; of ptexercises, where a
 session is a person's, every other person. Settings and coefficients come from those alone; the other half
-is held out. `--fit` learns the coefficients of coach/repetitions/choice.py and prints them. `named` is the
-same counter told how long a repetition of the exercise took in the sets before of the same session, as they
+is held out. `--fit` learns the coefficients of coach/repetitions/choice.py, or compact.py, and prints them.
+`compact` is what a microcontroller counts, of the first accelerometer at 50 Hz alone. `named` is the full
+counter told how long a repetition of the exercise took in the sets before of the same session, as they
 were written down: what muvr knows once a user has confirmed some sets.
 
 `in doubt` are labels that both RecoFit's method and this counter contradict by two or more while agreeing
@@ -34,8 +35,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.repetition_fit import fit
+from benchmarks.repetition_fit import explain_compactly, explain_fully, fit, pushed
 from coach.repetitions import RepetitionCounter, confirmed_tempo_s, count, usual_tempo_s
+from coach.repetitions.choice import NAMES
+from coach.repetitions.compact import MEASURES
 from domain.recording import REST, Recording
 from edge.recordings import load_directory
 
@@ -66,13 +69,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recordings", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--fit", action="store_true", help="learn coefficients on the development halves")
+    parser.add_argument("--fit", choices=tuple(FITS), help="learn coefficients on the development halves")
     arguments = parser.parse_args()
     data_sets: dict[str, list[ExerciseSet]] = {}
     for directory in arguments.recordings:
         data_sets |= exercise_sets(directory.name, load_directory(directory))
     if arguments.fit:
-        print(json.dumps(fit(_for_learning(data_sets)), indent=4))
+        print(json.dumps(fit(_for_learning(data_sets, arguments.fit), *FITS[arguments.fit]), indent=4))
         return
     figures = {name: _figures(sets) for name, sets in data_sets.items()}
     if arguments.json:
@@ -116,17 +119,21 @@ def _halved(sets: list[ExerciseSet], unit: Callable[[str], str]) -> list[Exercis
     return [replace(one, development=unit(one.session) in development) for one in sets]
 
 
-def _for_learning(data_sets: dict[str, list[ExerciseSet]]) -> list[tuple[FloatArray, float, int, float]]:
-    """Development sets as (values, rate, repetitions, weight), also of the accelerometers alone, so that no
-    kind of sensor is taken for a data set. Every data set has the same weight, each sensor alone less.
+def _for_learning(
+    data_sets: dict[str, list[ExerciseSet]], counter: str
+) -> list[tuple[FloatArray, float, int, float]]:
+    """Development sets as (values, rate, repetitions, weight); for the full counter also of accelerometers
+    alone, so that no kind of sensor is taken for a data set. Every data set has the same weight, each sensor
+    alone less. Of sensors recorded in files of their own, the compact counter learns from the one that moves.
     """
     examples = []
     for name, sets in data_sets.items():
-        chosen = [one for one in sets if one.development and not name.endswith("moving")]
+        skipped = name.endswith("moving") if counter == "full" else f"{name} moving" in data_sets
+        chosen = [one for one in sets if one.development and not skipped]
         weight = (0.2 if name.endswith("alone") else 1.0) / max(1, len(chosen))
         for one in chosen:
             examples.append((one.values, one.rate_hz, one.repetitions, weight))
-            if one.values.shape[1] % 6 == 0 and not name.endswith("alone"):
+            if counter == "full" and one.values.shape[1] % 6 == 0 and not name.endswith("alone"):
                 accelerometers = np.arange(one.values.shape[1]) % 6 < 3
                 examples.append((one.values[:, accelerometers], one.rate_hz, one.repetitions, weight / 2))
     return examples
@@ -179,6 +186,10 @@ def scores(errors: npt.NDArray[np.int64]) -> dict[str, float]:
 
 def _muvr(values: FloatArray, rate_hz: float) -> int:
     return count(values, rate_hz).count
+
+
+def _compact(values: FloatArray, rate_hz: float) -> int:
+    return len(pushed(values, rate_hz).repetitions())
 
 
 def _streaming(values: FloatArray, rate_hz: float) -> int:
@@ -263,8 +274,11 @@ def _apart(ordered: list[int], distance: Callable[[int], float]) -> list[int]:
     return taken
 
 
+FITS = {"full": (explain_fully, NAMES), "compact": (explain_compactly, MEASURES)}
+
 COUNTERS: dict[str, Counter] = {
     "muvr": _muvr,
+    "compact": _compact,
     "streaming": _streaming,
     "recofit": recofit,
     "peaks": plain_peaks,
@@ -273,7 +287,7 @@ COUNTERS: dict[str, Counter] = {
 
 def _print(name: str, figures: dict[str, Any]) -> None:
     print(f"{name}: exact / within one / mean absolute error (mean error)")
-    for counter in ("muvr", "muvr named", "recofit", "peaks"):
+    for counter in ("muvr", "muvr named", "compact", "recofit", "peaks"):
         parts = []
         for part, score in figures[counter].items():
             if score["sets"]:

@@ -1,7 +1,7 @@
 """Chooses among the explanations of a set, with coefficients learned from sets that were counted.
 
-`python -m benchmarks.repetitions --fit` learned them on the development halves that it documents: a softmax
-over the explanations of a set, least expected error of the count.
+`python -m benchmarks.repetitions --fit full` learned them on the development halves that it documents: a
+softmax over the explanations of a set, least expected error of the count.
 """
 
 from __future__ import annotations

@@ -13,7 +13,15 @@ from edge.artefact import Artefact
 from edge.c99.tables import header, source
 from edge.c99.vectors import vectors
 
-LIBRARY = ("muvr.h", "muvr_dot.h", "muvr_layers.h", "muvr_network.c", "muvr_resampler.c", "muvr_windows.c")
+LIBRARY = (
+    "muvr.h",
+    "muvr_dot.h",
+    "muvr_layers.h",
+    "muvr_network.c",
+    "muvr_repetitions.c",
+    "muvr_resampler.c",
+    "muvr_windows.c",
+)
 TEST = (
     "Makefile",
     "README.md",

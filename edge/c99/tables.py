@@ -13,6 +13,7 @@ from domain.errors import InvalidArtefact
 from domain.sensors import SENSORS
 from domain.windows import STRIDE_SECONDS
 from edge.artefact import Artefact
+from edge.c99.counting import counting
 from edge.c99.text import comment_safe, integers, single, string, table
 from edge.layers import INPUT_SPAN, Convolution, GlobalAverage, Layer, MaxPool, accumulator_bound
 
@@ -88,8 +89,11 @@ def header(artefact: Artefact) -> str:
 #define MUVR_INPUT_GAIN {single(1.0 / artefact.input_scale)}
 #define MUVR_INPUT_ZERO_POINT {artefact.input_zero_point}
 #define MUVR_LAYERS {len(network)}
+#define MUVR_POOLS_ALONE {int(any(isinstance(step.layer, MaxPool) for step in network))}
 #define MUVR_ARENA_BYTES {_arena_bytes(network)}
 #define MUVR_OUTPUTS_MAX {outputs}
+
+{counting(sensors)}
 
 /* The sensors of `muvr_frame`. */
 {letters}

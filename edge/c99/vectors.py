@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from domain.frames import RATE_HZ_MAX, SensorFrame, pack_samples, scale_for
-from domain.identifiers import SessionId, StreamId
+from domain.frames import RATE_HZ_MAX, SensorFrame
 from domain.sensors import SENSORS, SensorSet
 from domain.windows import WindowSlicer
 from edge.artefact import Artefact
+from edge.c99.counting import counted, counted_set
+from edge.c99.frames import frame_of
 from edge.c99.text import double, integers, single, table
 from edge.int8 import Int8Network, softmax
 from edge.preprocessing import to_int8
@@ -64,6 +65,7 @@ def vectors(artefact: Artefact, windows: FloatArray) -> str:
                 (str(window.start_ms) for window in cut),
             ),
             _rows("int8_t muvr_test_cut_inputs", values, map(_integers, cut_inputs)),
+            *_counting(artefact.sensor_set),
         ]
     )
 
@@ -83,32 +85,30 @@ def raw_frames(sensor_set: SensorSet, windows: FloatArray) -> Iterator[SensorFra
         for letter in sensor_set.letters:
             axes = len(SENSORS[letter].axes)
             values = part[:, first : first + axes]
-            yield _sensor_frame(letter, number, start_ms, rate_hz, values)
+            yield frame_of(letter, number, start_ms, rate_hz, values)
             first += axes
 
 
-def _sensor_frame(
-    letter: str, number: int, start_ms: int, rate_hz: float, values: npt.NDArray[np.float64]
-) -> SensorFrame:
-    scale, limit = float(np.float32(scale_for(letter))), SENSORS[letter].full_scale
-    return SensorFrame(
-        session=SessionId("vectors"),
-        stream=StreamId(letter),
-        sequence_nr=number,
-        sensor=letter,
-        start_ms=start_ms,
-        rate_hz=rate_hz,
-        scale=scale,
-        samples=pack_samples(np.clip(np.nan_to_num(values), -limit, limit), scale),
+def _counting(sensor_set: SensorSet) -> Iterator[str]:
+    """A set as one frame, and its repetitions."""
+    frame = counted_set(sensor_set)
+    found = counted(sensor_set, frame)
+    yield f"#define MUVR_TEST_REPETITIONS {len(found)}\n"
+    yield _samples("set", frame)
+    described = _frame("set", sensor_set.letters.index(frame.sensor), frame)
+    yield f"static const muvr_frame muvr_test_set = {described};\n"
+    yield table(
+        "static const muvr_repetition muvr_test_repetitions[]",
+        (f"{{{one.begin}, {one.turn}, {one.end}, {single(one.range)}}}" for one in found),
     )
 
 
-def _samples(number: int, frame: SensorFrame) -> str:
+def _samples(number: int | str, frame: SensorFrame) -> str:
     values = np.frombuffer(frame.samples, "<i2")
     return table(f"static const int16_t muvr_test_samples_{number}[{len(values)}]", integers(values))
 
 
-def _frame(number: int, sensor: int, frame: SensorFrame) -> str:
+def _frame(number: int | str, sensor: int, frame: SensorFrame) -> str:
     samples = f"muvr_test_samples_{number}, {frame.sample_count}"
     return f"{{{sensor}, {frame.start_ms}, {double(frame.rate_hz)}, {single(frame.scale)}, {samples}}}"
 

@@ -56,7 +56,7 @@ class Library:
         self._classes = len(artefact.classes)
         export(artefact, directory, np.zeros((1, *self._shape), np.float32))
         (directory / "extra.c").write_text(f'#include "muvr_windows.c"\n{extra}')
-        sources = ("muvr_model.c", "muvr_network.c", "muvr_resampler.c", "extra.c")
+        sources = ("muvr_model.c", "muvr_network.c", "muvr_repetitions.c", "muvr_resampler.c", "extra.c")
         target = directory / "library.so"
         subprocess.run(["gcc", *FLAGS, *flags, "-o", target, *sources], cwd=directory, check=True)
         self.c = ctypes.CDLL(str(target))

@@ -9,8 +9,14 @@
            }
 
    Nothing is allocated; all memory is static, so there is one recogniser, used by one thread at a time. A window
-   gives the integers that the Python runtime gives. Repetitions will be counted from the same frames: what counts
-   them belongs beside muvr_windows.c, fed by muvr_append with each resampled value.
+   gives the integers that the Python runtime gives.
+
+   Repetitions are counted of the same frames, in between, where the caller sees a set begin and end:
+
+       muvr_begin_set();
+       ... muvr_push and all the rest, as before; muvr_repetitions(0, 0) is the count so far ...
+       count = muvr_repetitions(repetitions, 100);
+       muvr_end_set();
 
    Compile without fused multiply-add (-ffp-contract=off) and without -ffast-math: either may change the integers.
    Right shifts of negative integers must be arithmetic, as every compiler for the machines meant here has them. */
@@ -61,5 +67,26 @@ const int8_t *muvr_run(void);
 
 /* Calibrated probabilities of what muvr_run returned, in the order of muvr_classes. */
 void muvr_softmax(const int8_t output[MUVR_CLASSES], float probabilities[MUVR_CLASSES]);
+
+/* A repetition of a set: in samples of MUVR_COUNTED_SENSOR at MUVR_RATE_HZ since muvr_begin_set, where it begins,
+   turns and ends, and its range, the greatest change of an axis between where it turns and its ends, in the sensor's
+   unit. Its tempo is end - begin. */
+typedef struct {
+    int32_t begin;
+    int32_t turn;
+    int32_t end;
+    float range;
+} muvr_repetition;
+
+/* A set begins: the values of MUVR_COUNTED_SENSOR are kept from now on, those of an earlier set are forgotten. Of a
+   set longer than MUVR_COUNTING_SECONDS_MAX what is later is not counted; missing samples take no time. */
+void muvr_begin_set(void);
+
+/* How many repetitions were done since muvr_begin_set, and the first `count_max` of them, oldest first. It looks at the
+   whole set anew, which takes as long as some windows, and may be called as often as one likes. */
+int muvr_repetitions(muvr_repetition *repetitions, int count_max);
+
+/* Keep no more values. What was counted can still be asked for. */
+void muvr_end_set(void);
 
 #endif

@@ -51,6 +51,15 @@ extern const float muvr_softmax_factors[8]; /* exp(-2^i * output_scale / tempera
 /* Queue the values [axes] of a grid point of a sensor; what does not follow those that wait replaces them. */
 void muvr_append(int sensor, int64_t point, const float *values);
 
+/* The nearest integers, for magnitudes below 2^51, and whether a < b, for finite numbers. */
+int64_t muvr_floor(double value);
+int64_t muvr_ceiling(double value);
+int64_t muvr_nearest(double value); /* halves to even */
+int muvr_is_less(double a, double b);
+
+/* Who is told the values [axes] of MUVR_COUNTED_SENSOR as they are resampled, or 0. */
+extern void (*muvr_counter)(const float *values);
+
 /* What muvr_reset does in muvr_resampler.c. */
 void muvr_reset_resamplers(void);
 

@@ -84,6 +84,7 @@ static void convolve(const muvr_layer *layer, const uint8_t *input, uint8_t *out
     }
 }
 
+#if MUVR_POOLS_ALONE
 static void pool_max(const muvr_layer *layer, const uint8_t *input, uint8_t *output)
 {
     uint32_t sample, channel, tap;
@@ -100,6 +101,7 @@ static void pool_max(const muvr_layer *layer, const uint8_t *input, uint8_t *out
         }
     }
 }
+#endif
 
 /* The mean, rounded half away from zero: C's division goes towards zero. */
 static void average(const muvr_layer *layer, const uint8_t *input, uint8_t *output)
@@ -155,8 +157,10 @@ const int8_t *muvr_run(void)
         output = nr + 1 < MUVR_LAYERS ? padded_input(nr + 1) : buffer_of(nr + 1, MUVR_CLASSES);
         if (layer->kind == MUVR_CONVOLUTION || layer->kind == MUVR_SEPARATE_CONVOLUTION)
             convolve(layer, input - before, output);
+#if MUVR_POOLS_ALONE
         else if (layer->kind == MUVR_MAX_POOL)
             pool_max(layer, input, output);
+#endif
         else
             average(layer, input, output);
     }

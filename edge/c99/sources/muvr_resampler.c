@@ -10,17 +10,25 @@
 #define PERIOD_MS (1000.0 / MUVR_RATE_HZ)
 #define HALF_MS (PERIOD_MS / 2)
 #define GAP_MS_MAX 250.0       /* samples missing for longer are not interpolated over */
-#define START_MS_MAX 4102444800000.0
+#define START_MS_MAX 4102444800000
 #define RATE_HZ_MAX 1000.0
 #define SCALE_MAX 1e6f
 #define FRAME_SECONDS_MAX 600.0
 #define AXES_MAX 3
+#define ROUNDING 6755399441055744.0 /* 1.5 * 2^52: a double has whole numbers only around it */
 
 typedef struct {
     double at_ms; /* since the stream's origin */
     double values[AXES_MAX];
     double integrals[AXES_MAX]; /* of the signal between samples joined by lines, from base_ms to this sample */
 } sample_point;
+
+/* A double as IEEE 754 has it stored: 0, or sign and size. Microcontrollers do doubles in software, and what is done
+   with the bits needs the least of it. */
+typedef union {
+    double value;
+    int64_t bits;
+} stored;
 
 /* A stream being resampled: the value of a grid point is the mean of the signal over one period around it. */
 typedef struct {
@@ -36,21 +44,42 @@ typedef struct {
 
 static resampler resamplers[MUVR_SENSORS];
 
-static int64_t floor_of(double value)
+int muvr_is_less(double a, double b)
 {
-    const int64_t truncated = (int64_t)value;
-    return truncated - (value < (double)truncated);
+    stored difference;
+
+    difference.value = b - a;
+    return difference.bits > 0;
 }
 
-static int64_t ceiling_of(double value)
+int64_t muvr_nearest(double value)
 {
-    const int64_t truncated = (int64_t)value;
-    return truncated + (value > (double)truncated);
+    stored rounded, zero;
+
+    rounded.value = value + ROUNDING;
+    zero.value = ROUNDING;
+    return rounded.bits - zero.bits;
+}
+
+int64_t muvr_floor(double value)
+{
+    return muvr_nearest(value) - muvr_is_less(value, value + ROUNDING - ROUNDING);
+}
+
+int64_t muvr_ceiling(double value)
+{
+    return -muvr_floor(-value);
+}
+
+/* above < value <= most; what is not a number is beyond all. */
+static int is_between(double above, double value, double most)
+{
+    return muvr_is_less(above, value) && !muvr_is_less(most, value);
 }
 
 static double greater(double a, double b)
 {
-    return a > b ? a : b;
+    return muvr_is_less(b, a) ? a : b;
 }
 
 void muvr_reset_resamplers(void)
@@ -101,7 +130,7 @@ static void rebase(resampler *stream, double edge_ms, int axes)
     int axis;
 
     stream->is_opened = 0;
-    if (edge_ms >= stream->latest.at_ms) {
+    if (!muvr_is_less(edge_ms, stream->latest.at_ms)) {
         for (axis = 0; axis < axes; axis++)
             stream->latest.integrals[axis] = 0.0;
         stream->base_ms = stream->latest.at_ms;
@@ -126,7 +155,7 @@ static void pass_edges(int sensor, int64_t end, int all)
         const double edge_ms = edge_of(stream, end);
         const double at_ms = greater(edge_ms, stream->base_ms);
         const double width_ms = at_ms - stream->opened_ms;
-        if (at_ms >= stream->latest.at_ms && !(all && stream->next < end))
+        if (!muvr_is_less(at_ms, stream->latest.at_ms) && !(all && stream->next < end))
             return;
         for (axis = 0; axis < axes; axis++) {
             const double integral = integral_at(stream, at_ms, axis);
@@ -152,7 +181,7 @@ static void begin(resampler *stream, int64_t start_ms)
     stream->is_opened = 0;
     stream->origin_ms = start_ms;
     stream->base_ms = 0.0;
-    stream->next = ceiling_of((double)start_ms / PERIOD_MS);
+    stream->next = muvr_ceiling((double)start_ms / PERIOD_MS);
 }
 
 /* Whether a frame that starts at `start_ms` goes on where its stream is, or begins it anew. */
@@ -160,7 +189,7 @@ static int is_continued(const resampler *stream, int64_t start_ms, double step_m
 {
     const double gap_ms = (double)(start_ms - stream->origin_ms) - stream->latest.at_ms;
 
-    return stream->count > 0 && 0 < gap_ms && gap_ms <= greater(GAP_MS_MAX, 1.5 * step_ms);
+    return stream->count > 0 && is_between(0.0, gap_ms, greater(GAP_MS_MAX, 1.5 * step_ms));
 }
 
 static void add_sample(resampler *stream, double at_ms, const int16_t *raw, float scale, int axes)
@@ -181,11 +210,9 @@ static void add_sample(resampler *stream, double at_ms, const int16_t *raw, floa
 
 static int is_valid(const muvr_frame *frame)
 {
-    const double start_ms = (double)frame->start_ms;
-
-    return frame->sensor < MUVR_SENSORS && 0 <= start_ms && start_ms <= START_MS_MAX && 0 < frame->rate_hz &&
-           frame->rate_hz <= RATE_HZ_MAX && 0 < frame->scale && frame->scale <= SCALE_MAX && frame->count > 0 &&
-           frame->count <= FRAME_SECONDS_MAX * frame->rate_hz;
+    return frame->sensor < MUVR_SENSORS && 0 <= frame->start_ms && frame->start_ms <= START_MS_MAX &&
+           is_between(0.0, frame->rate_hz, RATE_HZ_MAX) && 0 < frame->scale && frame->scale <= SCALE_MAX &&
+           frame->count > 0 && !muvr_is_less(FRAME_SECONDS_MAX * frame->rate_hz, frame->count);
 }
 
 int muvr_push(const muvr_frame *frame)
@@ -204,7 +231,7 @@ int muvr_push(const muvr_frame *frame)
         begin(stream, frame->start_ms);
     offset_ms = (double)(frame->start_ms - stream->origin_ms);
     latest_ms = offset_ms + (frame->count - 1) * step_ms;
-    end = floor_of((latest_ms - HALF_MS + (double)stream->origin_ms) / PERIOD_MS) + 1;
+    end = muvr_floor((latest_ms - HALF_MS + (double)stream->origin_ms) / PERIOD_MS) + 1;
     pass_edges(frame->sensor, end, 0);
     for (i = 0; i < frame->count; i++) {
         add_sample(stream, offset_ms + i * step_ms, frame->samples + i * axes, frame->scale, axes);

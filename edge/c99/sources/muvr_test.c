@@ -137,9 +137,40 @@ static int test_windows(void)
     return 1;
 }
 
+static int test_counting(void)
+{
+    static muvr_repetition found[MUVR_TEST_REPETITIONS];
+    uint32_t begun;
+    int32_t nr, count;
+
+    muvr_reset();
+    muvr_begin_set();
+    if (!muvr_push(&muvr_test_set)) {
+        muvr_print("a set was refused\nFAIL\n");
+        return 1;
+    }
+    muvr_end_set();
+    begun = muvr_instructions();
+    count = muvr_repetitions(found, MUVR_TEST_REPETITIONS);
+    print_number("instructions of counting: ", (int32_t)(muvr_instructions() - begun));
+    print_number("\nrepetitions: ", count);
+    muvr_print("\n");
+    if (differs("repetitions", 0, 0, count, MUVR_TEST_REPETITIONS))
+        return 1;
+    for (nr = 0; nr < count; nr++) {
+        const muvr_repetition *expected = &muvr_test_repetitions[nr];
+        if (differs("begin of repetition ", nr, 0, found[nr].begin, expected->begin) ||
+            differs("turn of repetition ", nr, 0, found[nr].turn, expected->turn) ||
+            differs("end of repetition ", nr, 0, found[nr].end, expected->end) ||
+            differs("range of repetition ", nr, 0, found[nr].range == expected->range, 1))
+            return 1;
+    }
+    return 0;
+}
+
 int main(void)
 {
-    if (test_network() || test_windows())
+    if (test_network() || test_windows() || test_counting())
         return 1;
     muvr_print("PASS\n");
     return 0;

@@ -10,7 +10,6 @@
 #define NORMALISED_MAX 6.0f    /* in standard deviations of a channel */
 #define STEPS_MAX 1024.0f      /* beyond any int8; keeps the sum with ROUNDING_F exact */
 #define ROUNDING_F 12582912.0f /* 1.5 * 2^23: adding and subtracting it rounds a float, halves to even */
-#define ROUNDING 6755399441055744.0 /* 1.5 * 2^52: the same for a double */
 
 /* Resampled values that wait: those of the grid points `first` to first + count - 1. */
 typedef struct {
@@ -23,11 +22,7 @@ static waiting waitings[MUVR_SENSORS];
 static float pending[MUVR_PENDING_SAMPLES][MUVR_CHANNELS]; /* each sensor's channels are a ring of their own */
 static int64_t next_start;
 
-static int64_t ceiling_of(double value)
-{
-    const int64_t truncated = (int64_t)value;
-    return truncated + (value > (double)truncated);
-}
+void (*muvr_counter)(const float *values);
 
 void muvr_reset(void)
 {
@@ -72,6 +67,8 @@ void muvr_append(int sensor, int64_t point, const float *values)
     for (axis = 0; axis < layout->axes; axis++)
         pending[place][layout->first_channel + axis] = values[axis];
     queue->count++;
+    if (sensor == MUVR_COUNTED_SENSOR && muvr_counter)
+        muvr_counter(values);
 }
 
 /* A sample as int8 + 128; one that is not a number saturates, as every comparison with it fails. */
@@ -125,7 +122,7 @@ static void quantise_pending(int64_t start)
 /* The first multiple of the stride from `point` on; exact, as grid points are far below 2^53. */
 static int64_t align(int64_t point)
 {
-    return ceiling_of((double)point / MUVR_STRIDE_SAMPLES) * MUVR_STRIDE_SAMPLES;
+    return muvr_ceiling((double)point / MUVR_STRIDE_SAMPLES) * MUVR_STRIDE_SAMPLES;
 }
 
 /* Drop what can hardly become a window any more. */
@@ -162,6 +159,6 @@ int muvr_next_window(int64_t *start_ms)
     next_start = start + MUVR_STRIDE_SAMPLES;
     for (sensor = 0; sensor < MUVR_SENSORS; sensor++)
         drop_before(&waitings[sensor], next_start);
-    *start_ms = (int64_t)((double)(start * 1000) / MUVR_RATE_HZ + ROUNDING - ROUNDING);
+    *start_ms = muvr_nearest((double)(start * 1000) / MUVR_RATE_HZ);
     return 1;
 }
