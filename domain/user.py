@@ -46,7 +46,7 @@ HISTORY_MAX = 256  # confirmed sets that the coach looks back on
 
 
 class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """A set that the user confirmed."""
+    """A set that the user confirmed; `place` is where, if the user has told."""
 
     session: SessionId
     start_ms: int
@@ -54,6 +54,7 @@ class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     exercise: str
     repetitions: int | None
     weight_kg: float | None
+    place: str | None = None
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):

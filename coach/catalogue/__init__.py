@@ -2,8 +2,8 @@
 
 Two tables beside this file: `exercises.csv`, the catalogue, and `recordings.csv`: which exercise the labels
 of data sets of recordings mean, empty where that is not certain. Muscles, equipment and ranges of load are
-common knowledge of training, written down for this project. The ranges (share of body weight; of one dumbbell) go
-from a beginner to someone strong and serve to choose a first weight, not to forbid one.
+common knowledge of training, written down for this project. The ranges (share of body weight; of one
+dumbbell) go from a beginner to someone strong and serve to choose a first weight, not to forbid one.
 """
 
 from __future__ import annotations
