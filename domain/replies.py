@@ -61,6 +61,22 @@ class ExerciseAdvised(msgspec.Struct, frozen=True, kw_only=True, array_like=True
     weight_kg: float | None
     repetitions: int
     reason: str
+    rest_s: int | None = None
+
+
+class PlannedSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    exercise: str
+    weight_kg: float | None
+    repetitions: int
+    rest_s: int
+
+
+class SessionPlanned(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="planned"):
+    """The whole of a session as it is suggested when it begins; not durable."""
+
+    session: SessionId
+    at_ms: int
+    sets: tuple[PlannedSet, ...]
 
 
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):
@@ -69,7 +85,8 @@ class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
 
 
 LiveReply = ExerciseRecognised | SetFound | RestBegan | ExerciseAdvised | SessionEnded
-Reply = Acknowledged | Refused | LiveReply
+PassingReply = LiveReply | SessionPlanned  # never repeated: a slow reader misses some
+Reply = Acknowledged | Refused | PassingReply
 
 
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

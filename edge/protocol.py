@@ -27,8 +27,16 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "set": {"session": str, "start_ms": int, "end_ms": int, "exercise": str, "repetitions": int},
     "rest": {"session": str, "since_ms": int},
     "suggestion": {"session": str, "exercise": str, "repetitions": int, "reason": str},
+    "plan": {"session": str, "at_ms": int, "sets": (list, tuple)},
     "ended": {"session": str, "at_ms": int},
     "error": {"code": str, "wrong": str, "retry": bool},
+}
+
+_PLANNED: dict[str, type | tuple[type, ...]] = {
+    "exercise": str,
+    "weight_kg": (float, int, type(None)),
+    "repetitions": int,
+    "rest_s": int,
 }
 
 # What an error may hold, and which type it then has.
@@ -63,6 +71,9 @@ def decode(data: bytes) -> Message | None:
     if message["type"] == "welcome":
         for offer in message["models"]:
             check_fields(offer, _FIELDS["model"])
+    elif message["type"] == "plan":
+        for planned in message["sets"]:
+            check_fields(planned, _PLANNED)
     elif message["type"] == "error":
         held = {name: kind for name, kind in _ERROR_OPTIONS.items() if message.get(name) is not None}
         check_fields(message, held)

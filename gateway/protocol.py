@@ -20,6 +20,7 @@ from domain.replies import (
     Reply,
     RestBegan,
     SessionEnded,
+    SessionPlanned,
     SetFound,
 )
 
@@ -82,6 +83,41 @@ class RecognisedSet(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     user: str | None = None
 
 
+class PlaceOfTraining(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to train with; without `equipment` everything."""
+
+    name: str
+    equipment: tuple[str, ...] | None = None
+    bar_kg: float = 20.0
+    plates_kg: tuple[float, ...] = ()
+    dumbbells_kg: tuple[float, ...] = ()
+    stacks_kg: tuple[float, ...] = ()
+
+
+class TrainingWishes(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="training"):
+    """How the user wants to train, as a whole: what is left out is not wished any more."""
+
+    session: str
+    nr: int
+    at_ms: int
+    goal: str | None = None
+    excluded_exercises: tuple[str, ...] = ()
+    excluded_muscles: tuple[str, ...] = ()
+    place: PlaceOfTraining | None = None
+    utc_offset_min: int = 0
+    user: str | None = None
+
+
+class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="refuse"):
+    """The user does not want an exercise today."""
+
+    session: str
+    nr: int
+    at_ms: int
+    exercise: str
+    user: str | None = None
+
+
 class Close(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="close"):
     session: str
     nr: int
@@ -96,7 +132,7 @@ class GetModel(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     offset: int
 
 
-SessionMessage = Open | Frame | Label | RecognisedSet | Close
+SessionMessage = Open | Frame | Label | RecognisedSet | TrainingWishes | Refuse | Close
 DeviceMessage = Hello | SessionMessage | GetModel
 
 
@@ -179,6 +215,21 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     weight_kg: float | None
     repetitions: int
     reason: str
+    rest_s: int | None = None
+
+
+class PlannedSet(msgspec.Struct, frozen=True, kw_only=True):
+    exercise: str
+    weight_kg: float | None
+    repetitions: int
+    rest_s: int
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="plan"):
+    user: str
+    session: str
+    at_ms: int
+    sets: tuple[PlannedSet, ...]
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ended"):
@@ -208,7 +259,18 @@ class Error(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="er
 
 
 ServerMessage = (
-    Welcome | Redirect | Offer | ModelPart | Ack | Recognised | FoundSet | Rest | Suggestion | Ended | Error
+    Welcome
+    | Redirect
+    | Offer
+    | ModelPart
+    | Ack
+    | Recognised
+    | FoundSet
+    | Rest
+    | Suggestion
+    | Plan
+    | Ended
+    | Error
 )
 
 _decoder: msgspec.msgpack.Decoder[DeviceMessage] = msgspec.msgpack.Decoder(DeviceMessage)
@@ -264,6 +326,9 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
             return Rest(user=user, **msgspec.structs.asdict(reply))
         case ExerciseAdvised():
             return Suggestion(user=user, **msgspec.structs.asdict(reply))
+        case SessionPlanned():
+            sets = tuple(PlannedSet(**msgspec.structs.asdict(each)) for each in reply.sets)
+            return Plan(user=user, session=reply.session, at_ms=reply.at_ms, sets=sets)
         case SessionEnded():
             return Ended(user=user, **msgspec.structs.asdict(reply))
 

@@ -56,16 +56,6 @@ def catalogue() -> Mapping[str, Exercise]:
 
 
 @lru_cache(maxsize=1)
-def muscles() -> frozenset[str]:
-    return frozenset(muscle for exercise in catalogue().values() for muscle in exercise.muscles)
-
-
-@lru_cache(maxsize=1)
-def equipment() -> frozenset[str]:
-    return frozenset(each for exercise in catalogue().values() for each in exercise.equipment)
-
-
-@lru_cache(maxsize=1)
 def labels() -> Mapping[tuple[str, str], Exercise | None]:
     """What (data set, label) means; None where it is not certain."""
     known = catalogue()

@@ -7,7 +7,16 @@ two devices that know the same sets expect the same.
 
 from __future__ import annotations
 
-from coach.habits.learning import Following, Usual, begun, following, learned, learned_all, usual_load
+from coach.habits.learning import (
+    Following,
+    Usual,
+    begun,
+    following,
+    in_order,
+    learned,
+    learned_all,
+    usual_load,
+)
 from coach.habits.state import STATE_BYTES_MAX, Habits
 
 __all__ = [
@@ -17,6 +26,7 @@ __all__ = [
     "Usual",
     "begun",
     "following",
+    "in_order",
     "learned",
     "learned_all",
     "usual_load",

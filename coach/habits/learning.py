@@ -84,10 +84,15 @@ def learned(habits: Habits, done: PastSet, *, offset_min: int = 0) -> Habits:
     )
 
 
+def in_order(history: Iterable[PastSet]) -> tuple[PastSet, ...]:
+    """By time, whatever order they came in; of equal times the rest decides: there is only one order."""
+    return tuple(sorted(history, key=_order))
+
+
 def learned_all(history: Iterable[PastSet], *, offset_min: int = 0) -> Habits:
-    """The state after all sets of `history`, taken by their time, whatever order they came in."""
+    """The state after all sets of `history`, taken in their order."""
     habits = Habits()
-    for done in sorted(history, key=_order):
+    for done in in_order(history):
         habits = learned(habits, done, offset_min=offset_min)
     return habits
 
@@ -124,7 +129,6 @@ def usual_load(habits: Habits, exercise: str, *, weight_kg: float | None = None)
 
 
 def _order(past: PastSet) -> tuple[int, str, int, str]:
-    """By time; of equal times the rest decides, so that there is only one order."""
     rest = f"{past.exercise} {past.repetitions} {past.weight_kg} {past.place}"
     return past.start_ms, past.session, past.end_ms, rest
 

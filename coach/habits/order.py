@@ -41,7 +41,6 @@ Counts = dict[bytes, Mapping[int, int]]
 def contexts(today: Sequence[int], place: Place, before: int) -> list[bytes]:
     """The contexts of what comes next, the least specific first; each begins with its kind."""
     if not today:
-        named = place.name.encode()[:16]
         found = [
             b"s",
             b"q" + bytes([place.quarter]),

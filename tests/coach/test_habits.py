@@ -79,7 +79,7 @@ def test_a_place_has_its_own_beginning() -> None:
 
 
 def test_old_habits_fade() -> None:
-    history = several(range(0, 10), ("squat", 5, 80.0), ("press", 8, 40.0))
+    history = several(range(10), ("squat", 5, 80.0), ("press", 8, 40.0))
     history += several(range(10, 15), ("squat", 5, 80.0), ("curl", 10, 12.5))
     assert next_of(after(history, ("squat", 5, 80.0))) == "curl"
 

@@ -23,6 +23,7 @@ from domain.replies import (
     Reply,
     RestBegan,
     SessionEnded,
+    SessionPlanned,
     SetFound,
 )
 from edge import protocol as edge_protocol
@@ -139,6 +140,8 @@ def test_the_server_reads_what_the_device_writes(
     client.label(session, time_ms, time_ms + 1, "squat", number, value)
     client.label(session, time_ms, time_ms + 1, "squat", None, None)
     client.record_set(session, time_ms, time_ms + 1, "squat", value, number, "m-1")
+    client.training(session, time_ms, goal="muscle", place={"name": "home", "equipment": []})
+    client.refuse(session, time_ms, "squat")
     client.close_session(session, time_ms)
     common: dict[str, Any] = {
         "session": session,
@@ -164,7 +167,15 @@ def test_the_server_reads_what_the_device_writes(
         protocol.Label(nr=1, repetitions=number, weight_kg=value, **common),
         protocol.Label(nr=2, **common),
         protocol.RecognisedSet(nr=3, confidence=value, repetitions=number, model="m-1", **common),
-        protocol.Close(session=session, nr=4, at_ms=time_ms),
+        protocol.TrainingWishes(
+            session=session,
+            nr=4,
+            at_ms=time_ms,
+            goal="muscle",
+            place=protocol.PlaceOfTraining(name="home", equipment=()),
+        ),
+        protocol.Refuse(session=session, nr=5, at_ms=time_ms, exercise="squat"),
+        protocol.Close(session=session, nr=6, at_ms=time_ms),
     ]
     assert protocol.decode(client.hello()) == protocol.Hello(version=1, token="secret", device="watch-1")
 
@@ -178,6 +189,7 @@ REPLIES: st.SearchStrategy[Reply] = st.one_of(
             SetFound,
             RestBegan,
             ExerciseAdvised,
+            SessionPlanned,
             SessionEnded,
         )
     ),
