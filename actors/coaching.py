@@ -6,9 +6,11 @@ trains is first asked about, which takes some 15 ms for a full history, and forg
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coach.habits import Habits, in_order, learned, learned_all
+from coach.records import records, streak_weeks, volume_kg
 from coach.suggestion import Situation, Suggestion, expected_exercises, plan_session, suggest
 from domain.commands import Suggest
 from domain.events import (
@@ -22,7 +24,7 @@ from domain.events import (
     TrainingSet,
 )
 from domain.identifiers import SessionId
-from domain.replies import PlannedSet, SessionPlanned
+from domain.replies import CoachReply, PlannedSet, RecordBroken, SessionPlanned, SessionSummed
 from domain.user import HISTORY_MAX, PastSet, User
 
 
@@ -44,18 +46,25 @@ class Coaching:
     def __init__(self) -> None:
         self._learned: _Learned | None = None
 
-    def happened(self, before: User, after: User, event: Event) -> Suggest | SessionPlanned | None:
-        """Learn from an event; plan a session that begins, advise after a set or instead of one refused."""
+    def happened(self, before: User, after: User, event: Event) -> Sequence[Suggest | CoachReply]:
+        """Learn from an event, and say what there is to say about it.
+
+        A session that begins is planned, one that ends summed up; advice follows a set and what was refused.
+        """
         session = None if isinstance(event, FrameReceived) else after.sessions.get(event.session)
         if session is None:
-            return None
+            return ()
         match event:
             case LabelConfirmed():
                 self._learn(before, after)
-            case SessionClosed() if all(each.closed for each in after.sessions.values()):
-                self._learned = None
+                return _broken(before, after, event)
+            case SessionClosed():
+                summed = _summed(after, event)
+                if all(each.closed for each in after.sessions.values()):
+                    self._learned = None
+                return summed
             case _ if session.closed:
-                return None
+                return ()
             case SessionOpened():
                 return self._plan(after, event.session, event.at_ms)
             case TrainingSet():
@@ -64,7 +73,7 @@ class Coaching:
                 return self._advice(after, event.session, event.end_ms, event)
             case SuggestionAnswered() if event.command_nr is not None:
                 return self._advice(after, event.session, event.at_ms, None)
-        return None
+        return ()
 
     def expected(
         self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None
@@ -72,12 +81,14 @@ class Coaching:
         """How probable each exercise is next, for a recogniser."""
         return expected_exercises(self._situation(user, name, at_ms, last)) if user.history else {}
 
-    def _advice(self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None) -> Suggest | None:
+    def _advice(
+        self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None
+    ) -> Sequence[Suggest]:
         """What to do next in a session, after `last`, which nobody may have confirmed yet."""
         found = suggest(self._situation(user, name, at_ms, last))
         if found is None:
-            return None
-        return Suggest(
+            return ()
+        advice = Suggest(
             session=name,
             at_ms=at_ms,
             exercise=found.exercise,
@@ -86,13 +97,13 @@ class Coaching:
             reason=found.reason,
             rest_s=found.rest_s,
         )
+        return (advice,)
 
-    def _plan(self, user: User, name: SessionId, at_ms: int) -> SessionPlanned | None:
-        """The whole of a session that begins, None if there is nothing to plan it from."""
+    def _plan(self, user: User, name: SessionId, at_ms: int) -> Sequence[SessionPlanned]:
+        """The whole of a session that begins, if there is anything to plan it from."""
         planned = plan_session(self._situation(user, name, at_ms, None))
-        if not planned:
-            return None
-        return SessionPlanned(session=name, at_ms=at_ms, sets=tuple(_planned(each) for each in planned))
+        sets = tuple(_planned(each) for each in planned)
+        return (SessionPlanned(session=name, at_ms=at_ms, sets=sets),) if sets else ()
 
     def _learn(self, before: User, after: User) -> None:
         """Learn the confirmed set if it is the latest; otherwise all are learned again when it matters."""
@@ -130,6 +141,31 @@ class Coaching:
             habits = learned_all(user.history, offset_min=offset_min)
             known = self._learned = _Learned(user.history, in_order(user.history), offset_min, habits)
         return known
+
+
+def _broken(before: User, after: User, event: LabelConfirmed) -> Sequence[RecordBroken]:
+    return [
+        RecordBroken(
+            session=event.session, at_ms=event.end_ms, exercise=event.exercise, kind=kind, value=value
+        )
+        for kind, value in records(before.bests, after.bests, event.exercise)
+    ]
+
+
+def _summed(user: User, event: SessionClosed) -> Sequence[SessionSummed]:
+    """Of a session with confirmed sets."""
+    confirmed = [past for past in user.history if past.session == event.session]
+    if not confirmed:
+        return ()
+    streak = streak_weeks(user.history, event.at_ms, offset_min=user.training.utc_offset_min)
+    summed = SessionSummed(
+        session=event.session,
+        at_ms=event.at_ms,
+        set_count=len(confirmed),
+        volume_kg=volume_kg(confirmed),
+        streak_weeks=streak,
+    )
+    return (summed,)
 
 
 def _is_confirmed(history: tuple[PastSet, ...], found: SetRecognised) -> bool:

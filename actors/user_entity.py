@@ -29,7 +29,7 @@ from domain.errors import NotOwner, Rejected, StoredValueCorrupt
 from domain.events import Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import ModelId, SessionId, StreamId, UserId
-from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan, SessionPlanned
+from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
 from edge.recogniser import Exercising, Observation, Resting, SetEnded
 from persistence.journal import Journal, Tail
@@ -280,11 +280,11 @@ class UserEntity:
             effects.replies.append((None, reply))
         if isinstance(event, SetRecognised):
             self._expect(event.session, event.end_ms, event)
-        match self._coaching.happened(before, self._state, event):
-            case SessionPlanned() as plan:
-                effects.replies.append((None, plan))
-            case Suggest() as suggest:
-                self._apply(suggest, effects)
+        for said in self._coaching.happened(before, self._state, event):
+            if isinstance(said, Suggest):
+                self._apply(said, effects)
+            else:
+                effects.replies.append((None, said))
 
     def _pin(self, effects: Effects) -> None:
         """Before anything is acknowledged, what was found is made this writer's: see persistence/chain.py."""

@@ -27,9 +27,20 @@ import msgspec
 from benchmarks.coach_baselines import MostFrequent, Predictor, SameAsLastTime, WeightedAverage
 from benchmarks.coach_histories import INCREMENT_KG, real, simulated
 from coach.habits import Habits, begun, following, learned, usual_load
-from domain.user import PastSet
+from coach.suggestion import Situation, suggest
+from domain.training import Place, Training
+from domain.user import HISTORY_MAX, PastSet
 
 REPETITIONS_CLOSE = 1.0
+_TRAINING = Training(
+    goal="muscle",
+    excluded_muscles=("adductors",),
+    place=Place(
+        name="gym",
+        plates_kg=(1.25, 1.25, 2.5, 5.0, 10.0, 20.0, 20.0),
+        dumbbells_kg=tuple(float(kg) for kg in range(1, 40)),
+    ),
+)
 MEASURES = ("top_1", "top_3", "weight", "repetitions")
 
 
@@ -139,25 +150,39 @@ def _judge(predictor: Predictor, done: PastSet, found: dict[str, list[bool]]) ->
 
 
 def _cost(histories: Sequence[Sequence[PastSet]]) -> dict[str, Any]:
-    """Of expecting the next exercise and its load, of learning a set, and of what is remembered.
+    """Of expecting the next exercise and its load, of a suggestion, of learning a set, and of what is kept.
 
     CPU time of the thread, as the machine may be shared.
     """
-    decide_us, learn_us, sizes = list[float](), list[float](), list[int]()
+    decide_us, learn_us, suggest_us, sizes = list[float](), list[float](), list[float](), list[int]()
     for history in histories:
         predictor = Learned()
-        for done in history:
+        for number, done in enumerate(history):
             predictor.ranked(done.session, done.start_ms)
+            suggest_us.append(
+                _suggest_us(predictor.habits, history[max(0, number - HISTORY_MAX) : number], done)
+            )
             predictor.learn(done)
         decide_us += predictor.decide_us
         learn_us += predictor.learn_us
         sizes.append(len(msgspec.msgpack.encode(predictor.habits)))
     return {
         "decide_us": _quantiles(decide_us),
+        "suggest_us": _quantiles(suggest_us),
         "learn_us": _quantiles(learn_us),
         "state_bytes_max": max(sizes),
         "state_bytes_mean": round(sum(sizes) / len(sizes)),
     }
+
+
+def _suggest_us(habits: Habits, history: Sequence[PastSet], done: PastSet) -> float:
+    """A whole suggestion, for someone with a goal, an exclusion and a place with plates and dumbbells."""
+    situation = Situation(
+        habits=habits, history=history, training=_TRAINING, session=done.session, at_ms=done.start_ms
+    )
+    started = time.thread_time_ns()
+    suggest(situation)
+    return (time.thread_time_ns() - started) / 1000
 
 
 def _quantiles(values: list[float]) -> dict[str, float]:

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coach.loading import heavier_kg, lighter_kg, loadable_kg
-from coach.strength import maximum_kg, weight_for_kg
 from coach.workouts import working_sets
+from domain.strength import maximum_kg, weight_for_kg
 from domain.training import Goal, Place
 from domain.user import PastSet
 

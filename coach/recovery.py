@@ -17,17 +17,22 @@ SETS_MIN = 2  # fewer of a muscle tire it little
 
 
 def recovery(history: Sequence[PastSet], session: str, at_ms: int) -> dict[str, float]:
-    """Of the muscles trained lately in other sessions than `session`, the share recovered, 0 to below 1."""
+    """Of the muscles trained lately in other sessions than `session`, the share recovered, 0 to below 1.
+
+    `history` is in the order of time.
+    """
     since: dict[str, list[tuple[int, int]]] = {}
-    for past in history:
-        if past.session == session or not at_ms - PRIMARY_MS < past.end_ms <= at_ms:
+    for past in reversed(history):
+        if past.start_ms < at_ms - PRIMARY_MS:
+            break
+        if past.session == session or past.end_ms > at_ms:
             continue
         for meaning in meanings(past.exercise)[:1]:
             for muscle in meaning.muscles:
                 needed_ms = PRIMARY_MS if muscle in meaning.primary else SECONDARY_MS
                 since.setdefault(muscle, []).append((past.end_ms, needed_ms))
     shares = {
-        muscle: min((at_ms - end_ms) / needed_ms for end_ms, needed_ms in sets)
+        muscle: min(max(0, at_ms - end_ms) / needed_ms for end_ms, needed_ms in sets)
         for muscle, sets in since.items()
         if len(sets) >= SETS_MIN
     }

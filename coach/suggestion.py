@@ -62,6 +62,7 @@ class Suggestion:
 class _Choice:
     exercise: str
     weight: float  # its probability, with all that speaks against it
+    bound: float  # what no later choice's weight exceeds
     instead_of: str | None = None
 
 
@@ -129,6 +130,8 @@ def _best(situation: Situation, habits: Habits) -> _Choice | None:
     recovered = recovery(situation.history, situation.session, situation.at_ms)
     best: _Choice | None = None
     for choice in _choices(situation, habits):
+        if best is not None and choice.bound <= best.weight:
+            break  # nothing makes a later one more probable than it is
         ready = READY_LEAST + (1 - READY_LEAST) * readiness(choice.exercise, recovered)
         weight = choice.weight * ready * _willingness(situation, choice.exercise)
         if best is None or weight > best.weight:
@@ -144,9 +147,10 @@ def _choices(situation: Situation, habits: Habits) -> Iterator[_Choice]:
         if exercise in situation.refused:
             continue
         if is_allowed(exercise, training) and is_possible(exercise, training):
-            yield _Choice(exercise=exercise, weight=probability)
+            yield _Choice(exercise=exercise, weight=probability, bound=probability)
         elif other := substitute(exercise, training, situation.refused):
-            yield _Choice(exercise=other, weight=SUBSTITUTE_SHARE * probability, instead_of=exercise)
+            share = SUBSTITUTE_SHARE * probability
+            yield _Choice(exercise=other, weight=share, bound=probability, instead_of=exercise)
 
 
 def _willingness(situation: Situation, exercise: str) -> float:
@@ -165,7 +169,7 @@ def _for_beginner(situation: Situation, goal: Goal) -> _Choice | None:
     for exercise in beginners(situation.training):
         done = sum(any(each.name == exercise for each in meanings(name)) for name in today)
         if exercise not in situation.refused and done < SCHEMES[goal].set_count:
-            return _Choice(exercise=exercise, weight=1.0)
+            return _Choice(exercise=exercise, weight=1.0, bound=1.0)
     return None
 
 
@@ -231,14 +235,20 @@ def _why(situation: Situation, habits: Habits, choice: _Choice) -> str:
         because = f", which needs a {lacking}" if lacking else ", which you do not want"
         return f"instead of {choice.instead_of}{because}"
     before = habits.name_of(habits.today[-1]) if habits.today else None
-    previous: PastSet | None = None
-    found: PastSet | None = None
-    for past in situation.history:
-        last = previous.exercise if previous is not None and previous.session == past.session else None
-        if past.exercise == choice.exercise and last == before and past.session != situation.session:
-            found = past
-        previous = past
+    found = _last_time(situation, choice.exercise, before)
     if found is None:
         return "" if habits.symbol_of(choice.exercise) is None else "you usually do it"
     local_ms = found.start_ms + situation.training.utc_offset_min * 60_000
     return f"as on {_DAYS[(local_ms // 86_400_000 + 3) % 7]}"
+
+
+def _last_time(situation: Situation, exercise: str, before: str | None) -> PastSet | None:
+    """When `exercise` last followed `before`, or began a session, in an earlier session."""
+    history = situation.history
+    for at in range(len(history) - 1, -1, -1):
+        past = history[at]
+        if past.exercise == exercise and past.session != situation.session:
+            earlier = history[at - 1] if at and history[at - 1].session == past.session else None
+            if (None if earlier is None else earlier.exercise) == before:
+                return past
+    return None

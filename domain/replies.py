@@ -79,13 +79,34 @@ class SessionPlanned(msgspec.Struct, frozen=True, kw_only=True, array_like=True,
     sets: tuple[PlannedSet, ...]
 
 
+class RecordBroken(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="record"):
+    """A confirmed set bettered the user's heaviest weight, most repetitions or estimated maximum."""
+
+    session: SessionId
+    at_ms: int
+    exercise: str
+    kind: str
+    value: float
+
+
+class SessionSummed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="summary"):
+    """What was confirmed of a session that ends, and the weeks running with a session."""
+
+    session: SessionId
+    at_ms: int
+    set_count: int
+    volume_kg: float
+    streak_weeks: int
+
+
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):
     session: SessionId
     at_ms: int
 
 
 LiveReply = ExerciseRecognised | SetFound | RestBegan | ExerciseAdvised | SessionEnded
-PassingReply = LiveReply | SessionPlanned  # never repeated: a slow reader misses some
+CoachReply = SessionPlanned | RecordBroken | SessionSummed
+PassingReply = LiveReply | CoachReply  # never repeated: a slow reader misses some
 Reply = Acknowledged | Refused | PassingReply
 
 

@@ -13,6 +13,7 @@ from sys import intern
 import msgspec
 from msgspec.structs import replace
 
+from domain.bests import Best, bettered
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
@@ -90,7 +91,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
 
     Of the sessions that were opened before those, `forgotten` names the ones that were closed, so whatever
     comes for them is stored, and `given_up` those that were left open; oldest first. `training` is how the
-    user wants to train, `refusals` what was refused of late.
+    user wants to train, `refusals` what was refused of late, `bests` the bests of each exercise.
     """
 
     sessions: Mapping[SessionId, Session] = {}
@@ -99,6 +100,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     given_up: tuple[SessionId, ...] = ()
     training: Training = Training()
     refusals: tuple[Refusal, ...] = ()
+    bests: Mapping[str, Best] = {}
 
 
 def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
@@ -140,7 +142,8 @@ def evolve(user: User, event: Event) -> User:
         case LabelConfirmed():
             place = user.training.place
             history = _remembered(user.history, event, None if place is None else place.name)
-            return replace(user, history=history)
+            bests = bettered(user.bests, intern(event.exercise), event.repetitions, event.weight_kg)
+            return replace(user, history=history, bests=bests)
         case TrainingSet() if event.training.at_ms >= user.training.at_ms:
             return replace(user, training=event.training)
         case SuggestionAnswered() if event.command_nr is not None:

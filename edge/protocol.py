@@ -28,6 +28,8 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "rest": {"session": str, "since_ms": int},
     "suggestion": {"session": str, "exercise": str, "repetitions": int, "reason": str},
     "plan": {"session": str, "at_ms": int, "sets": (list, tuple)},
+    "record": {"session": str, "at_ms": int, "exercise": str, "kind": str, "value": float},
+    "summary": {"session": str, "at_ms": int, "set_count": int, "volume_kg": float, "streak_weeks": int},
     "ended": {"session": str, "at_ms": int},
     "error": {"code": str, "wrong": str, "retry": bool},
 }

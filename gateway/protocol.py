@@ -16,11 +16,13 @@ from domain.replies import (
     Acknowledged,
     ExerciseAdvised,
     ExerciseRecognised,
+    RecordBroken,
     Refused,
     Reply,
     RestBegan,
     SessionEnded,
     SessionPlanned,
+    SessionSummed,
     SetFound,
 )
 
@@ -232,6 +234,24 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="pla
     sets: tuple[PlannedSet, ...]
 
 
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="record"):
+    user: str
+    session: str
+    at_ms: int
+    exercise: str
+    kind: str
+    value: float
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="summary"):
+    user: str
+    session: str
+    at_ms: int
+    set_count: int
+    volume_kg: float
+    streak_weeks: int
+
+
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ended"):
     user: str
     session: str
@@ -269,6 +289,8 @@ ServerMessage = (
     | Rest
     | Suggestion
     | Plan
+    | Record
+    | Summary
     | Ended
     | Error
 )
@@ -329,6 +351,10 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
         case SessionPlanned():
             sets = tuple(PlannedSet(**msgspec.structs.asdict(each)) for each in reply.sets)
             return Plan(user=user, session=reply.session, at_ms=reply.at_ms, sets=sets)
+        case RecordBroken():
+            return Record(user=user, **msgspec.structs.asdict(reply))
+        case SessionSummed():
+            return Summary(user=user, **msgspec.structs.asdict(reply))
         case SessionEnded():
             return Ended(user=user, **msgspec.structs.asdict(reply))
 

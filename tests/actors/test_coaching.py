@@ -23,7 +23,7 @@ from domain.commands import (
 )
 from domain.events import LabelConfirmed, SessionOpened, SetRecognised
 from domain.identifiers import DeviceId, SessionId
-from domain.replies import ExerciseAdvised, Refused, Reply, SessionPlanned
+from domain.replies import ExerciseAdvised, RecordBroken, Refused, Reply, SessionPlanned, SessionSummed
 from domain.training import Place, Training
 from domain.user import User, evolve
 from persistence.sqlite import SqliteStore
@@ -62,9 +62,11 @@ class Lifter:
         span = {"start_ms": self._at_ms, "end_ms": self._at_ms + 30_000, "exercise": exercise}
         return self._take(RecordSet, **span, repetitions=repetitions, confidence=0.9, model_id="m")
 
-    def confirm(self, exercise: str, repetitions: int, weight_kg: float | None) -> None:
+    def confirm(
+        self, exercise: str, repetitions: int, weight_kg: float | None
+    ) -> list[tuple[int | None, Reply]]:
         span = {"start_ms": self._at_ms, "end_ms": self._at_ms + 30_000, "exercise": exercise}
-        self._take(ConfirmLabel, **span, repetitions=repetitions, weight_kg=weight_kg)
+        return self._take(ConfirmLabel, **span, repetitions=repetitions, weight_kg=weight_kg)
 
     def refuse(self, exercise: str) -> list[tuple[int | None, Reply]]:
         return self._take(RefuseSuggestion, at_ms=self._at_ms, exercise=exercise)
@@ -72,8 +74,8 @@ class Lifter:
     def wish(self, training: Training) -> list[tuple[int | None, Reply]]:
         return self._take(SetTraining, training=msgspec.structs.replace(training, at_ms=self._at_ms))
 
-    def close(self) -> None:
-        self._take(CloseSession, at_ms=self._at_ms + 60_000)
+    def close(self) -> list[tuple[int | None, Reply]]:
+        return self._take(CloseSession, at_ms=self._at_ms + 60_000)
 
     def workout(self, day: int, *sets: tuple[str, int, float | None]) -> None:
         self.open(f"s{day}", day)
@@ -156,6 +158,21 @@ def test_a_name_that_nobody_confirmed_is_not_suggested(store: SqliteStore) -> No
     assert advice.exercise in ("back-squat", "bench-press")
 
 
+def test_records_are_told_and_a_session_is_summed_up(store: SqliteStore) -> None:
+    lifter = Lifter(store)
+    lifter.workout(1, *USUAL)
+    lifter.open("now", 8)
+    lifter.set("back-squat")
+    (record,) = of(RecordBroken, lifter.confirm("back-squat", 1, 65.0))
+    assert (record.exercise, record.kind, record.value) == ("back-squat", "weight", 65.0)
+    lifter.set("bench-press")
+    assert of(RecordBroken, lifter.confirm("bench-press", 8, 50.0)) == []
+    (summary,) = of(SessionSummed, lifter.close())
+    assert (summary.set_count, summary.volume_kg, summary.streak_weeks) == (2, 65.0 + 400.0, 2)
+    lifter.open("idle", 9)
+    assert of(SessionSummed, lifter.close()) == [], "nobody confirmed anything"
+
+
 def test_what_was_learned_is_learned_again_after_a_recovery(store: SqliteStore) -> None:
     lifter = Lifter(store)
     for day in (1, 3, 5):
@@ -187,9 +204,9 @@ def test_learning_set_by_set_is_learning_all_at_once(sets: list[tuple[str, int, 
         user = after
         if asks:
             found = _found(exercise)
-            asked = [coaching.happened(user, user, found) for coaching in (steadily, Coaching())]
-            assert isinstance(asked[0], Suggest)
-            assert asked[0] == asked[1]
+            ((advice,), (other,)) = (c.happened(user, user, found) for c in (steadily, Coaching()))
+            assert isinstance(advice, Suggest)
+            assert advice == other
     assert steadily.expected(user, NAME, T0_MS, None) == Coaching().expected(user, NAME, T0_MS, None)
 
 

@@ -37,6 +37,15 @@ MESSAGES: list[dict[str, Any]] = [
         "at_ms": 1,
         "sets": [{"exercise": "squat", "weight_kg": None, "repetitions": 3, "rest_s": 60}],
     },
+    {"type": "record", "session": "s", "at_ms": 1, "exercise": "squat", "kind": "weight", "value": 80.0},
+    {
+        "type": "summary",
+        "session": "s",
+        "at_ms": 1,
+        "set_count": 3,
+        "volume_kg": 80.0,
+        "streak_weeks": 2,
+    },
     {"type": "ended", "session": "s", "at_ms": 1},
     {"type": "error", "code": "store", "wrong": "disk", "retry": True},
     {

@@ -19,11 +19,13 @@ from domain.replies import (
     Acknowledged,
     ExerciseAdvised,
     ExerciseRecognised,
+    RecordBroken,
     Refused,
     Reply,
     RestBegan,
     SessionEnded,
     SessionPlanned,
+    SessionSummed,
     SetFound,
 )
 from edge import protocol as edge_protocol
@@ -190,6 +192,8 @@ REPLIES: st.SearchStrategy[Reply] = st.one_of(
             RestBegan,
             ExerciseAdvised,
             SessionPlanned,
+            RecordBroken,
+            SessionSummed,
             SessionEnded,
         )
     ),

@@ -125,6 +125,7 @@ def test_another_form_is_noticed() -> None:
         "Training",
         "Place",
         "Refusal",
+        "Best",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.bests import Best
 from domain.commands import COMMANDS, Stream
 from domain.events import (
     ExerciseSuggested,
@@ -163,5 +164,6 @@ STATES: dict[str, User] = {
         given_up=(SessionId("session-c"),),
         training=_TRAINING,
         refusals=(Refusal(exercise="squat", at_ms=1_700_000_095_000),),
+        bests={"squat": Best(weight_kg=100.0, maximum_kg=114.58), "pull-up": Best(repetitions=12)},
     ),
 }
