@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from coach.habits import Habits, in_order, learned, learned_all
 from coach.records import records, streak_weeks, volume_kg
 from coach.suggestion import Situation, Suggestion, expected_exercises, plan_session, suggest
+from coach.week import plan_week
 from domain.commands import Suggest
 from domain.events import (
     Event,
@@ -24,7 +25,7 @@ from domain.events import (
     TrainingSet,
 )
 from domain.identifiers import SessionId
-from domain.replies import CoachReply, PlannedSet, RecordBroken, SessionPlanned, SessionSummed
+from domain.replies import CoachReply, PlannedDay, PlannedSet, RecordBroken, SessionPlanned, SessionSummed
 from domain.user import HISTORY_MAX, PastSet, User
 
 
@@ -101,9 +102,12 @@ class Coaching:
 
     def _plan(self, user: User, name: SessionId, at_ms: int) -> Sequence[SessionPlanned]:
         """The whole of a session that begins, if there is anything to plan it from."""
-        planned = plan_session(self._situation(user, name, at_ms, None))
-        sets = tuple(_planned(each) for each in planned)
-        return (SessionPlanned(session=name, at_ms=at_ms, sets=sets),) if sets else ()
+        situation = self._situation(user, name, at_ms, None)
+        sets = tuple(_planned(each) for each in plan_session(situation))
+        if not sets:
+            return ()
+        week = tuple(PlannedDay(at_ms=day.at_ms, exercises=day.exercises) for day in plan_week(situation))
+        return (SessionPlanned(session=name, at_ms=at_ms, sets=sets, week=week),)
 
     def _learn(self, before: User, after: User) -> None:
         """Learn the confirmed set if it is the latest; otherwise all are learned again when it matters."""

@@ -80,10 +80,10 @@ def suggest(situation: Situation) -> Suggestion | None:
 
 def plan_session(situation: Situation) -> tuple[Suggestion, ...]:
     """The whole of the session, or of what is left of it, as it is usually done; at most SETS_PLANNED_MAX."""
-    return tuple(suggestion for suggestion, _ in _followed(situation))
+    return tuple(suggestion for suggestion, _ in followed(situation))
 
 
-def _followed(situation: Situation) -> Iterator[tuple[Suggestion, Situation]]:
+def followed(situation: Situation) -> Iterator[tuple[Suggestion, Situation]]:
     """The session's suggestions, each taken as it is, with the situation after it."""
     habits = _begun(situation)
     for _ in range(SETS_PLANNED_MAX):

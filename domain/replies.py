@@ -71,12 +71,20 @@ class PlannedSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     rest_s: int
 
 
+class PlannedDay(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A session of the coming week."""
+
+    at_ms: int
+    exercises: tuple[str, ...]
+
+
 class SessionPlanned(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="planned"):
-    """The whole of a session as it is suggested when it begins; not durable."""
+    """A whole session, and the week after it, as they are suggested when it begins; not durable."""
 
     session: SessionId
     at_ms: int
     sets: tuple[PlannedSet, ...]
+    week: tuple[PlannedDay, ...]
 
 
 class RecordBroken(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="record"):

@@ -27,14 +27,14 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "set": {"session": str, "start_ms": int, "end_ms": int, "exercise": str, "repetitions": int},
     "rest": {"session": str, "since_ms": int},
     "suggestion": {"session": str, "exercise": str, "repetitions": int, "reason": str},
-    "plan": {"session": str, "at_ms": int, "sets": (list, tuple)},
+    "plan": {"session": str, "at_ms": int, "sets": (list, tuple), "week": (list, tuple)},
     "record": {"session": str, "at_ms": int, "exercise": str, "kind": str, "value": float},
     "summary": {"session": str, "at_ms": int, "set_count": int, "volume_kg": float, "streak_weeks": int},
     "ended": {"session": str, "at_ms": int},
     "error": {"code": str, "wrong": str, "retry": bool},
 }
 
-_PLANNED: dict[str, type | tuple[type, ...]] = {
+_PLANNED_SET: dict[str, type | tuple[type, ...]] = {
     "exercise": str,
     "weight_kg": (float, int, type(None)),
     "repetitions": int,
@@ -75,7 +75,9 @@ def decode(data: bytes) -> Message | None:
             check_fields(offer, _FIELDS["model"])
     elif message["type"] == "plan":
         for planned in message["sets"]:
-            check_fields(planned, _PLANNED)
+            check_fields(planned, _PLANNED_SET)
+        for planned in message["week"]:
+            check_fields(planned, {"at_ms": int, "exercises": (list, tuple)})
     elif message["type"] == "error":
         held = {name: kind for name, kind in _ERROR_OPTIONS.items() if message.get(name) is not None}
         check_fields(message, held)

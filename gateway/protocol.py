@@ -227,11 +227,17 @@ class PlannedSet(msgspec.Struct, frozen=True, kw_only=True):
     rest_s: int
 
 
+class PlannedDay(msgspec.Struct, frozen=True, kw_only=True):
+    at_ms: int
+    exercises: tuple[str, ...]
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="plan"):
     user: str
     session: str
     at_ms: int
     sets: tuple[PlannedSet, ...]
+    week: tuple[PlannedDay, ...]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="record"):
@@ -349,14 +355,23 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
         case ExerciseAdvised():
             return Suggestion(user=user, **msgspec.structs.asdict(reply))
         case SessionPlanned():
-            sets = tuple(PlannedSet(**msgspec.structs.asdict(each)) for each in reply.sets)
-            return Plan(user=user, session=reply.session, at_ms=reply.at_ms, sets=sets)
+            return _plan(user, reply)
         case RecordBroken():
             return Record(user=user, **msgspec.structs.asdict(reply))
         case SessionSummed():
             return Summary(user=user, **msgspec.structs.asdict(reply))
         case SessionEnded():
             return Ended(user=user, **msgspec.structs.asdict(reply))
+
+
+def _plan(user: str, reply: SessionPlanned) -> Plan:
+    return Plan(
+        user=user,
+        session=reply.session,
+        at_ms=reply.at_ms,
+        sets=tuple(PlannedSet(**msgspec.structs.asdict(each)) for each in reply.sets),
+        week=tuple(PlannedDay(**msgspec.structs.asdict(each)) for each in reply.week),
+    )
 
 
 def _refusal(user: str, reply: Refused) -> Error:

@@ -36,6 +36,7 @@ MESSAGES: list[dict[str, Any]] = [
         "session": "s",
         "at_ms": 1,
         "sets": [{"exercise": "squat", "weight_kg": None, "repetitions": 3, "rest_s": 60}],
+        "week": [{"at_ms": 2, "exercises": ["squat"]}],
     },
     {"type": "record", "session": "s", "at_ms": 1, "exercise": "squat", "kind": "weight", "value": 80.0},
     {
