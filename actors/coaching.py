@@ -67,9 +67,9 @@ class Coaching:
             case _ if session.closed:
                 return ()
             case SessionOpened():
-                return self._plan(after, event.session, event.at_ms)
+                return self._plan(after, event.session, event.at_ms, with_week=False)
             case TrainingSet():
-                return self._plan(after, event.session, event.training.at_ms)
+                return self._plan(after, event.session, event.training.at_ms, with_week=True)
             case SetRecognised():
                 return self._advice(after, event.session, event.end_ms, event)
             case SuggestionAnswered() if event.command_nr is not None:
@@ -100,13 +100,14 @@ class Coaching:
         )
         return (advice,)
 
-    def _plan(self, user: User, name: SessionId, at_ms: int) -> Sequence[SessionPlanned]:
-        """The whole of a session that begins, if there is anything to plan it from."""
+    def _plan(self, user: User, name: SessionId, at_ms: int, *, with_week: bool) -> Sequence[SessionPlanned]:
+        """The whole of a session, if there is anything to plan it from; the week takes some 30 ms more."""
         situation = self._situation(user, name, at_ms, None)
         sets = tuple(_planned(each) for each in plan_session(situation))
         if not sets:
             return ()
-        week = tuple(PlannedDay(at_ms=day.at_ms, exercises=day.exercises) for day in plan_week(situation))
+        days = plan_week(situation) if with_week else ()
+        week = tuple(PlannedDay(at_ms=day.at_ms, exercises=day.exercises) for day in days)
         return (SessionPlanned(session=name, at_ms=at_ms, sets=sets, week=week),)
 
     def _learn(self, before: User, after: User) -> None:

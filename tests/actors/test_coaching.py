@@ -111,6 +111,7 @@ def test_a_session_is_planned_when_it_begins_and_followed_set_by_set(store: Sqli
         ("bench-press", 50.0),
         ("bench-press", 50.0),
     ]
+    assert plan.week == (), "it is planned for who says how to train"
     (advice,) = of(ExerciseAdvised, lifter.set("back-squat"))
     assert advice.exercise == "back-squat"
     assert advice.rest_s is not None
@@ -138,6 +139,7 @@ def test_wishes_hold_for_plan_and_advice(store: SqliteStore) -> None:
     lifter.open("now", 8)
     hotel = Training(excluded_muscles=("quadriceps",), place=Place(name="hotel", equipment=()))
     (plan,) = of(SessionPlanned, lifter.wish(hotel))
+    assert plan.week
     assert {each.exercise for each in plan.sets} <= {"push-up", "glute-bridge", "nordic-curl"}
     (advice,) = of(ExerciseAdvised, lifter.set("push-up"))
     assert advice.exercise not in ("back-squat", "bench-press")
