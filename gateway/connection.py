@@ -24,7 +24,7 @@ from domain.errors import InvalidInput, MuvrError, NotAuthorised
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId, check_identifier
 from domain.training import Goal, Place, Training
-from gateway import protocol
+from gateway import coach_messages, protocol
 from gateway.auth import ANY_USER, Claims, Tokens
 from gateway.lanes import LANE_BATCHES_MAX
 from gateway.offers import Offers
@@ -264,9 +264,9 @@ def _command_of(message: protocol.SessionMessage, device: DeviceId) -> Command:
                 repetitions=message.repetitions,
                 model_id=ModelId(message.model),
             )
-        case protocol.TrainingWishes():
+        case coach_messages.TrainingWishes():
             return _training_of(message)
-        case protocol.Refuse():
+        case coach_messages.Refuse():
             return RefuseSuggestion(
                 session=SessionId(message.session),
                 command_nr=message.nr,
@@ -292,7 +292,7 @@ def _open_of(message: protocol.Open, device: DeviceId) -> OpenSession:
     )
 
 
-def _training_of(message: protocol.TrainingWishes) -> SetTraining:
+def _training_of(message: coach_messages.TrainingWishes) -> SetTraining:
     place = message.place
     training = Training(
         at_ms=message.at_ms,

@@ -25,6 +25,15 @@ from domain.replies import (
     SessionSummed,
     SetFound,
 )
+from gateway.coach_messages import (
+    Plan,
+    Record,
+    Refuse,
+    Suggestion,
+    Summary,
+    TrainingWishes,
+    plan_of,
+)
 
 VERSION = 1
 MESSAGE_BYTES_MAX = 16 * 1024  # a frame of 4,096 samples and its fields, with room to spare
@@ -82,41 +91,6 @@ class RecognisedSet(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     confidence: float
     repetitions: int
     model: str
-    user: str | None = None
-
-
-class PlaceOfTraining(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to train with; without `equipment` everything."""
-
-    name: str
-    equipment: tuple[str, ...] | None = None
-    bar_kg: float = 20.0
-    plates_kg: tuple[float, ...] = ()
-    dumbbells_kg: tuple[float, ...] = ()
-    stacks_kg: tuple[float, ...] = ()
-
-
-class TrainingWishes(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="training"):
-    """How the user wants to train, as a whole: what is left out is not wished any more."""
-
-    session: str
-    nr: int
-    at_ms: int
-    goal: str | None = None
-    excluded_exercises: tuple[str, ...] = ()
-    excluded_muscles: tuple[str, ...] = ()
-    place: PlaceOfTraining | None = None
-    utc_offset_min: int = 0
-    user: str | None = None
-
-
-class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="refuse"):
-    """The user does not want an exercise today."""
-
-    session: str
-    nr: int
-    at_ms: int
-    exercise: str
     user: str | None = None
 
 
@@ -207,55 +181,6 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="res
     user: str
     session: str
     since_ms: int
-
-
-class Suggestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="suggestion"):
-    user: str
-    session: str
-    at_ms: int
-    exercise: str
-    weight_kg: float | None
-    repetitions: int
-    reason: str
-    rest_s: int | None = None
-
-
-class PlannedSet(msgspec.Struct, frozen=True, kw_only=True):
-    exercise: str
-    weight_kg: float | None
-    repetitions: int
-    rest_s: int
-
-
-class PlannedDay(msgspec.Struct, frozen=True, kw_only=True):
-    at_ms: int
-    exercises: tuple[str, ...]
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="plan"):
-    user: str
-    session: str
-    at_ms: int
-    sets: tuple[PlannedSet, ...]
-    week: tuple[PlannedDay, ...]
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="record"):
-    user: str
-    session: str
-    at_ms: int
-    exercise: str
-    kind: str
-    value: float
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="summary"):
-    user: str
-    session: str
-    at_ms: int
-    set_count: int
-    volume_kg: float
-    streak_weeks: int
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ended"):
@@ -355,23 +280,13 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
         case ExerciseAdvised():
             return Suggestion(user=user, **msgspec.structs.asdict(reply))
         case SessionPlanned():
-            return _plan(user, reply)
+            return plan_of(user, reply)
         case RecordBroken():
             return Record(user=user, **msgspec.structs.asdict(reply))
         case SessionSummed():
             return Summary(user=user, **msgspec.structs.asdict(reply))
         case SessionEnded():
             return Ended(user=user, **msgspec.structs.asdict(reply))
-
-
-def _plan(user: str, reply: SessionPlanned) -> Plan:
-    return Plan(
-        user=user,
-        session=reply.session,
-        at_ms=reply.at_ms,
-        sets=tuple(PlannedSet(**msgspec.structs.asdict(each)) for each in reply.sets),
-        week=tuple(PlannedDay(**msgspec.structs.asdict(each)) for each in reply.week),
-    )
 
 
 def _refusal(user: str, reply: Refused) -> Error:

@@ -30,7 +30,7 @@ from domain.replies import (
 )
 from edge import protocol as edge_protocol
 from edge.client import DeviceClient
-from gateway import protocol
+from gateway import coach_messages, protocol
 from gateway.connection import Connection
 from gateway.offers import Offers
 from tests.everything_sent import everything_sent
@@ -169,14 +169,14 @@ def test_the_server_reads_what_the_device_writes(
         protocol.Label(nr=1, repetitions=number, weight_kg=value, **common),
         protocol.Label(nr=2, **common),
         protocol.RecognisedSet(nr=3, confidence=value, repetitions=number, model="m-1", **common),
-        protocol.TrainingWishes(
+        coach_messages.TrainingWishes(
             session=session,
             nr=4,
             at_ms=time_ms,
             goal="muscle",
-            place=protocol.PlaceOfTraining(name="home", equipment=()),
+            place=coach_messages.PlaceOfTraining(name="home", equipment=()),
         ),
-        protocol.Refuse(session=session, nr=5, at_ms=time_ms, exercise="squat"),
+        coach_messages.Refuse(session=session, nr=5, at_ms=time_ms, exercise="squat"),
         protocol.Close(session=session, nr=6, at_ms=time_ms),
     ]
     assert protocol.decode(client.hello()) == protocol.Hello(version=1, token="secret", device="watch-1")
