@@ -136,7 +136,7 @@ class Coaching:
             session=name,
             at_ms=at_ms,
             refused=user.sessions[name].refused,
-            refusals=user.refusals,
+            declined=user.declined,
         )
 
     def _known(self, user: User) -> _Learned:

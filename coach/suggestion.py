@@ -17,11 +17,13 @@ from coach.loading import lighter_kg, loadable_kg
 from coach.progression import SCHEMES, WITHOUT_GOAL, Progress, Scheme, progress
 from coach.recovery import readiness, recovery
 from coach.workouts import workouts
+from domain.events import Answer
 from domain.training import Goal, Training
-from domain.user import PastSet, Refusal
+from domain.user import Declined, PastSet
 
 REFUSED_SHARE = 0.4  # of an exercise's probability is left after each refusal of late
-REFUSED_MS = 30 * 86_400_000
+DECLINED_MS = 30 * 86_400_000
+CHANGED_MIN = 3  # loads of an exercise that were changed of late: the user knows better than progression
 READY_LEAST = 0.4  # of it is left where the muscles were trained just now
 SUBSTITUTE_SHARE = 0.5  # an exercise that stands in for another is so much less probable
 WORKING_SHARE = 0.95  # of the last workout's heaviest weight: what is lighter leads up to it
@@ -44,7 +46,7 @@ class Situation:
     session: str
     at_ms: int
     refused: Collection[str] = ()
-    refusals: Sequence[Refusal] = ()
+    declined: Sequence[Declined] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,12 +157,15 @@ def _choices(situation: Situation, habits: Habits) -> Iterator[_Choice]:
 
 def _willingness(situation: Situation, exercise: str) -> float:
     """Less with each refusal of the last month."""
-    refusals = sum(
-        1
-        for refusal in situation.refusals
-        if refusal.exercise == exercise and situation.at_ms - refusal.at_ms < REFUSED_MS
+    return REFUSED_SHARE ** _declined(situation, exercise, "refused")
+
+
+def _declined(situation: Situation, exercise: str, answer: Answer) -> int:
+    """How often suggestions of `exercise` were answered like that in the last month."""
+    return sum(
+        each.exercise == exercise and each.answer == answer and situation.at_ms - each.at_ms < DECLINED_MS
+        for each in situation.declined
     )
-    return REFUSED_SHARE**refusals
 
 
 def _for_beginner(situation: Situation, goal: Goal) -> _Choice | None:
@@ -183,7 +188,8 @@ def _with_load(situation: Situation, habits: Habits, choice: _Choice) -> Suggest
     weight_kg, repetitions, why = None, scheme.repetitions_min, _first_time(goal)
     if usual is not None:
         weight_kg, repetitions, why = usual.weight_kg, usual.repetitions or repetitions, usual.because
-    if step is not None and _is_working(weight_kg, past[-1]):
+    knows_better = _declined(situation, exercise, "changed") >= CHANGED_MIN
+    if step is not None and not knows_better and _is_working(weight_kg, past[-1]):
         weight_kg, repetitions, why = _moved_on(
             step, weight_kg, repetitions, why, scheme, is_aimed=goal is not None
         )
@@ -216,12 +222,14 @@ def _moved_on(
     if step.moves:
         return step.weight_kg, step.repetitions, step.reason
     if not is_aimed:
-        return weight_kg, repetitions, f"{why}; {step.reason}" if why else step.reason
+        return weight_kg, repetitions, step.reason if weight_kg == step.weight_kg else why
     return weight_kg, min(scheme.repetitions_max, max(repetitions, step.repetitions)), step.reason
 
 
 def _fell_short(last: PastSet, scheme: Scheme) -> bool:
-    return last.repetitions is not None and 0 < last.repetitions < scheme.repetitions_min / 2
+    """Whether a set was less than half of what it should be; one nobody confirmed may be part of another."""
+    is_confirmed = last.weight_kg is not None
+    return is_confirmed and last.repetitions is not None and 0 < last.repetitions < scheme.repetitions_min / 2
 
 
 def _first_time(goal: str | None) -> str:

@@ -27,6 +27,7 @@ from domain.commands import (
 )
 from domain.errors import OutOfOrder, Rejected
 from domain.events import (
+    Answer,
     Event,
     ExerciseSuggested,
     FrameReceived,
@@ -44,7 +45,7 @@ from domain.training import Training
 SESSIONS_KEPT_MAX = 16  # sessions whose positions are remembered; older ones take nothing any more
 FORGOTTEN_MAX = 256  # older sessions of which the name is remembered, so that none is opened twice
 HISTORY_MAX = 256  # confirmed sets that the coach looks back on
-REFUSALS_MAX = 32
+DECLINED_MAX = 32
 REFUSED_MAX = 32  # exercises of one session
 
 
@@ -65,11 +66,12 @@ class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     place: str | None = None
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """A suggestion that the user refused."""
+class Declined(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """A suggestion that the user refused in so many words, or of which the load was changed."""
 
     exercise: str
     at_ms: int
+    answer: Answer
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -91,7 +93,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
 
     Of the sessions that were opened before those, `forgotten` names the ones that were closed, so whatever
     comes for them is stored, and `given_up` those that were left open; oldest first. `training` is how the
-    user wants to train, `refusals` what was refused of late, `bests` the bests of each exercise.
+    user wants to train, `declined` which suggestions were not wanted of late, `bests` those of each exercise.
     """
 
     sessions: Mapping[SessionId, Session] = {}
@@ -99,7 +101,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     forgotten: tuple[SessionId, ...] = ()
     given_up: tuple[SessionId, ...] = ()
     training: Training = Training()
-    refusals: tuple[Refusal, ...] = ()
+    declined: tuple[Declined, ...] = ()
     bests: Mapping[str, Best] = {}
 
 
@@ -146,9 +148,9 @@ def evolve(user: User, event: Event) -> User:
             return replace(user, history=history, bests=bests)
         case TrainingSet() if event.training.at_ms >= user.training.at_ms:
             return replace(user, training=event.training)
-        case SuggestionAnswered() if event.command_nr is not None:
-            refusal = Refusal(exercise=event.exercise, at_ms=event.at_ms)
-            return replace(user, refusals=(*user.refusals, refusal)[-REFUSALS_MAX:])
+        case SuggestionAnswered() if event.command_nr is not None or event.answer == "changed":
+            declined = Declined(exercise=event.exercise, at_ms=event.at_ms, answer=event.answer)
+            return replace(user, declined=(*user.declined, declined)[-DECLINED_MAX:])
     return user
 
 

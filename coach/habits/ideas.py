@@ -17,7 +17,7 @@ RECENT = 0.65  # of the average: each workout back counts so much less
 
 # What the user may read of each.
 EXPERTS: Mapping[str, str] = {
-    "again": "as the set before",
+    "again": "as your last set of it",
     "place": "as in your last workout",
     "shift": "as in your last workout, changed as today's sets were",
     "older": "as in the workout before the last",

@@ -99,21 +99,22 @@ def _vote(
 ) -> tuple[float | None, str | None]:
     """The idea with the most support, that of close ones included; of equals, the most trusted expert's."""
     support: dict[float, float] = {}
-    leaders: dict[float, tuple[int, str]] = {}
+    ratings: dict[float, int] = {}
+    names: dict[float, str] = {}  # of equal ideas the plainest, which comes first
     for idea, rating, name in zip(proposed, trust, ideas.NAMES, strict=True):
         if idea is not None:
             support[idea] = support.get(idea, 0.0) + (rating / TRUST_UNIT) ** SHARPNESS
-            if rating > leaders.get(idea, (-1, ""))[0]:
-                leaders[idea] = (rating, name)
+            ratings[idea] = max(rating, ratings.get(idea, 0))
+            names.setdefault(idea, name)
     best, most = None, (-1.0, -1)
     for idea, own in support.items():
         votes = own
         for other, weight in support.items():
             if other != idea and -close <= other - idea <= close:
                 votes += NEARLY * weight
-        if (votes, leaders[idea][0]) > most:
-            best, most = idea, (votes, leaders[idea][0])
-    return best, None if best is None else leaders[best][1]
+        if (votes, ratings[idea]) > most:
+            best, most = idea, (votes, ratings[idea])
+    return best, None if best is None else names[best]
 
 
 def _split(habits: Habits, known: Known) -> tuple[tuple[Load, ...], tuple[Workout, ...]]:

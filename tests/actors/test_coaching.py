@@ -129,7 +129,7 @@ def test_what_is_refused_is_replaced_at_once(store: SqliteStore) -> None:
     (advice,) = of(ExerciseAdvised, lifter.set("back-squat"))
     (instead,) = of(ExerciseAdvised, lifter.refuse(advice.exercise))
     assert (advice.exercise, instead.exercise) == ("back-squat", "bench-press")
-    assert lifter.entity.entity.state.refusals[-1].exercise == "back-squat"
+    assert lifter.entity.entity.state.declined[-1].exercise == "back-squat"
 
 
 def test_wishes_hold_for_plan_and_advice(store: SqliteStore) -> None:

@@ -22,7 +22,7 @@ from coach.suggestion import (
 )
 from domain.commands import WEIGHT_KG_MAX
 from domain.training import EQUIPMENT, MUSCLES, Goal, Place, Training
-from domain.user import HISTORY_MAX, PastSet, Refusal
+from domain.user import HISTORY_MAX, Declined, PastSet
 from tests.coach.training import DAY_MS, MONDAY_MS, done, histories, several, workout
 
 NAMES = [
@@ -68,7 +68,7 @@ def situation(
     session: str = "now",
     at_ms: int = NOW_MS,
     refused: tuple[str, ...] = (),
-    refusals: tuple[Refusal, ...] = (),
+    declined: tuple[Declined, ...] = (),
 ) -> Situation:
     return Situation(
         habits=learned_all(history, offset_min=training.utc_offset_min),
@@ -77,7 +77,7 @@ def situation(
         session=session,
         at_ms=at_ms,
         refused=refused,
-        refusals=refusals,
+        declined=declined,
     )
 
 
@@ -169,9 +169,19 @@ def test_what_was_refused_is_not_suggested_today_and_less_in_the_next_weeks() ->
     history = workout(0, ("bench-press", 5, 60.0)) + several([1, 2, 4], ("back-squat", 5, 80.0))
     assert advice(history).exercise == "back-squat"
     assert advice(history, refused=("back-squat",)).exercise == "bench-press"
-    refusals = tuple(Refusal(exercise="back-squat", at_ms=NOW_MS - DAY_MS) for _ in range(6))
-    assert advice(history, refusals=refusals).exercise == "bench-press"
-    assert advice(history, refusals=refusals, at_ms=NOW_MS + 60 * DAY_MS).exercise == "back-squat"
+    declined = tuple(
+        Declined(exercise="back-squat", at_ms=NOW_MS - DAY_MS, answer="refused") for _ in range(6)
+    )
+    assert advice(history, declined=declined).exercise == "bench-press"
+    assert advice(history, declined=declined, at_ms=NOW_MS + 60 * DAY_MS).exercise == "back-squat"
+
+
+def test_who_changes_the_weight_again_and_again_is_given_the_usual_one() -> None:
+    history = several([1, 4], *[("back-squat", 12, 60.0)] * 3)
+    assert advice(history).weight_kg == 62.5
+    changed = Declined(exercise="back-squat", at_ms=NOW_MS - DAY_MS, answer="changed")
+    assert advice(history, declined=(changed,) * 3).weight_kg == 60.0
+    assert advice(history, declined=(changed,) * 3, at_ms=NOW_MS + 60 * DAY_MS).weight_kg == 62.5
 
 
 def test_muscles_that_were_trained_yesterday_wait() -> None:

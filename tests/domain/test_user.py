@@ -36,11 +36,11 @@ from domain.events import (
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.training import Place, Training
 from domain.user import (
+    DECLINED_MAX,
     FORGOTTEN_MAX,
     HISTORY_MAX,
-    REFUSALS_MAX,
     SESSIONS_KEPT_MAX,
-    Refusal,
+    Declined,
     User,
     decide,
     evolve,
@@ -150,7 +150,7 @@ def test_a_refused_exercise_is_remembered_for_the_session_and_for_the_coach() ->
     user = after(OPEN, SUGGEST, refuse)
     assert user.sessions[SESSION].suggestion is None
     assert user.sessions[SESSION].refused == ("squat",)
-    assert user.refusals == (Refusal(exercise="squat", at_ms=600),)
+    assert user.declined == (Declined(exercise="squat", at_ms=600, answer="refused"),)
     assert next_nr(user, SESSION, COMMANDS) == 2
     assert len(decide(user, msgspec.structs.replace(LABEL, command_nr=2))) == 1, "there is none to answer"
 
@@ -160,18 +160,25 @@ def test_refusing_what_was_not_suggested_leaves_the_suggestion_open() -> None:
     user = after(OPEN, SUGGEST, refuse, msgspec.structs.replace(refuse, command_nr=2))
     assert user.sessions[SESSION].suggestion is not None
     assert user.sessions[SESSION].refused == ("press",)
-    assert len(user.refusals) == 2
+    assert len(user.declined) == 2
+
+
+def test_a_changed_load_is_remembered_for_the_coach_and_another_exercise_is_not() -> None:
+    suggest = msgspec.structs.replace(SUGGEST, weight_kg=30.0)
+    user = after(OPEN, suggest, LABEL)
+    assert user.declined == (Declined(exercise="squat", at_ms=1000, answer="changed"),)
+    assert after(OPEN, suggest, msgspec.structs.replace(LABEL, exercise="press")).declined == ()
 
 
 def test_what_is_remembered_of_refusals_is_bounded() -> None:
     user = after(OPEN)
-    for number in range(1, 2 * REFUSALS_MAX):
+    for number in range(1, 2 * DECLINED_MAX):
         user = after(
             RefuseSuggestion(session=SESSION, command_nr=number, at_ms=number, exercise=f"e{number}"),
             user=user,
         )
-    assert len(user.refusals) == REFUSALS_MAX
-    assert len(user.sessions[SESSION].refused) <= REFUSALS_MAX
+    assert len(user.declined) == DECLINED_MAX
+    assert len(user.sessions[SESSION].refused) <= DECLINED_MAX
 
 
 def test_the_latest_wishes_hold_whatever_order_they_came_in() -> None:

@@ -31,7 +31,7 @@ from domain.errors import OutOfOrder, Rejected
 from domain.events import Event, FrameReceived, LabelConfirmed, SessionOpened
 from domain.identifiers import DeviceId, SessionId, StreamId, UserId
 from domain.training import Training
-from domain.user import HISTORY_MAX, REFUSALS_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr
+from domain.user import DECLINED_MAX, HISTORY_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr
 from persistence.projections import project
 from tests.domain.test_frames import FRAME
 
@@ -210,7 +210,7 @@ class Devices(RuleBasedStateMachine):
         assert len(self.user.sessions) <= rules.SESSIONS_KEPT_MAX
         labels = [event for event in self.events if isinstance(event, LabelConfirmed)]
         assert len(self.user.history) == min(len(labels), HISTORY_MAX)
-        assert len(self.user.refusals) <= REFUSALS_MAX
+        assert len(self.user.declined) <= DECLINED_MAX
 
     @invariant()
     def the_state_is_the_fold_of_its_events(self) -> None:

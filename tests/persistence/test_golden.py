@@ -124,7 +124,7 @@ def test_another_form_is_noticed() -> None:
         "ExerciseSuggested",
         "Training",
         "Place",
-        "Refusal",
+        "Declined",
         "Best",
     }
 

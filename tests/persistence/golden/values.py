@@ -16,7 +16,7 @@ from domain.events import (
 )
 from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.training import Place, Training
-from domain.user import PastSet, Refusal, Session, User
+from domain.user import Declined, PastSet, Session, User
 
 _S1, _S2 = SessionId("session-1"), SessionId("session-2")
 _WATCH = DeviceId("watch-1")
@@ -163,7 +163,7 @@ STATES: dict[str, User] = {
         forgotten=(SessionId("session-a"), SessionId("session-b")),
         given_up=(SessionId("session-c"),),
         training=_TRAINING,
-        refusals=(Refusal(exercise="squat", at_ms=1_700_000_095_000),),
+        declined=(Declined(exercise="squat", at_ms=1_700_000_095_000, answer="changed"),),
         bests={"squat": Best(weight_kg=100.0, maximum_kg=114.58), "pull-up": Best(repetitions=12)},
     ),
 }
