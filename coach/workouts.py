@@ -12,9 +12,8 @@ WARM_UP_SHARE = 0.8  # of the workout's heaviest weight; what is lighter and com
 def workouts(history: Iterable[PastSet], exercise: str) -> list[list[PastSet]]:
     """The sets of `exercise`, a list per session, in the order of `history`."""
     sessions: dict[str, list[PastSet]] = {}
-    for past in history:
-        if past.exercise == exercise:
-            sessions.setdefault(past.session, []).append(past)
+    for past in [past for past in history if past.exercise == exercise]:
+        sessions.setdefault(past.session, []).append(past)
     return list(sessions.values())
 
 

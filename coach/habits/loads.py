@@ -24,6 +24,8 @@ NEARLY = 0.9  # of a vote goes to close ideas too
 TRUST_UNIT = 1000
 TRUST_FADING = 0.93
 
+_VOTES = tuple((rating / TRUST_UNIT) ** SHARPNESS for rating in range(TRUST_UNIT + 1))
+
 # Before anything is known of a user: how often each was right for simulated people (benchmarks/coach.py).
 PRIOR: Mapping[str, tuple[int, ...]] = {
     "weight first": (640, 970, 970, 950, 920, 780, 660, 0, 0, 640),
@@ -103,7 +105,7 @@ def _vote(
     names: dict[float, str] = {}  # of equal ideas the plainest, which comes first
     for idea, rating, name in zip(proposed, trust, ideas.NAMES, strict=True):
         if idea is not None:
-            support[idea] = support.get(idea, 0.0) + (rating / TRUST_UNIT) ** SHARPNESS
+            support[idea] = support.get(idea, 0.0) + _VOTES[rating]
             ratings[idea] = max(rating, ratings.get(idea, 0))
             names.setdefault(idea, name)
     best, most = None, (-1.0, -1)

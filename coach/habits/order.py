@@ -18,6 +18,7 @@ rarely they are, and the faintest are dropped.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from coach.habits.state import CONTEXTS_KEPT, CONTEXTS_MAX, COUNT_UNIT, END, FOLLOWERS_MAX, Habits, Place
@@ -152,9 +153,10 @@ def _count(counts: Counts, context: bytes, follower: int, fading: float) -> None
 
 def _once_left(habits: Habits, estimate: list[float]) -> list[float]:
     """Less of what was done today and left, by how often it is taken up again after so many sets."""
-    today = habits.today
-    for symbol in set(today) - set(today[-1:]):
-        done = min(RUN_MAX, today.count(symbol))
+    for symbol, times in Counter(habits.today).items():
+        if symbol == habits.today[-1]:
+            continue
+        done = min(RUN_MAX, times)
         reached, went_on = _mass(habits, symbol, done) - 1.0, _mass(habits, symbol, done + 1)
         estimate[symbol] *= (went_on + AGAIN_PRIOR) / (max(reached, went_on) + 2 * AGAIN_PRIOR)
     total = sum(estimate)
