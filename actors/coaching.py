@@ -31,12 +31,19 @@ from domain.user import HISTORY_MAX, PastSet, User
 
 @dataclass(frozen=True)
 class _Learned:
-    """The habits after `history`, as it arrived and by time, for a clock so far from UTC."""
+    """The habits after `history`, as it arrived and by time, for a clock so far from UTC.
+
+    They are kept packed: a host has thousands of users with an open session.
+    """
 
     history: tuple[PastSet, ...]
     ordered: tuple[PastSet, ...]
     offset_min: int
-    habits: Habits
+    packed: bytes
+
+    @property
+    def habits(self) -> Habits:
+        return Habits.unpacked(self.packed)
 
 
 class Coaching:
@@ -119,7 +126,7 @@ class Coaching:
         if is_known and all(each.start_ms < past.start_ms for each in known.ordered[-1:]):
             habits = learned(known.habits, past, offset_min=known.offset_min)
             ordered = (*known.ordered, past)[-HISTORY_MAX:]
-            self._learned = _Learned(after.history, ordered, known.offset_min, habits)
+            self._learned = _Learned(after.history, ordered, known.offset_min, habits.packed())
 
     def _situation(self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None) -> Situation:
         known = self._known(user)
@@ -144,7 +151,8 @@ class Coaching:
         known = self._learned
         if known is None or known.history is not user.history or known.offset_min != offset_min:
             habits = learned_all(user.history, offset_min=offset_min)
-            known = self._learned = _Learned(user.history, in_order(user.history), offset_min, habits)
+            ordered = in_order(user.history)
+            known = self._learned = _Learned(user.history, ordered, offset_min, habits.packed())
         return known
 
 

@@ -22,8 +22,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from benchmarks.coach_baselines import MostFrequent, Predictor, SameAsLastTime, WeightedAverage
 from benchmarks.coach_histories import INCREMENT_KG, real, simulated
 from coach.habits import Habits, begun, following, learned, usual_load
@@ -165,7 +163,7 @@ def _cost(histories: Sequence[Sequence[PastSet]]) -> dict[str, Any]:
             predictor.learn(done)
         decide_us += predictor.decide_us
         learn_us += predictor.learn_us
-        sizes.append(len(msgspec.msgpack.encode(predictor.habits)))
+        sizes.append(len(predictor.habits.packed()))
     return {
         "decide_us": _quantiles(decide_us),
         "suggest_us": _quantiles(suggest_us),

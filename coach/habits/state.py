@@ -68,6 +68,14 @@ class Habits(msgspec.Struct, frozen=True, array_like=True, gc=False):
     before: int = END
     last_end_ms: int = 0
 
+    def packed(self) -> bytes:
+        """Under STATE_BYTES_MAX, where the state itself takes up twenty times as much."""
+        return msgspec.msgpack.encode(self)
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Habits:
+        return msgspec.msgpack.decode(data, type=cls)
+
     def symbol_of(self, exercise: str) -> int | None:
         for symbol, known in enumerate(self.exercises, 1):
             if known.name == exercise:
