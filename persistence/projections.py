@@ -107,5 +107,5 @@ def _answered(user: UserId, before: User, event: SuggestionAnswered) -> list[Ins
     session = before.sessions.get(event.session)
     if session is None or session.suggestion is None or event.suggested_ms is None:
         return []
-    taken = event.answer != "refused"
+    taken = event.answer != "refused"  # with another load too
     return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, session.suggestion, taken))]
