@@ -25,19 +25,20 @@ def records(before: Mapping[str, Best], after: Mapping[str, Best], exercise: str
         ("repetitions", old.repetitions, new.repetitions),
         ("maximum", old.maximum_kg, new.maximum_kg),
     ]
-    return [(kind, now) for kind, then, now in values if now > then > 0]
+    return [(kind, float(now)) for kind, then, now in values if now > then > 0]
 
 
 def volume_kg(session: Sequence[PastSet]) -> float:
     """Weight times repetitions over a session's sets, warm-up sets apart."""
     exercises = dict.fromkeys(past.exercise for past in session)
-    return sum(
+    volumes = (
         past.weight_kg * past.repetitions
         for exercise in exercises
         for workout in workouts(session, exercise)
         for past in working_sets(workout)
         if past.weight_kg is not None and past.repetitions is not None
     )
+    return sum(volumes, 0.0)
 
 
 def streak_weeks(history: Iterable[PastSet], at_ms: int, *, offset_min: int = 0) -> int:

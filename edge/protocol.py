@@ -16,6 +16,8 @@ VERSION = 1
 
 Message = dict[str, Any]
 
+_FLOAT = (float, int)  # what is a float may be written as an integer
+
 # What a message of each type must hold, by field; the device relies on these.
 _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "welcome": {"version": int, "credit": int, "models": (list, tuple)},
@@ -28,15 +30,15 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "rest": {"session": str, "since_ms": int},
     "suggestion": {"session": str, "exercise": str, "repetitions": int, "reason": str},
     "plan": {"session": str, "at_ms": int, "sets": (list, tuple), "week": (list, tuple)},
-    "record": {"session": str, "at_ms": int, "exercise": str, "kind": str, "value": float},
-    "summary": {"session": str, "at_ms": int, "set_count": int, "volume_kg": float, "streak_weeks": int},
+    "record": {"session": str, "at_ms": int, "exercise": str, "kind": str, "value": _FLOAT},
+    "summary": {"session": str, "at_ms": int, "set_count": int, "volume_kg": _FLOAT, "streak_weeks": int},
     "ended": {"session": str, "at_ms": int},
     "error": {"code": str, "wrong": str, "retry": bool},
 }
 
 _PLANNED_SET: dict[str, type | tuple[type, ...]] = {
     "exercise": str,
-    "weight_kg": (float, int, type(None)),
+    "weight_kg": (*_FLOAT, type(None)),
     "repetitions": int,
     "rest_s": int,
 }
