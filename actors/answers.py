@@ -58,6 +58,7 @@ def live_reply(event: Event) -> Reply | None:
                 weight_kg=event.weight_kg,
                 repetitions=event.repetitions,
                 reason=event.reason,
+                rest_s=event.rest_s,
             )
         case SessionClosed():
             return SessionEnded(session=event.session, at_ms=event.at_ms)

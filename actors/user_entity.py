@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.answers import live_reply, refusal
+from actors.coaching import Coaching
 from actors.effects import Classified, Effects
 from actors.listening import Listening
 from actors.recognition import ModelShelf
 from actors.user_stores import UserStores
-from coach.suggestion import advise, next_exercises
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
@@ -62,6 +62,7 @@ class UserEntity:
 
     __slots__ = (
         "_cipher",
+        "_coaching",
         "_frames_unsaved",
         "_last_epoch",
         "_last_row",
@@ -89,6 +90,7 @@ class UserEntity:
         self._sequence_nr = 0
         self._snapshot_nr = 0
         self._listening: Listening | None = None
+        self._coaching = Coaching()
         self._unpositioned: tuple[SessionId, ...] = ()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
         self._frames_unsaved = 0
@@ -257,7 +259,7 @@ class UserEntity:
 
     def _happened(self, event: Event, effects: Effects) -> None:
         effects.writes += project(self.user, self._state, event)
-        self._state = evolve(self._state, event)
+        before, self._state = self._state, evolve(self._state, event)
         if isinstance(event, FrameReceived):
             self._frames_unsaved += 1
             if self._listening is not None:
@@ -277,7 +279,12 @@ class UserEntity:
         if (reply := live_reply(event)) is not None:
             effects.replies.append((None, reply))
         if isinstance(event, SetRecognised):
-            self._suggest(event, effects)
+            self._expect(event.session, event.end_ms, event)
+        for said in self._coaching.happened(before, self._state, event):
+            if isinstance(said, Suggest):
+                self._apply(said, effects)
+            else:
+                effects.replies.append((None, said))
 
     def _pin(self, effects: Effects) -> None:
         """Before anything is acknowledged, what was found is made this writer's: see persistence/chain.py."""
@@ -295,7 +302,7 @@ class UserEntity:
         if self._listening is None:
             self._listening = Listening()
         self._listening.begin(name, model)
-        self._listening.expect(name, next_exercises(self._state.history, None))
+        self._expect(name, session.opened_ms, None)
 
     def _observe(
         self, session: SessionId, model_id: ModelId, observation: Observation, effects: Effects
@@ -326,24 +333,10 @@ class UserEntity:
                 )
                 self._apply(found, effects)
 
-    def _suggest(self, event: SetRecognised, effects: Effects) -> None:
-        """Advise the next exercise, and let it advise the recogniser."""
-        session = self._state.sessions[event.session]
-        if session.closed:
-            return
-        if self._listening is not None:
-            self._listening.expect(event.session, next_exercises(self._state.history, event.exercise))
-        advice = advise(self._state.history, event.exercise)
-        if advice is not None:
-            suggest = Suggest(
-                session=event.session,
-                at_ms=event.end_ms,
-                exercise=advice.exercise,
-                weight_kg=advice.weight_kg,
-                repetitions=advice.repetitions,
-                reason=advice.reason,
-            )
-            self._apply(suggest, effects)
+    def _expect(self, name: SessionId, at_ms: int, last: SetRecognised | None) -> None:
+        """Let what the user usually does next advise the session's recogniser."""
+        if self._listening is not None and name in self._listening:
+            self._listening.expect(name, self._coaching.expected(self._state, name, at_ms, last))
 
 
 def _refeed(session: Session) -> Iterator[tuple[StreamId, int]]:

@@ -16,6 +16,7 @@ from domain.errors import InvalidInput
 from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
 from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
 from domain.sensors import SENSORS
+from domain.training import Training, check_training
 
 COMMANDS = StreamId("")  # the stream in which commands are numbered
 SET_MS_MAX = 4 * 3_600_000
@@ -80,7 +81,24 @@ class CloseSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     at_ms: int
 
 
-NumberedCommand = OpenSession | ConfirmLabel | RecordSet | CloseSession
+class SetTraining(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="training"):
+    """The user says how to train; replaces what was said before `training.at_ms`."""
+
+    session: SessionId
+    command_nr: int
+    training: Training
+
+
+class RefuseSuggestion(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="refuse"):
+    """The user does not want `exercise` today."""
+
+    session: SessionId
+    command_nr: int
+    at_ms: int
+    exercise: str
+
+
+NumberedCommand = OpenSession | ConfirmLabel | RecordSet | CloseSession | SetTraining | RefuseSuggestion
 Command = NumberedCommand | AcceptFrame
 
 
@@ -105,6 +123,7 @@ class Suggest(msgspec.Struct, frozen=True, kw_only=True):
     weight_kg: float | None
     repetitions: int
     reason: str
+    rest_s: int | None = None
 
 
 InnerCommand = FoundSet | Suggest
@@ -128,6 +147,11 @@ def check_command(command: Command) -> Command:
             check_identifier("device", command.device)
             _check(command.command_nr == 0, f"open is command {command.command_nr}", "command 0")
             _check_streams(command.streams)
+    elif isinstance(command, SetTraining):
+        check_training(command.training)
+    elif isinstance(command, RefuseSuggestion):
+        _check_time("at_ms", command.at_ms)
+        check_identifier("exercise", command.exercise)
     else:
         _check_set(command)
     return command

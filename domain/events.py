@@ -6,11 +6,14 @@ All but FrameReceived are journalled as encrypted blobs; FrameReceived is kept a
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from domain.commands import RecogniserSite, Stream
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
+from domain.training import Training
 
 
 class SessionOpened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="session_opened"):
@@ -52,14 +55,25 @@ class ExerciseSuggested(msgspec.Struct, frozen=True, kw_only=True, array_like=Tr
     weight_kg: float | None
     repetitions: int
     reason: str
+    rest_s: int | None = None
+
+
+Answer = Literal["taken", "changed", "refused"]
 
 
 class SuggestionAnswered(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="answered"):
-    """The user's next confirmed set was, or was not, of the suggested exercise."""
+    """The next confirmed set was as suggested, of the exercise with another load, or of another exercise.
+
+    With a `command_nr` the user said that `exercise` is not wanted; `suggested_ms` is None if it was not
+    what was suggested last. Of events from before version 2, `exercise` and `at_ms` are empty.
+    """
 
     session: SessionId
-    suggested_ms: int
-    taken: bool
+    suggested_ms: int | None
+    answer: Answer
+    command_nr: int | None = None
+    exercise: str = ""
+    at_ms: int = 0
 
 
 class SessionClosed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="session_closed"):
@@ -68,8 +82,22 @@ class SessionClosed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     at_ms: int
 
 
+class TrainingSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="training_set"):
+    """The user said how to train."""
+
+    session: SessionId
+    command_nr: int
+    training: Training
+
+
 JournalEvent = (
-    SessionOpened | LabelConfirmed | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed
+    SessionOpened
+    | LabelConfirmed
+    | SetRecognised
+    | ExerciseSuggested
+    | SuggestionAnswered
+    | SessionClosed
+    | TrainingSet
 )
 
 

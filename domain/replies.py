@@ -68,6 +68,50 @@ class ExerciseAdvised(msgspec.Struct, frozen=True, kw_only=True, array_like=True
     weight_kg: float | None
     repetitions: int
     reason: str
+    rest_s: int | None = None
+
+
+class PlannedSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    exercise: str
+    weight_kg: float | None
+    repetitions: int
+    rest_s: int
+
+
+class PlannedDay(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A session of the coming week."""
+
+    at_ms: int
+    exercises: tuple[str, ...]
+
+
+class SessionPlanned(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="planned"):
+    """A whole session, and the week after it, as they are suggested when it begins; not durable."""
+
+    session: SessionId
+    at_ms: int
+    sets: tuple[PlannedSet, ...]
+    week: tuple[PlannedDay, ...]
+
+
+class RecordBroken(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="record"):
+    """A confirmed set bettered the user's heaviest weight, most repetitions or estimated maximum."""
+
+    session: SessionId
+    at_ms: int
+    exercise: str
+    kind: str
+    value: float
+
+
+class SessionSummed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="summary"):
+    """What was confirmed of a session that ends, and the weeks running with a session."""
+
+    session: SessionId
+    at_ms: int
+    set_count: int
+    volume_kg: float
+    streak_weeks: int
 
 
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):
@@ -76,7 +120,9 @@ class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
 
 
 LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdvised | SessionEnded
-Reply = Acknowledged | Refused | LiveReply
+CoachReply = SessionPlanned | RecordBroken | SessionSummed
+PassingReply = LiveReply | CoachReply  # never repeated: a slow reader misses some
+Reply = Acknowledged | Refused | PassingReply
 
 
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

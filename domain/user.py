@@ -13,22 +13,21 @@ from sys import intern
 import msgspec
 from msgspec.structs import replace
 
+from domain.bests import Best, bettered
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
-    CloseSession,
     Command,
-    ConfirmLabel,
     FoundSet,
     InnerCommand,
     OpenSession,
     RecogniserSite,
-    RecordSet,
     Stream,
     Suggest,
 )
 from domain.errors import OutOfOrder, Rejected
 from domain.events import (
+    Answer,
     Event,
     ExerciseSuggested,
     FrameReceived,
@@ -37,16 +36,26 @@ from domain.events import (
     SessionOpened,
     SetRecognised,
     SuggestionAnswered,
+    TrainingSet,
 )
+from domain.happenings import noted, taken
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.training import Training
 
 SESSIONS_KEPT_MAX = 16  # sessions whose positions are remembered; older ones take nothing any more
 FORGOTTEN_MAX = 256  # older sessions of which the name is remembered, so that none is opened twice
 HISTORY_MAX = 256  # confirmed sets that the coach looks back on
+DECLINED_MAX = 32
+REFUSED_MAX = 32  # exercises of one session
+
+
+SessionEvent = (
+    LabelConfirmed | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed | TrainingSet
+)
 
 
 class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """A set that the user confirmed."""
+    """A set that the user confirmed; `place` is where, if the user has told."""
 
     session: SessionId
     start_ms: int
@@ -54,6 +63,15 @@ class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     exercise: str
     repetitions: int | None
     weight_kg: float | None
+    place: str | None = None
+
+
+class Declined(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """A suggestion that the user refused in so many words, or of which the load was changed."""
+
+    exercise: str
+    at_ms: int
+    answer: Answer
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -67,19 +85,24 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     closed: bool = False
     suggestion: ExerciseSuggested | None = None
     last_set_end_ms: int = 0
+    refused: tuple[str, ...] = ()  # exercises that the user does not want in this session
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """State of a user. `sessions` in the order in which they were opened, `history` oldest first.
 
     Of the sessions that were opened before those, `forgotten` names the ones that were closed, so whatever
-    comes for them is stored, and `given_up` those that were left open; oldest first.
+    comes for them is stored, and `given_up` those that were left open; oldest first. `training` is how the
+    user wants to train, `declined` which suggestions were not wanted of late, `bests` those of each exercise.
     """
 
     sessions: Mapping[SessionId, Session] = {}
     history: tuple[PastSet, ...] = ()
     forgotten: tuple[SessionId, ...] = ()
     given_up: tuple[SessionId, ...] = ()
+    training: Training = Training()
+    declined: tuple[Declined, ...] = ()
+    bests: Mapping[str, Best] = {}
 
 
 def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
@@ -102,7 +125,7 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
         raise Rejected(
             f"session {command.session!r} is closed", expected="an open session", remedy="open a new session"
         )
-    return _numbered(session, command)
+    return taken(command, session.suggestion)
 
 
 def evolve(user: User, event: Event) -> User:
@@ -116,9 +139,19 @@ def evolve(user: User, event: Event) -> User:
     if session is None:
         return user  # so many sessions followed that this one is remembered no more
     sessions = {**user.sessions, event.session: _changed(session, event)}
-    if not isinstance(event, LabelConfirmed):
-        return replace(user, sessions=sessions)
-    return replace(user, sessions=sessions, history=_remembered(user.history, event))
+    user = replace(user, sessions=sessions)
+    match event:
+        case LabelConfirmed():
+            place = user.training.place
+            history = _remembered(user.history, event, None if place is None else place.name)
+            bests = bettered(user.bests, intern(event.exercise), event.repetitions, event.weight_kg)
+            return replace(user, history=history, bests=bests)
+        case TrainingSet() if event.training.at_ms >= user.training.at_ms:
+            return replace(user, training=event.training)
+        case SuggestionAnswered() if event.command_nr is not None or event.answer == "changed":
+            declined = Declined(exercise=event.exercise, at_ms=event.at_ms, answer=event.answer)
+            return replace(user, declined=(*user.declined, declined)[-DECLINED_MAX:])
+    return user
 
 
 def shared(user: User) -> User:
@@ -180,71 +213,13 @@ def _accept_frame(user: User, command: AcceptFrame) -> tuple[Event, ...]:
     )
 
 
-def _numbered(session: Session, command: ConfirmLabel | RecordSet | CloseSession) -> tuple[Event, ...]:
-    match command:
-        case CloseSession():
-            return (
-                SessionClosed(session=command.session, command_nr=command.command_nr, at_ms=command.at_ms),
-            )
-        case RecordSet():
-            return (
-                SetRecognised(
-                    session=command.session,
-                    command_nr=command.command_nr,
-                    start_ms=command.start_ms,
-                    end_ms=command.end_ms,
-                    exercise=command.exercise,
-                    confidence=command.confidence,
-                    repetitions=command.repetitions,
-                    model_id=command.model_id,
-                ),
-            )
-    confirmed = LabelConfirmed(
-        session=command.session,
-        command_nr=command.command_nr,
-        start_ms=command.start_ms,
-        end_ms=command.end_ms,
-        exercise=command.exercise,
-        repetitions=command.repetitions,
-        weight_kg=command.weight_kg,
-    )
-    suggestion = session.suggestion
-    if suggestion is None or command.start_ms < suggestion.at_ms:
-        return (confirmed,)
-    taken = suggestion.exercise == command.exercise
-    answered = SuggestionAnswered(session=command.session, suggested_ms=suggestion.at_ms, taken=taken)
-    return (confirmed, answered)
-
-
 def _note(user: User, command: FoundSet | Suggest) -> tuple[Event, ...]:
     session = user.sessions.get(command.session)
     if session is None:
         return ()  # forgotten meanwhile; no device asked, so there is nobody to refuse
-    if isinstance(command, Suggest):
-        return (
-            ExerciseSuggested(
-                session=command.session,
-                at_ms=command.at_ms,
-                exercise=command.exercise,
-                weight_kg=command.weight_kg,
-                repetitions=command.repetitions,
-                reason=command.reason,
-            ),
-        )
-    if command.start_ms < session.last_set_end_ms:
+    if isinstance(command, FoundSet) and command.start_ms < session.last_set_end_ms:
         return ()  # found again after a recovery
-    return (
-        SetRecognised(
-            session=command.session,
-            command_nr=None,
-            start_ms=command.start_ms,
-            end_ms=command.end_ms,
-            exercise=command.exercise,
-            confidence=command.confidence,
-            repetitions=command.repetitions,
-            model_id=command.model_id,
-        ),
-    )
+    return (noted(command),)
 
 
 def _session(user: User, session: SessionId) -> Session:
@@ -295,7 +270,9 @@ def _opened(user: User, event: SessionOpened) -> User:
     )
 
 
-def _remembered(history: tuple[PastSet, ...], event: LabelConfirmed) -> tuple[PastSet, ...]:
+def _remembered(
+    history: tuple[PastSet, ...], event: LabelConfirmed, place: str | None
+) -> tuple[PastSet, ...]:
     is_of_the_last = bool(history) and history[-1].session == event.session
     past = PastSet(
         session=history[-1].session if is_of_the_last else event.session,
@@ -304,6 +281,7 @@ def _remembered(history: tuple[PastSet, ...], event: LabelConfirmed) -> tuple[Pa
         exercise=intern(event.exercise),
         repetitions=event.repetitions,
         weight_kg=event.weight_kg,
+        place=None if place is None else intern(place),
     )
     if len(history) >= HISTORY_MAX:
         history = history[1 - HISTORY_MAX :]
@@ -322,6 +300,14 @@ def _crowded_out(sessions: Mapping[SessionId, Session]) -> list[SessionId]:
     return closed_first[: max(0, len(sessions) - SESSIONS_KEPT_MAX)]
 
 
+def _answered(session: Session, event: SuggestionAnswered) -> Session:
+    if event.suggested_ms is not None:
+        session = replace(session, suggestion=None)
+    if event.command_nr is None or event.exercise in session.refused:
+        return session
+    return replace(session, refused=(*session.refused, event.exercise)[-REFUSED_MAX:])
+
+
 def positioned(user: User, name: SessionId, stream: StreamId, next_: int) -> User:
     """The state in which all frames of a stream below `next_` are stored."""
     session = user.sessions.get(name)
@@ -331,14 +317,11 @@ def positioned(user: User, name: SessionId, stream: StreamId, next_: int) -> Use
     return replace(user, sessions={**user.sessions, name: moved})
 
 
-def _changed(
-    session: Session,
-    event: LabelConfirmed | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed,
-) -> Session:
+def _changed(session: Session, event: SessionEvent) -> Session:
     if isinstance(event, ExerciseSuggested):
         return replace(session, suggestion=event)
     if isinstance(event, SuggestionAnswered):
-        return replace(session, suggestion=None)
+        session = _answered(session, event)
     if event.command_nr is not None:
         next_nrs = {**session.next_nrs, COMMANDS: event.command_nr + 1}
         session = replace(session, next_nrs=next_nrs)

@@ -167,6 +167,35 @@ class DeviceClient:
             },
         )
 
+    def training(
+        self,
+        session: str,
+        at_ms: int,
+        *,
+        goal: str | None = None,
+        excluded_exercises: Sequence[str] = (),
+        excluded_muscles: Sequence[str] = (),
+        place: Message | None = None,
+        utc_offset_min: int = 0,
+    ) -> None:
+        """How the user wants to train, as a whole; `place` is a map with the fields of docs/protocol.md."""
+        self._command(
+            session,
+            {
+                "type": "training",
+                "at_ms": at_ms,
+                "goal": goal,
+                "excluded_exercises": list(excluded_exercises),
+                "excluded_muscles": list(excluded_muscles),
+                "place": place,
+                "utc_offset_min": utc_offset_min,
+            },
+        )
+
+    def refuse(self, session: str, at_ms: int, exercise: str) -> None:
+        """The user does not want `exercise` today; the server suggests something else."""
+        self._command(session, {"type": "refuse", "at_ms": at_ms, "exercise": exercise})
+
     def close_session(self, session: str, at_ms: int) -> None:
         self._command(session, {"type": "close", "at_ms": at_ms}, is_last=True)
 

@@ -16,6 +16,8 @@ VERSION = 1
 
 Message = dict[str, Any]
 
+_FLOAT = (float, int)  # what is a float may be written as an integer
+
 # What a message of each type must hold, by field; the device relies on these.
 _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "welcome": {"version": int, "credit": int, "models": (list, tuple)},
@@ -28,8 +30,18 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "rest": {"session": str, "since_ms": int},
     "setting_up": {"session": str, "since_ms": int},
     "suggestion": {"session": str, "exercise": str, "repetitions": int, "reason": str},
+    "plan": {"session": str, "at_ms": int, "sets": (list, tuple), "week": (list, tuple)},
+    "record": {"session": str, "at_ms": int, "exercise": str, "kind": str, "value": _FLOAT},
+    "summary": {"session": str, "at_ms": int, "set_count": int, "volume_kg": _FLOAT, "streak_weeks": int},
     "ended": {"session": str, "at_ms": int},
     "error": {"code": str, "wrong": str, "retry": bool},
+}
+
+_PLANNED_SET: dict[str, type | tuple[type, ...]] = {
+    "exercise": str,
+    "weight_kg": (*_FLOAT, type(None)),
+    "repetitions": int,
+    "rest_s": int,
 }
 
 # What an error may hold, and which type it then has.
@@ -64,6 +76,11 @@ def decode(data: bytes) -> Message | None:
     if message["type"] == "welcome":
         for offer in message["models"]:
             check_fields(offer, _FIELDS["model"])
+    elif message["type"] == "plan":
+        for planned in message["sets"]:
+            check_fields(planned, _PLANNED_SET)
+        for planned in message["week"]:
+            check_fields(planned, {"at_ms": int, "exercises": (list, tuple)})
     elif message["type"] == "error":
         held = {name: kind for name, kind in _ERROR_OPTIONS.items() if message.get(name) is not None}
         check_fields(message, held)

@@ -16,12 +16,15 @@ from domain.commands import (
     OpenSession,
     RecogniserSite,
     RecordSet,
+    RefuseSuggestion,
+    SetTraining,
     check_command,
 )
 from domain.errors import InvalidInput, MuvrError, NotAuthorised
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId, check_identifier
-from gateway import protocol
+from domain.training import Goal, Place, Training
+from gateway import coach_messages, protocol
 from gateway.auth import ANY_USER, Claims, Tokens
 from gateway.lanes import LANE_BATCHES_MAX
 from gateway.offers import Offers
@@ -261,6 +264,15 @@ def _command_of(message: protocol.SessionMessage, device: DeviceId) -> Command:
                 repetitions=message.repetitions,
                 model_id=ModelId(message.model),
             )
+        case coach_messages.TrainingWishes():
+            return _training_of(message)
+        case coach_messages.Refuse():
+            return RefuseSuggestion(
+                session=SessionId(message.session),
+                command_nr=message.nr,
+                at_ms=message.at_ms,
+                exercise=message.exercise,
+            )
         case protocol.Close():
             return CloseSession(
                 session=SessionId(message.session), command_nr=message.nr, at_ms=message.at_ms
@@ -278,6 +290,19 @@ def _open_of(message: protocol.Open, device: DeviceId) -> OpenSession:
         recogniser=cast(RecogniserSite, message.recogniser),
         streams=message.streams,
     )
+
+
+def _training_of(message: coach_messages.TrainingWishes) -> SetTraining:
+    place = message.place
+    training = Training(
+        at_ms=message.at_ms,
+        goal=cast(Goal | None, message.goal),
+        excluded_exercises=message.excluded_exercises,
+        excluded_muscles=message.excluded_muscles,
+        place=None if place is None else Place(**msgspec.structs.asdict(place)),
+        utc_offset_min=message.utc_offset_min,
+    )
+    return SetTraining(session=SessionId(message.session), command_nr=message.nr, training=training)
 
 
 def _refused(claims: Claims, message: protocol.SessionMessage, error: InvalidInput) -> protocol.Error:

@@ -16,12 +16,24 @@ from domain.replies import (
     Acknowledged,
     ExerciseAdvised,
     ExerciseRecognised,
+    RecordBroken,
     Refused,
     Reply,
     RestBegan,
     SessionEnded,
+    SessionPlanned,
+    SessionSummed,
     SetFound,
     SetUpBegan,
+)
+from gateway.coach_messages import (
+    Plan,
+    Record,
+    Refuse,
+    Suggestion,
+    Summary,
+    TrainingWishes,
+    plan_of,
 )
 
 VERSION = 1
@@ -97,7 +109,7 @@ class GetModel(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     offset: int
 
 
-SessionMessage = Open | Frame | Label | RecognisedSet | Close
+SessionMessage = Open | Frame | Label | RecognisedSet | TrainingWishes | Refuse | Close
 DeviceMessage = Hello | SessionMessage | GetModel
 
 
@@ -178,16 +190,6 @@ class SettingUp(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     since_ms: int
 
 
-class Suggestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="suggestion"):
-    user: str
-    session: str
-    at_ms: int
-    exercise: str
-    weight_kg: float | None
-    repetitions: int
-    reason: str
-
-
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ended"):
     user: str
     session: str
@@ -225,6 +227,9 @@ ServerMessage = (
     | Rest
     | SettingUp
     | Suggestion
+    | Plan
+    | Record
+    | Summary
     | Ended
     | Error
 )
@@ -284,6 +289,12 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
             return SettingUp(user=user, **msgspec.structs.asdict(reply))
         case ExerciseAdvised():
             return Suggestion(user=user, **msgspec.structs.asdict(reply))
+        case SessionPlanned():
+            return plan_of(user, reply)
+        case RecordBroken():
+            return Record(user=user, **msgspec.structs.asdict(reply))
+        case SessionSummed():
+            return Summary(user=user, **msgspec.structs.asdict(reply))
         case SessionEnded():
             return Ended(user=user, **msgspec.structs.asdict(reply))
 

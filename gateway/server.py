@@ -25,7 +25,7 @@ from picows import (
 from actors.messages import Addressed, Envelope
 from domain.errors import ConfigurationError, InvalidInput, MuvrError
 from domain.identifiers import UserId
-from domain.replies import LiveReply
+from domain.replies import PassingReply
 from gateway import protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection, Output
@@ -113,7 +113,7 @@ class DeviceServer:
                 self._send(addressed.connection, data)
                 continue
             for number in self._by_user.get(addressed.user, ()):
-                self._send(number, data, droppable=isinstance(addressed.reply, LiveReply))
+                self._send(number, data, droppable=isinstance(addressed.reply, PassingReply))
 
     def reroute(self, routes: Routes) -> None:
         """Tell the devices of users whom another node serves from now on."""

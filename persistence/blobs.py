@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from domain.errors import StoredValueCorrupt
 from persistence.keys import Cipher
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _VERSION_BYTE = bytes([FORMAT_VERSION])
 
 # From a format version to the next: (value as plain lists and maps) -> value of version + 1.

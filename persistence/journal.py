@@ -19,7 +19,16 @@ TAIL_ROWS_MAX = 512  # per user that many are read together; a longer tail is re
 TAIL_ROUNDING = 32  # tails begin at multiples of it, so that those of many users share a query
 _DELETED_NR = 0  # below every event: its row says up to which number events were deleted
 
-EVENT_UPCASTERS: dict[int, Upcaster] = {}
+
+def _from_version_1(event: list[Any]) -> list[Any]:
+    """A suggestion was taken or not; what follows in version 2 has defaults."""
+    if event[0] != "answered":
+        return event
+    tag, session, suggested_ms, taken = event
+    return [tag, session, suggested_ms, "taken" if taken else "refused"]
+
+
+EVENT_UPCASTERS: dict[int, Upcaster] = {1: _from_version_1}
 
 _codec: BlobCodec[JournalEvent] = BlobCodec(JournalEvent, EVENT_UPCASTERS)
 

@@ -11,6 +11,7 @@ from domain.events import (
     SessionOpened,
     SetRecognised,
     SuggestionAnswered,
+    TrainingSet,
 )
 from domain.identifiers import UserId, shard_of
 from domain.user import User
@@ -58,6 +59,8 @@ def project(user: UserId, before: User, event: Event) -> list[Insert]:
             return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, event))]
         case SuggestionAnswered():
             return _answered(user, before, event)
+        case TrainingSet():
+            return []
 
 
 def _label_row(user: UserId, event: LabelConfirmed) -> LabelRow:
@@ -102,6 +105,7 @@ def _suggestion_row(user: UserId, event: ExerciseSuggested, taken: bool | None =
 
 def _answered(user: UserId, before: User, event: SuggestionAnswered) -> list[Insert]:
     session = before.sessions.get(event.session)
-    if session is None or session.suggestion is None:
+    if session is None or session.suggestion is None or event.suggested_ms is None:
         return []
-    return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, session.suggestion, event.taken))]
+    taken = event.answer != "refused"  # with another load too
+    return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, session.suggestion, taken))]

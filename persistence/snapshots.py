@@ -19,7 +19,7 @@ from persistence.tables import SNAPSHOT, SnapshotRow
 
 SNAPSHOTS_KEPT = 2  # the newest, and one to fall back to
 
-STATE_UPCASTERS: dict[int, Upcaster] = {}
+STATE_UPCASTERS: dict[int, Upcaster] = {1: lambda state: state}  # version 2 only adds, with defaults
 
 _codec: BlobCodec[User] = BlobCodec(User, STATE_UPCASTERS)
 

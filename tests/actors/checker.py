@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain.events import ExerciseSuggested, JournalEvent, SetRecognised, SuggestionAnswered
+from domain.events import ExerciseSuggested, JournalEvent, LabelConfirmed, SetRecognised, SuggestionAnswered
 from domain.identifiers import UserId, shard_of
 from domain.user import User, evolve
 from persistence.journal import Journal
@@ -60,7 +60,7 @@ def _check_commands(events: list[JournalEvent], sessions: Mapping[str, Sent]) ->
             assert event.start_ms >= ends_ms.get(event.session, 0), "a set was found twice"
         else:
             assert event.command_nr == len(taken[event.session])
-            at_ms = event.at_ms if hasattr(event, "at_ms") else event.end_ms
+            at_ms = event.end_ms if isinstance(event, LabelConfirmed | SetRecognised) else event.at_ms
             taken[event.session].append((type(event).__name__, at_ms))
         if isinstance(event, SetRecognised):
             ends_ms[event.session] = max(ends_ms.get(event.session, 0), event.end_ms)

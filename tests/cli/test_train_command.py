@@ -63,12 +63,12 @@ def test_a_killed_training_ends_with_the_model_of_one_that_was_not(
         told = [json.loads(process.stdout.readline())["done"] for _ in range(2)]
         process.send_signal(signal.SIGKILL)  # the first epoch is safe once the second is told
     assert process.returncode == -signal.SIGKILL
-    assert told == [1, 2]
+    assert told == [8, 17]  # per cent: of four epochs of fitting, which are a third
     assert not killed.exists()
     other = ["--out", killed, "--epochs-max", "5"]
     assert "belongs to a training on other data or with other settings" in refused(capsys, *same, *other)
     lines = train(*same, "--out", killed)
-    assert lines[0]["done"] > 1
+    assert lines[0]["done"] > told[0]
     assert nameless(killed) == nameless(whole)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["killed", "whole"]
 

@@ -15,6 +15,8 @@ from domain.commands import (
     ConfirmLabel,
     OpenSession,
     RecordSet,
+    RefuseSuggestion,
+    SetTraining,
     Stream,
 )
 from domain.events import (
@@ -25,9 +27,11 @@ from domain.events import (
     SessionOpened,
     SetRecognised,
     SuggestionAnswered,
+    TrainingSet,
 )
 from domain.frames import EPOCH_MS_MAX, SensorFrame
 from domain.sensors import SENSORS, SensorSet
+from domain.training import EQUIPMENT, MUSCLES, Place, Training
 
 _FIRST = string.ascii_letters + string.digits
 
@@ -39,6 +43,7 @@ identifiers = st.builds(
 times_ms = st.integers(0, EPOCH_MS_MAX)
 numbers = st.integers(0, 2**31 - 1)
 repetitions = st.integers(0, REPETITIONS_MAX)
+_LOADS_KG = st.floats(0.05, 500)
 weights_kg = st.none() | st.floats(0, WEIGHT_KG_MAX)
 sensor_sets = st.builds(
     lambda letters, rate_hz: SensorSet(tuple(letters), rate_hz),
@@ -72,7 +77,15 @@ def events() -> st.SearchStrategy[JournalEvent]:
             model_id=identifiers,
         ),
         st.builds(ExerciseSuggested, **names, at_ms=times_ms, weight_kg=weights_kg, repetitions=repetitions),
-        st.builds(SuggestionAnswered, session=identifiers, suggested_ms=times_ms),
+        st.builds(
+            SuggestionAnswered,
+            session=identifiers,
+            suggested_ms=st.none() | times_ms,
+            command_nr=st.none() | numbers,
+            exercise=identifiers,
+            at_ms=times_ms,
+        ),
+        st.builds(TrainingSet, **numbered, training=trainings()),
         st.builds(SessionClosed, **numbered, at_ms=times_ms),
     )
 
@@ -114,4 +127,35 @@ def wild_commands() -> st.SearchStrategy[Command]:
         ),
         st.builds(RecordSet, **span, exercise=text, confidence=floats, repetitions=integers, model_id=text),
         st.builds(CloseSession, session=text, command_nr=integers, at_ms=integers),
+        st.builds(RefuseSuggestion, session=text, command_nr=integers, at_ms=integers, exercise=text),
+        st.builds(SetTraining, session=text, command_nr=integers, training=trainings(text, floats, integers)),
+    )
+
+
+def trainings(
+    text: st.SearchStrategy[str] = identifiers,
+    loads: st.SearchStrategy[float] = _LOADS_KG,
+    integers: st.SearchStrategy[int] = times_ms,
+) -> st.SearchStrategy[Training]:
+    """Wishes of these names and numbers; the muscles and pieces of equipment may be known ones."""
+    muscles, equipment = (
+        st.lists(st.sampled_from(sorted(names)) | text, max_size=3) for names in (MUSCLES, EQUIPMENT)
+    )
+    kilograms = st.lists(loads, max_size=4).map(tuple)
+    place = st.builds(
+        Place,
+        name=text,
+        equipment=st.none() | equipment.map(tuple),
+        bar_kg=loads,
+        plates_kg=kilograms,
+        dumbbells_kg=kilograms,
+        stacks_kg=kilograms,
+    )
+    return st.builds(
+        Training,
+        at_ms=integers,
+        excluded_exercises=st.lists(text, max_size=3).map(tuple),
+        excluded_muscles=muscles.map(tuple),
+        place=st.none() | place,
+        utc_offset_min=st.integers(-900, 900) | integers,
     )

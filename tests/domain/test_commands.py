@@ -21,6 +21,8 @@ from domain.commands import (
     ConfirmLabel,
     OpenSession,
     RecordSet,
+    RefuseSuggestion,
+    SetTraining,
     Stream,
     check_command,
     session_of,
@@ -28,6 +30,14 @@ from domain.commands import (
 from domain.errors import InvalidInput
 from domain.frames import EPOCH_MS_MAX
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.training import (
+    EXCLUSIONS_MAX,
+    LOAD_KG_MAX,
+    LOADS_MAX,
+    OFFSET_MIN_MAX,
+    Place,
+    Training,
+)
 from tests.domain.strategies import wild_commands
 from tests.domain.test_frames import FRAME
 
@@ -55,8 +65,26 @@ RECORD = RecordSet(
     repetitions=8,
     model_id="m",
 )
+REFUSE = RefuseSuggestion(session=SESSION, command_nr=1, at_ms=5, exercise="squat")
+TRAINING = Training(
+    at_ms=5,
+    goal="strength",
+    excluded_exercises=("deadlift",),
+    excluded_muscles=("back",),
+    place=Place(name="home", equipment=("band",), plates_kg=(1.25,), dumbbells_kg=(5.0,), stacks_kg=(7.0,)),
+)
+WISHES = SetTraining(session=SESSION, command_nr=1, training=TRAINING)
 CLOSE = CloseSession(session=SESSION, command_nr=2, at_ms=5000)
 FRAMED = AcceptFrame(frame=FRAME)
+
+
+def wished(**fields: Any) -> Training:
+    return msgspec.structs.replace(TRAINING, **fields)
+
+
+def at_a_place(**fields: Any) -> Training:
+    assert TRAINING.place is not None
+    return wished(place=msgspec.structs.replace(TRAINING.place, **fields))
 
 
 def many_streams(count: int) -> tuple[Stream, ...]:
@@ -78,6 +106,12 @@ def many_streams(count: int) -> tuple[Stream, ...]:
         (RECORD, {"confidence": 1.0}),
         (CLOSE, {}),
         (FRAMED, {}),
+        (REFUSE, {}),
+        (WISHES, {}),
+        (WISHES, {"training": Training()}),
+        (WISHES, {"training": wished(excluded_exercises=("squat",) * (EXCLUSIONS_MAX - 1))}),
+        (WISHES, {"training": wished(utc_offset_min=-OFFSET_MIN_MAX)}),
+        (WISHES, {"training": at_a_place(bar_kg=0.0, plates_kg=(LOAD_KG_MAX,) * LOADS_MAX)}),
     ],
 )
 def test_limits_are_inclusive(command: Command, fields: dict[str, Any]) -> None:
@@ -119,6 +153,21 @@ def test_limits_are_inclusive(command: Command, fields: dict[str, Any]) -> None:
         (FRAMED, {"frame": msgspec.structs.replace(FRAME, stream=StreamId(""))}, "stream"),
         (FRAMED, {"frame": msgspec.structs.replace(FRAME, session=SessionId("a b"))}, "session"),
         (FRAMED, {"frame": msgspec.structs.replace(FRAME, rate_hz=0.0)}, "rate"),
+        (REFUSE, {"exercise": "<b>"}, "exercise"),
+        (REFUSE, {"at_ms": -1}, "at_ms"),
+        (WISHES, {"training": wished(at_ms=-1)}, "at_ms"),
+        (WISHES, {"training": wished(goal="immortality")}, "goal"),
+        (WISHES, {"training": wished(excluded_exercises=("squat",) * EXCLUSIONS_MAX)}, "65 exclusions"),
+        (WISHES, {"training": wished(excluded_exercises=("",))}, "exercise"),
+        (WISHES, {"training": wished(excluded_muscles=("shoulder",))}, "unknown muscle 'shoulder'"),
+        (WISHES, {"training": wished(utc_offset_min=OFFSET_MIN_MAX + 1)}, "utc_offset_min"),
+        (WISHES, {"training": at_a_place(name="")}, "place"),
+        (WISHES, {"training": at_a_place(equipment=("bar",))}, "unknown equipment"),
+        (WISHES, {"training": at_a_place(equipment=("band",) * 99)}, "99 names"),
+        (WISHES, {"training": at_a_place(bar_kg=math.nan)}, "a bar of nan kg"),
+        (WISHES, {"training": at_a_place(plates_kg=(0.0,))}, "plates of 0.0 kg"),
+        (WISHES, {"training": at_a_place(dumbbells_kg=(LOAD_KG_MAX + 1,))}, "dumbbells of"),
+        (WISHES, {"training": at_a_place(stacks_kg=(5.0,) * (LOADS_MAX + 1))}, "65 stacks"),
     ],
 )
 def test_a_broken_limit_is_named(command: Command, fields: dict[str, Any], wrong: str) -> None:
@@ -132,7 +181,7 @@ def test_whatever_a_device_sends_is_a_command_or_refused(command: Command) -> No
         assert check_command(command) is command
 
 
-@pytest.mark.parametrize("command", [OPEN, LABEL, RECORD, CLOSE, FRAMED])
+@pytest.mark.parametrize("command", [OPEN, LABEL, RECORD, CLOSE, FRAMED, REFUSE, WISHES])
 def test_commands_survive_the_wire(command: Command) -> None:
     wire = msgspec.msgpack.encode(command)
     assert msgspec.msgpack.decode(wire, type=Command) == command

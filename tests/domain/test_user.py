@@ -9,9 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.commands import AcceptFrame, CloseSession, Command, FoundSet, InnerCommand, OpenSession, Suggest
+from domain.commands import (
+    COMMANDS,
+    AcceptFrame,
+    CloseSession,
+    Command,
+    FoundSet,
+    InnerCommand,
+    OpenSession,
+    RefuseSuggestion,
+    SetTraining,
+    Suggest,
+)
 from domain.errors import OutOfOrder, Rejected
 from domain.events import (
+    Answer,
     Event,
     ExerciseSuggested,
     FrameReceived,
@@ -19,12 +31,16 @@ from domain.events import (
     SessionClosed,
     SetRecognised,
     SuggestionAnswered,
+    TrainingSet,
 )
 from domain.identifiers import SessionId, StreamId, UserId
+from domain.training import Place, Training
 from domain.user import (
+    DECLINED_MAX,
     FORGOTTEN_MAX,
     HISTORY_MAX,
     SESSIONS_KEPT_MAX,
+    Declined,
     User,
     decide,
     evolve,
@@ -103,15 +119,78 @@ def test_a_set_found_again_after_a_recovery_is_not_stored_again() -> None:
     assert decide(after(OPEN, FOUND), FOUND) == ()
 
 
-@pytest.mark.parametrize(("exercise", "taken"), [("squat", True), ("press", False)])
-def test_a_label_after_a_suggestion_answers_it_once(exercise: str, taken: bool) -> None:
+@pytest.mark.parametrize(
+    ("exercise", "suggested_kg", "answer"),
+    [
+        ("squat", None, "taken"),
+        ("squat", 20.05, "taken"),
+        ("squat", 22.5, "changed"),
+        ("press", 20.0, "refused"),
+    ],
+)
+def test_a_label_after_a_suggestion_answers_it_once(
+    exercise: str, suggested_kg: float | None, answer: Answer
+) -> None:
     label = msgspec.structs.replace(LABEL, exercise=exercise)
-    user = after(OPEN, SUGGEST)
+    user = after(OPEN, msgspec.structs.replace(SUGGEST, weight_kg=suggested_kg))
     confirmed, answered = decide(user, label)
     assert isinstance(confirmed, LabelConfirmed)
-    assert answered == SuggestionAnswered(session=SESSION, suggested_ms=500, taken=taken)
+    assert answered == SuggestionAnswered(
+        session=SESSION, suggested_ms=500, answer=answer, exercise="squat", at_ms=1000
+    )
     again = msgspec.structs.replace(label, command_nr=2)
     assert len(decide(after(label, user=user), again)) == 1
+
+
+def test_a_refused_exercise_is_remembered_for_the_session_and_for_the_coach() -> None:
+    refuse = RefuseSuggestion(session=SESSION, command_nr=1, at_ms=600, exercise="squat")
+    (refused,) = decide(after(OPEN, SUGGEST), refuse)
+    assert isinstance(refused, SuggestionAnswered)
+    assert (refused.suggested_ms, refused.answer) == (500, "refused")
+    user = after(OPEN, SUGGEST, refuse)
+    assert user.sessions[SESSION].suggestion is None
+    assert user.sessions[SESSION].refused == ("squat",)
+    assert user.declined == (Declined(exercise="squat", at_ms=600, answer="refused"),)
+    assert next_nr(user, SESSION, COMMANDS) == 2
+    assert len(decide(user, msgspec.structs.replace(LABEL, command_nr=2))) == 1, "there is none to answer"
+
+
+def test_refusing_what_was_not_suggested_leaves_the_suggestion_open() -> None:
+    refuse = RefuseSuggestion(session=SESSION, command_nr=1, at_ms=600, exercise="press")
+    user = after(OPEN, SUGGEST, refuse, msgspec.structs.replace(refuse, command_nr=2))
+    assert user.sessions[SESSION].suggestion is not None
+    assert user.sessions[SESSION].refused == ("press",)
+    assert len(user.declined) == 2
+
+
+def test_a_changed_load_is_remembered_for_the_coach_and_another_exercise_is_not() -> None:
+    suggest = msgspec.structs.replace(SUGGEST, weight_kg=30.0)
+    user = after(OPEN, suggest, LABEL)
+    assert user.declined == (Declined(exercise="squat", at_ms=1000, answer="changed"),)
+    assert after(OPEN, suggest, msgspec.structs.replace(LABEL, exercise="press")).declined == ()
+
+
+def test_what_is_remembered_of_refusals_is_bounded() -> None:
+    user = after(OPEN)
+    for number in range(1, 2 * DECLINED_MAX):
+        user = after(
+            RefuseSuggestion(session=SESSION, command_nr=number, at_ms=number, exercise=f"e{number}"),
+            user=user,
+        )
+    assert len(user.declined) == DECLINED_MAX
+    assert len(user.sessions[SESSION].refused) <= DECLINED_MAX
+
+
+def test_the_latest_wishes_hold_whatever_order_they_came_in() -> None:
+    late = SetTraining(session=SESSION, command_nr=1, training=Training(at_ms=9, goal="muscle"))
+    early = SetTraining(session=SESSION, command_nr=2, training=Training(at_ms=8, goal="strength"))
+    user = after(OPEN, late, early)
+    assert user.training.goal == "muscle"
+    assert next_nr(user, SESSION, COMMANDS) == 3
+    place = Training(at_ms=10, place=Place(name="home"))
+    user = after(msgspec.structs.replace(early, command_nr=3, training=place), user=user)
+    user = after(msgspec.structs.replace(LABEL, command_nr=4), user=user)
+    assert user.history[-1].place == "home"
 
 
 def test_a_label_of_what_was_done_before_the_suggestion_does_not_answer_it() -> None:
@@ -229,7 +308,8 @@ def test_no_sequence_of_events_fails(happened: list[Event]) -> None:
         ExerciseSuggested(
             session=SESSION, at_ms=1, exercise="squat", weight_kg=None, repetitions=1, reason="habit"
         ),
-        SuggestionAnswered(session=SESSION, suggested_ms=1, taken=True),
+        SuggestionAnswered(session=SESSION, suggested_ms=1, answer="taken"),
+        TrainingSet(session=SESSION, command_nr=1, training=Training(goal="muscle")),
         SessionClosed(session=SESSION, command_nr=1, at_ms=1),
         FrameReceived(frame=FRAME),
     ],

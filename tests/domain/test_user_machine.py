@@ -20,6 +20,8 @@ from domain.commands import (
     InnerCommand,
     OpenSession,
     RecordSet,
+    RefuseSuggestion,
+    SetTraining,
     Stream,
     Suggest,
     check_command,
@@ -28,7 +30,8 @@ from domain.commands import (
 from domain.errors import OutOfOrder, Rejected
 from domain.events import Event, FrameReceived, LabelConfirmed, SessionOpened
 from domain.identifiers import DeviceId, SessionId, StreamId, UserId
-from domain.user import HISTORY_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr
+from domain.training import Training
+from domain.user import DECLINED_MAX, HISTORY_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr
 from persistence.projections import project
 from tests.domain.test_frames import FRAME
 
@@ -111,6 +114,16 @@ class Devices(RuleBasedStateMachine):
                 model_id="m",
             )
         )
+
+    @rule(session=SESSIONS, early=SHORT, exercise=EXERCISES, at_ms=TIMES_MS)
+    def refuse(self, session: SessionId, early: int, exercise: str, at_ms: int) -> None:
+        number = self.number(session, early)
+        self.send(RefuseSuggestion(session=session, command_nr=number, at_ms=at_ms, exercise=exercise))
+
+    @rule(session=SESSIONS, early=SHORT, at_ms=TIMES_MS)
+    def wish(self, session: SessionId, early: int, at_ms: int) -> None:
+        number, training = self.number(session, early), Training(at_ms=at_ms, goal="muscle")
+        self.send(SetTraining(session=session, command_nr=number, training=training))
 
     @rule(session=SESSIONS, at_ms=TIMES_MS)
     def close_session(self, session: SessionId, at_ms: int) -> None:
@@ -197,6 +210,7 @@ class Devices(RuleBasedStateMachine):
         assert len(self.user.sessions) <= rules.SESSIONS_KEPT_MAX
         labels = [event for event in self.events if isinstance(event, LabelConfirmed)]
         assert len(self.user.history) == min(len(labels), HISTORY_MAX)
+        assert len(self.user.declined) <= DECLINED_MAX
 
     @invariant()
     def the_state_is_the_fold_of_its_events(self) -> None:

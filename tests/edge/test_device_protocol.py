@@ -31,6 +31,22 @@ MESSAGES: list[dict[str, Any]] = [
     {"type": "set", "session": "s", "start_ms": 1, "end_ms": 2, "exercise": "squat", "repetitions": 3},
     {"type": "rest", "session": "s", "since_ms": 1},
     {"type": "suggestion", "session": "s", "exercise": "squat", "repetitions": 3, "reason": "habit"},
+    {
+        "type": "plan",
+        "session": "s",
+        "at_ms": 1,
+        "sets": [{"exercise": "squat", "weight_kg": None, "repetitions": 3, "rest_s": 60}],
+        "week": [{"at_ms": 2, "exercises": ["squat"]}],
+    },
+    {"type": "record", "session": "s", "at_ms": 1, "exercise": "squat", "kind": "weight", "value": 80.0},
+    {
+        "type": "summary",
+        "session": "s",
+        "at_ms": 1,
+        "set_count": 3,
+        "volume_kg": 80.0,
+        "streak_weeks": 2,
+    },
     {"type": "ended", "session": "s", "at_ms": 1},
     {"type": "error", "code": "store", "wrong": "disk", "retry": True},
     {

@@ -63,7 +63,19 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "repetitions": 8,
         "model": "m-1",
     },
-    "close": {"type": "close", "session": "s", "nr": 3, "at_ms": START_MS + 2},
+    "training": {
+        "type": "training",
+        "session": "s",
+        "nr": 3,
+        "at_ms": START_MS,
+        "goal": "strength",
+        "excluded_exercises": ["deadlift"],
+        "excluded_muscles": ["back"],
+        "place": {"name": "cellar", "equipment": ["barbell"], "plates_kg": [10, 2.5]},
+        "utc_offset_min": 60,
+    },
+    "refuse": {"type": "refuse", "session": "s", "nr": 4, "at_ms": START_MS + 1, "exercise": "squat"},
+    "close": {"type": "close", "session": "s", "nr": 5, "at_ms": START_MS + 2},
 }
 
 

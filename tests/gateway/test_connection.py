@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.commands import AcceptFrame, CloseSession, ConfirmLabel, OpenSession, RecordSet
+from domain.commands import (
+    AcceptFrame,
+    CloseSession,
+    ConfirmLabel,
+    OpenSession,
+    RecordSet,
+    RefuseSuggestion,
+    SetTraining,
+)
 from domain.identifiers import UserId
 from gateway import protocol
 from gateway.connection import (
@@ -43,6 +51,8 @@ COMMAND_TYPES = {
     "frame": AcceptFrame,
     "label": ConfirmLabel,
     "set": RecordSet,
+    "training": SetTraining,
+    "refuse": RefuseSuggestion,
     "close": CloseSession,
 }
 

@@ -19,16 +19,19 @@ from domain.replies import (
     Acknowledged,
     ExerciseAdvised,
     ExerciseRecognised,
+    RecordBroken,
     Refused,
     Reply,
     RestBegan,
     SessionEnded,
+    SessionPlanned,
+    SessionSummed,
     SetFound,
     SetUpBegan,
 )
 from edge import protocol as edge_protocol
 from edge.client import DeviceClient
-from gateway import protocol
+from gateway import coach_messages, protocol
 from gateway.connection import Connection
 from gateway.offers import Offers
 from tests.everything_sent import everything_sent
@@ -140,6 +143,8 @@ def test_the_server_reads_what_the_device_writes(
     client.label(session, time_ms, time_ms + 1, "squat", number, value)
     client.label(session, time_ms, time_ms + 1, "squat", None, None)
     client.record_set(session, time_ms, time_ms + 1, "squat", value, number, "m-1")
+    client.training(session, time_ms, goal="muscle", place={"name": "home", "equipment": []})
+    client.refuse(session, time_ms, "squat")
     client.close_session(session, time_ms)
     common: dict[str, Any] = {
         "session": session,
@@ -165,7 +170,15 @@ def test_the_server_reads_what_the_device_writes(
         protocol.Label(nr=1, repetitions=number, weight_kg=value, **common),
         protocol.Label(nr=2, **common),
         protocol.RecognisedSet(nr=3, confidence=value, repetitions=number, model="m-1", **common),
-        protocol.Close(session=session, nr=4, at_ms=time_ms),
+        coach_messages.TrainingWishes(
+            session=session,
+            nr=4,
+            at_ms=time_ms,
+            goal="muscle",
+            place=coach_messages.PlaceOfTraining(name="home", equipment=()),
+        ),
+        coach_messages.Refuse(session=session, nr=5, at_ms=time_ms, exercise="squat"),
+        protocol.Close(session=session, nr=6, at_ms=time_ms),
     ]
     assert protocol.decode(client.hello()) == protocol.Hello(version=1, token="secret", device="watch-1")
 
@@ -180,6 +193,9 @@ REPLIES: st.SearchStrategy[Reply] = st.one_of(
             RestBegan,
             SetUpBegan,
             ExerciseAdvised,
+            SessionPlanned,
+            RecordBroken,
+            SessionSummed,
             SessionEnded,
         )
     ),

@@ -6,10 +6,20 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from domain.commands import CloseSession, ConfirmLabel, FoundSet, OpenSession, RecordSet, Suggest
+from domain.commands import (
+    CloseSession,
+    ConfirmLabel,
+    FoundSet,
+    OpenSession,
+    RecordSet,
+    RefuseSuggestion,
+    SetTraining,
+    Suggest,
+)
 from domain.errors import OutOfOrder, Rejected
 from domain.events import JournalEvent
 from domain.identifiers import DeviceId, SessionId, UserId
+from domain.training import Training
 from domain.user import User, decide, evolve
 from persistence.comparison import READ_MODELS
 from persistence.journal import Journal
@@ -67,6 +77,8 @@ def _command(rng: random.Random, name: SessionId, number: int, at_ms: int) -> An
             lambda: Suggest(
                 session=name, at_ms=at_ms, exercise=exercise, weight_kg=None, repetitions=8, reason="habit"
             ),
+            lambda: SetTraining(**numbered, training=Training(at_ms=at_ms, goal="muscle")),
+            lambda: RefuseSuggestion(**numbered, at_ms=at_ms, exercise=exercise),
             lambda: CloseSession(**numbered, at_ms=at_ms),
         ]
     )()

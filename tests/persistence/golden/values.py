@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.bests import Best
 from domain.commands import COMMANDS, Stream
 from domain.events import (
     ExerciseSuggested,
@@ -11,9 +12,11 @@ from domain.events import (
     SessionOpened,
     SetRecognised,
     SuggestionAnswered,
+    TrainingSet,
 )
 from domain.identifiers import DeviceId, SessionId, StreamId
-from domain.user import PastSet, Session, User
+from domain.training import Place, Training
+from domain.user import Declined, PastSet, Session, User
 
 _S1, _S2 = SessionId("session-1"), SessionId("session-2")
 _WATCH = DeviceId("watch-1")
@@ -22,10 +25,32 @@ _STREAMS = (
     Stream(stream=StreamId("h"), sensor="h", location="chest"),
 )
 _SUGGESTED = ExerciseSuggested(
-    session=_S2, at_ms=1_700_000_100_000, exercise="row", weight_kg=22.5, repetitions=8, reason="habit"
+    session=_S2,
+    at_ms=1_700_000_100_000,
+    exercise="row",
+    weight_kg=22.5,
+    repetitions=8,
+    reason="habit",
+    rest_s=90,
 )
 _WITHOUT_WEIGHT = ExerciseSuggested(
     session=SessionId("session-3"), at_ms=1, exercise="Liegestütz", weight_kg=None, repetitions=0, reason=""
+)
+
+_TRAINING = Training(
+    at_ms=1_700_000_000_000,
+    goal="strength",
+    excluded_exercises=("deadlift",),
+    excluded_muscles=("back",),
+    place=Place(
+        name="cellar",
+        equipment=("barbell", "rack"),
+        bar_kg=15.0,
+        plates_kg=(10.0, 2.5),
+        dumbbells_kg=(5.0,),
+        stacks_kg=(7.5, 15.0),
+    ),
+    utc_offset_min=-90,
 )
 
 EVENTS: dict[str, JournalEvent] = {
@@ -74,13 +99,26 @@ EVENTS: dict[str, JournalEvent] = {
     ),
     "suggested": _SUGGESTED,
     "suggested without weight": _WITHOUT_WEIGHT,
-    "answered, taken": SuggestionAnswered(session=_S2, suggested_ms=1_700_000_100_000, taken=True),
-    "answered, not taken": SuggestionAnswered(session=_S2, suggested_ms=2**40, taken=False),
+    "answered, taken": SuggestionAnswered(
+        session=_S2, suggested_ms=1_700_000_100_000, answer="taken", exercise="row", at_ms=1_700_000_110_000
+    ),
+    "answered, changed": SuggestionAnswered(
+        session=_S2, suggested_ms=2**40, answer="changed", exercise="row", at_ms=2**40 + 1
+    ),
+    "answered, refused": SuggestionAnswered(
+        session=_S2, suggested_ms=None, answer="refused", command_nr=7, exercise="curl", at_ms=2**40
+    ),
+    "training": TrainingSet(session=_S1, command_nr=2, training=_TRAINING),
+    "training with nothing said": TrainingSet(session=_S1, command_nr=3, training=Training()),
+    "training at a place with everything": TrainingSet(
+        session=_S1, command_nr=4, training=Training(at_ms=1, goal="rehabilitation", place=Place(name="gym"))
+    ),
     "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
 }
 
 STATES: dict[str, User] = {
     "new": User(),
+    "at a place with everything": User(training=Training(at_ms=1, goal="muscle", place=Place(name="gym"))),
     "with sessions, history, forgotten and given up": User(
         sessions={
             _S1: Session(
@@ -99,6 +137,7 @@ STATES: dict[str, User] = {
                 streams=_STREAMS,
                 next_nrs={COMMANDS: 1, StreamId("a.wrist"): 3600, StreamId("h"): 0},
                 suggestion=_SUGGESTED,
+                refused=("squat",),
             ),
             SessionId("session-3"): Session(
                 device=_WATCH,
@@ -118,9 +157,13 @@ STATES: dict[str, User] = {
                 exercise="squat",
                 repetitions=5,
                 weight_kg=100.0,
+                place="cellar",
             ),
         ),
         forgotten=(SessionId("session-a"), SessionId("session-b")),
         given_up=(SessionId("session-c"),),
+        training=_TRAINING,
+        declined=(Declined(exercise="squat", at_ms=1_700_000_095_000, answer="changed"),),
+        bests={"squat": Best(weight_kg=100.0, maximum_kg=114.58), "pull-up": Best(repetitions=12)},
     ),
 }

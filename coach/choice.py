@@ -1,0 +1,93 @@
+"""Which exercises may be suggested at all, and what could stand in for one that may not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import lru_cache
+
+from coach.catalogue import Exercise, catalogue, meanings
+from domain.training import Training
+
+# Who is new begins with one exercise of each, those without equipment first where no place is known.
+BEGINNERS_MOVEMENTS = ("squat", "push", "hinge", "pull", "core")
+
+
+def is_allowed(exercise: str, training: Training) -> bool:
+    """False for what the user excluded: the exercise by any of its names, or a muscle that it trains.
+
+    Of an exercise that the catalogue does not know nobody can say which muscles it trains: it is not allowed
+    once any muscle is excluded.
+    """
+    if not training.excluded_exercises and not training.excluded_muscles:
+        return True
+    if exercise in training.excluded_exercises:
+        return False
+    mine = meanings(exercise)
+    if any(each in meanings(name) for name in training.excluded_exercises for each in mine):
+        return False
+    if not training.excluded_muscles:
+        return True
+    return bool(mine) and not any(
+        muscle in training.excluded_muscles for each in mine for muscle in each.muscles
+    )
+
+
+def is_possible(exercise: str, training: Training) -> bool:
+    """Whether the place has what `exercise` needs; what an unknown one needs, only an empty place has not."""
+    place = training.place
+    if place is None or place.equipment is None:
+        return True
+    mine = meanings(exercise)
+    if not mine:
+        return bool(place.equipment)
+    return any(each.equipment <= set(place.equipment) for each in mine)
+
+
+def missing(exercise: str, training: Training) -> str:
+    """A piece of equipment that `exercise` needs and the place does not have; empty if it is not known."""
+    place = training.place
+    if place is None or place.equipment is None:
+        return ""
+    lacking = [sorted(each.equipment - set(place.equipment)) for each in meanings(exercise)]
+    return lacking[0][0] if lacking and lacking[0] else ""
+
+
+def substitute(exercise: str, training: Training, besides: Collection[str]) -> str | None:
+    """What is most like `exercise` of what is allowed, possible and not in `besides`; None if nothing is."""
+    for name in _alike(exercise):
+        if name not in besides and is_allowed(name, training) and is_possible(name, training):
+            return name
+    return None
+
+
+def beginners(training: Training) -> Iterator[str]:
+    """For who has no history: an exercise of each movement of those that are allowed and possible."""
+    known = [each for each in catalogue().values() if is_allowed(each.name, training)]
+    for movement in BEGINNERS_MOVEMENTS:
+        fitting = [
+            each
+            for each in known
+            if each.movement == movement
+            and (is_possible(each.name, training) if training.place is not None else not each.equipment)
+        ]
+        if fitting:
+            yield min(fitting, key=lambda each: each.kind != "compound").name
+
+
+@lru_cache(maxsize=1024)
+def _alike(exercise: str) -> tuple[str, ...]:
+    """Other exercises of the same movement that train a primary muscle of it, the most alike first."""
+    mine = meanings(exercise)[:1]
+    found = [
+        (_likeness(mine[0], other), other.name)
+        for other in (catalogue().values() if mine else ())
+        if other not in meanings(exercise)
+        and other.movement == mine[0].movement
+        and set(other.primary) & set(mine[0].primary)
+    ]
+    return tuple(name for _, name in sorted(found, key=lambda each: -each[0]))
+
+
+def _likeness(one: Exercise, other: Exercise) -> float:
+    shared = len(set(one.primary) & set(other.primary)) / len(set(one.primary) | set(other.primary))
+    return shared + 0.5 * (one.kind == other.kind) + 0.25 * (one.sides == other.sides)

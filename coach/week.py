@@ -1,0 +1,67 @@
+"""The coming week: on which days, at what time, and what would be done then by habit, recovery and goal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from coach.suggestion import Situation, followed
+from domain.user import PastSet
+
+DAY_MS = 86_400_000
+WEEKS_MAX = 4  # that are looked back on
+USUAL_SHARE = 0.5  # of those weeks had a session on that weekday
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedDay:
+    """A session: when it would begin, and its exercises in order."""
+
+    at_ms: int
+    exercises: tuple[str, ...]
+
+
+def plan_week(situation: Situation) -> tuple[PlannedDay, ...]:
+    """The sessions of the seven days after `situation`, whose own session is taken as planned.
+
+    Empty for who has no usual days.
+    """
+    usual = usual_days(situation.history, situation.at_ms, offset_min=situation.training.utc_offset_min)
+    offset_ms = situation.training.utc_offset_min * 60_000
+    today = (situation.at_ms + offset_ms) // DAY_MS
+    for _, after in followed(situation):
+        situation = after
+    planned = []
+    for day in range(today + 1, today + 8):
+        of_day_ms = usual.get((day + 3) % 7)
+        if of_day_ms is None:
+            continue
+        at_ms = day * DAY_MS + of_day_ms - offset_ms
+        situation = replace(situation, session=f"planned-{day}", at_ms=at_ms, refused=())
+        exercises = []
+        for suggestion, after in followed(situation):
+            exercises.append(suggestion.exercise)
+            situation = after
+        if exercises:
+            planned.append(PlannedDay(at_ms=at_ms, exercises=tuple(dict.fromkeys(exercises))))
+    return tuple(planned)
+
+
+def usual_days(history: Sequence[PastSet], at_ms: int, *, offset_min: int = 0) -> dict[int, int]:
+    """The usual weekdays, Monday is 0, with the median time of day at which sessions began, in ms."""
+    begins: dict[str, int] = {}
+    for past in history:
+        if at_ms - WEEKS_MAX * 7 * DAY_MS <= past.start_ms < at_ms:
+            begins[past.session] = min(past.start_ms, begins.get(past.session, past.start_ms))
+    if not begins:
+        return {}
+    weeks = max(1, -(-(at_ms - min(begins.values())) // (7 * DAY_MS)))
+    times: dict[int, list[int]] = {}
+    for begin_ms in begins.values():
+        day, of_day_ms = divmod(begin_ms + offset_min * 60_000, DAY_MS)
+        times.setdefault((day + 3) % 7, []).append(of_day_ms)
+    return {
+        weekday: sorted(mine)[len(mine) // 2]
+        for weekday, mine in times.items()
+        if len(mine) / weeks >= USUAL_SHARE
+    }

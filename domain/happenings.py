@@ -1,0 +1,116 @@
+"""The events that a command leads to once it is taken."""
+
+from __future__ import annotations
+
+from domain.commands import (
+    CloseSession,
+    ConfirmLabel,
+    FoundSet,
+    RecordSet,
+    RefuseSuggestion,
+    SetTraining,
+    Suggest,
+)
+from domain.events import (
+    Answer,
+    Event,
+    ExerciseSuggested,
+    LabelConfirmed,
+    SessionClosed,
+    SetRecognised,
+    SuggestionAnswered,
+    TrainingSet,
+)
+
+WEIGHT_KG_CLOSE = 0.1  # a weight that differs by less is the suggested one
+
+
+def taken(
+    command: ConfirmLabel | RecordSet | CloseSession | SetTraining | RefuseSuggestion,
+    suggestion: ExerciseSuggested | None,
+) -> tuple[Event, ...]:
+    """Of a device's numbered command; `suggestion` is the one that is not answered yet."""
+    match command:
+        case ConfirmLabel():
+            return _confirmed(command, suggestion)
+        case RecordSet():
+            return (_recognised(command, command.command_nr),)
+        case SetTraining():
+            session, number = command.session, command.command_nr
+            return (TrainingSet(session=session, command_nr=number, training=command.training),)
+        case RefuseSuggestion():
+            return (_refused(command, suggestion),)
+        case CloseSession():
+            return (
+                SessionClosed(session=command.session, command_nr=command.command_nr, at_ms=command.at_ms),
+            )
+
+
+def noted(command: FoundSet | Suggest) -> Event:
+    """Of what the session actor tells itself."""
+    if isinstance(command, FoundSet):
+        return _recognised(command, None)
+    return ExerciseSuggested(
+        session=command.session,
+        at_ms=command.at_ms,
+        exercise=command.exercise,
+        weight_kg=command.weight_kg,
+        repetitions=command.repetitions,
+        reason=command.reason,
+        rest_s=command.rest_s,
+    )
+
+
+def _recognised(command: FoundSet | RecordSet, command_nr: int | None) -> SetRecognised:
+    return SetRecognised(
+        session=command.session,
+        command_nr=command_nr,
+        start_ms=command.start_ms,
+        end_ms=command.end_ms,
+        exercise=command.exercise,
+        confidence=command.confidence,
+        repetitions=command.repetitions,
+        model_id=command.model_id,
+    )
+
+
+def _confirmed(command: ConfirmLabel, suggestion: ExerciseSuggested | None) -> tuple[Event, ...]:
+    confirmed = LabelConfirmed(
+        session=command.session,
+        command_nr=command.command_nr,
+        start_ms=command.start_ms,
+        end_ms=command.end_ms,
+        exercise=command.exercise,
+        repetitions=command.repetitions,
+        weight_kg=command.weight_kg,
+    )
+    if suggestion is None or command.start_ms < suggestion.at_ms:
+        return (confirmed,)
+    answered = SuggestionAnswered(
+        session=command.session,
+        suggested_ms=suggestion.at_ms,
+        answer=_answer(suggestion, command),
+        exercise=suggestion.exercise,
+        at_ms=command.start_ms,
+    )
+    return (confirmed, answered)
+
+
+def _answer(suggestion: ExerciseSuggested, command: ConfirmLabel) -> Answer:
+    if suggestion.exercise != command.exercise:
+        return "refused"
+    if suggestion.weight_kg is None or command.weight_kg is None:
+        return "taken"
+    return "taken" if abs(suggestion.weight_kg - command.weight_kg) < WEIGHT_KG_CLOSE else "changed"
+
+
+def _refused(command: RefuseSuggestion, suggestion: ExerciseSuggested | None) -> SuggestionAnswered:
+    is_of_this = suggestion is not None and suggestion.exercise == command.exercise
+    return SuggestionAnswered(
+        session=command.session,
+        suggested_ms=suggestion.at_ms if suggestion is not None and is_of_this else None,
+        answer="refused",
+        command_nr=command.command_nr,
+        exercise=command.exercise,
+        at_ms=command.at_ms,
+    )

@@ -1,0 +1,101 @@
+"""The messages about how a user wants to train, and what the coach says; see gateway/protocol.py."""
+
+from __future__ import annotations
+
+import msgspec
+
+from domain.replies import SessionPlanned
+
+
+class PlaceOfTraining(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to train with; without `equipment` everything."""
+
+    name: str
+    equipment: tuple[str, ...] | None = None
+    bar_kg: float = 20.0
+    plates_kg: tuple[float, ...] = ()
+    dumbbells_kg: tuple[float, ...] = ()
+    stacks_kg: tuple[float, ...] = ()
+
+
+class TrainingWishes(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="training"):
+    """How the user wants to train, as a whole: what is left out is not wished any more."""
+
+    session: str
+    nr: int
+    at_ms: int
+    goal: str | None = None
+    excluded_exercises: tuple[str, ...] = ()
+    excluded_muscles: tuple[str, ...] = ()
+    place: PlaceOfTraining | None = None
+    utc_offset_min: int = 0
+    user: str | None = None
+
+
+class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="refuse"):
+    """The user does not want an exercise today."""
+
+    session: str
+    nr: int
+    at_ms: int
+    exercise: str
+    user: str | None = None
+
+
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="suggestion"):
+    user: str
+    session: str
+    at_ms: int
+    exercise: str
+    weight_kg: float | None
+    repetitions: int
+    reason: str
+    rest_s: int | None = None
+
+
+class PlannedSet(msgspec.Struct, frozen=True, kw_only=True):
+    exercise: str
+    weight_kg: float | None
+    repetitions: int
+    rest_s: int
+
+
+class PlannedDay(msgspec.Struct, frozen=True, kw_only=True):
+    at_ms: int
+    exercises: tuple[str, ...]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="plan"):
+    user: str
+    session: str
+    at_ms: int
+    sets: tuple[PlannedSet, ...]
+    week: tuple[PlannedDay, ...]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="record"):
+    user: str
+    session: str
+    at_ms: int
+    exercise: str
+    kind: str
+    value: float
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="summary"):
+    user: str
+    session: str
+    at_ms: int
+    set_count: int
+    volume_kg: float
+    streak_weeks: int
+
+
+def plan_of(user: str, reply: SessionPlanned) -> Plan:
+    return Plan(
+        user=user,
+        session=reply.session,
+        at_ms=reply.at_ms,
+        sets=tuple(PlannedSet(**msgspec.structs.asdict(each)) for each in reply.sets),
+        week=tuple(PlannedDay(**msgspec.structs.asdict(each)) for each in reply.week),
+    )
