@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain.events import ExerciseSuggested, JournalEvent, LabelConfirmed, SetRecognised, SuggestionAnswered
+from domain.events import (
+    ExerciseSuggested,
+    JournalEvent,
+    LabelConfirmed,
+    SetRecognised,
+    SuggestionAnswered,
+    TrainingSet,
+)
 from domain.identifiers import UserId, shard_of
 from domain.user import User, evolve
 from persistence.journal import Journal
@@ -60,6 +67,7 @@ def _check_commands(events: list[JournalEvent], sessions: Mapping[str, Sent]) ->
             assert event.start_ms >= ends_ms.get(event.session, 0), "a set was found twice"
         else:
             assert event.command_nr == len(taken[event.session])
+            assert not isinstance(event, TrainingSet), "no device here says how to train"
             at_ms = event.end_ms if isinstance(event, LabelConfirmed | SetRecognised) else event.at_ms
             taken[event.session].append((type(event).__name__, at_ms))
         if isinstance(event, SetRecognised):
