@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.errors import ConfigurationError
-from persistence.tables import KEYS
+from persistence.tables import KEYS, TRAINING
 
-SCHEMA_VERSION = 3  # since 3 `current_model` says what was served before
+SCHEMA_VERSION = 4  # since 4 there are `arrival` and `batch_state`, and windows say of which run they are
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class DropTable:
 
 _STEPS: dict[int, tuple[DropTable, ...]] = {
     2: (DropTable(KEYS, "lease"),),  # in its place came `member` and `shard_view`
+    4: (DropTable(TRAINING, "window"),),  # of another key; the next night cuts all windows again
 }
 
 

@@ -92,6 +92,24 @@ LABEL = Table(
 )
 
 
+class ArrivalRow(NamedTuple):
+    day: str
+    bucket_nr: int
+    user_id: str
+    session_id: str
+    streams: str
+
+
+ARRIVAL = Table(
+    name="arrival",
+    keyspace=MAIN,
+    row=ArrivalRow,
+    partition=("day", "bucket_nr"),
+    clustering=("user_id", "session_id"),
+    comment="Sessions of which frames or labels came on a day (UTC, by the node's clock), with their streams",
+)
+
+
 class SessionRow(NamedTuple):
     user_id: str
     started_at: Timestamp
@@ -272,11 +290,28 @@ JOB_RUN = Table(
 )
 
 
+class BatchStateRow(NamedTuple):
+    name: str
+    state: str
+
+
+BATCH_STATE = Table(
+    name="batch_state",
+    keyspace=MAIN,
+    row=BatchStateRow,
+    partition=("name",),
+    conditional=True,
+    serial_reads=True,
+    comment="JSON: the batch's runs, and of which of them each job's results are served",
+)
+
+
 class WindowRow(NamedTuple):
     sensor_set: str
     bucket_nr: int
     subject: str
     session: str
+    run_nr: int
     start_at: Timestamp
     label: str
     samples: Samples
@@ -287,9 +322,9 @@ WINDOW = Table(
     keyspace=TRAINING,
     row=WindowRow,
     partition=("sensor_set", "bucket_nr"),
-    clustering=("subject", "session", "start_at"),
+    clustering=("subject", "session", "run_nr", "start_at"),
     options=(SAMPLES_COMPRESSED,),
-    comment="Labelled 2 s windows; samples are interleaved by channel, scaled to each sensor's full scale",
+    comment="Labelled 2 s windows as int16 of full scale; of a session those of its newest served run count",
 )
 
 
