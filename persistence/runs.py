@@ -136,6 +136,15 @@ def ended_well(state: BatchState, number: int, sliced_through: str | None) -> Ba
     return state if run.cut is None else _sliced(state, number, run.cut, sliced_through)
 
 
+def swept(state: BatchState, number: int) -> BatchState:
+    run = state.run(number)
+    return state if run is None else _with(state, replace(run, is_swept=True))
+
+
+def forgotten(state: BatchState, number: int) -> BatchState:
+    return replace(state, runs=tuple(run for run in state.runs if run.number != number))
+
+
 class RunStore:
     def __init__(self, store: Store) -> None:
         self._store = store
