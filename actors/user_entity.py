@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.answers import live_reply, refusal
+from actors.answers import live_reply, number_of, refusal, stream_of
+from actors.arriving import Arrivals
 from actors.effects import Classified, Effects
 from actors.listening import Listening
 from actors.recognition import ModelShelf
 from actors.user_stores import UserStores
 from coach.suggestion import advise, next_exercises
 from domain.commands import (
-    COMMANDS,
     AcceptFrame,
     CloseSession,
     Command,
-    ConfirmLabel,
     FoundSet,
     InnerCommand,
     OpenSession,
     Suggest,
+    session_of,
 )
 from domain.errors import NotOwner, Rejected, StoredValueCorrupt
 from domain.events import Event, FrameReceived, SetRecognised
@@ -33,7 +33,6 @@ from domain.identifiers import ModelId, SessionId, StreamId, UserId
 from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
 from edge.recogniser import Exercising, Observation, Resting, SetEnded
-from persistence.arrivals import DAY_MS, arrival
 from persistence.journal import Journal, Tail
 from persistence.keys import Cipher
 from persistence.ports import Mutation
@@ -63,8 +62,7 @@ class UserEntity:
     """
 
     __slots__ = (
-        "_arrived",
-        "_arrived_day",
+        "_arrivals",
         "_cipher",
         "_frames_unsaved",
         "_last_epoch",
@@ -95,8 +93,7 @@ class UserEntity:
         self._listening: Listening | None = None
         self._unpositioned: tuple[SessionId, ...] = ()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
-        self._arrived: tuple[SessionId, ...] = ()  # sessions whose arrival on `_arrived_day` was written
-        self._arrived_day = 0
+        self._arrivals = Arrivals()
         self._frames_unsaved = 0
         self._last_row: JournalRow | None = None  # as found; None once a row of this writer's follows it
         self._last_epoch = 0
@@ -117,14 +114,8 @@ class UserEntity:
             except Rejected as error:
                 effects.replies.append((connection, refusal(command, error)))
                 continue
-            if isinstance(command, AcceptFrame):
-                frame = command.frame
-                self._arrive(frame.session, effects)
-                key, number = (connection, frame.session, frame.stream), frame.sequence_nr
-            else:
-                if isinstance(command, ConfirmLabel):
-                    self._arrive(command.session, effects)
-                key, number = (connection, command.session, COMMANDS), command.command_nr
+            effects.writes += self._arrivals.note(self.user, command, self._state.sessions, now_ms)
+            key, number = (connection, session_of(command), stream_of(command)), number_of(command)
             if touched.setdefault(key, number) < number:
                 touched[key] = number
         for (connection, session, stream), taken_nr in touched.items():
@@ -243,15 +234,6 @@ class UserEntity:
             self._begin(command.session)
         elif self._listening is not None and isinstance(command, CloseSession):
             self._listening.close(command.session)
-
-    def _arrive(self, name: SessionId, effects: Effects) -> None:
-        """Let the night find what came, which may be what came before and was not acknowledged."""
-        if (day := self._now_ms // DAY_MS) != self._arrived_day:
-            self._arrived, self._arrived_day = (), day
-        if name not in self._arrived and (session := self._state.sessions.get(name)) is not None:
-            self._arrived = (*self._arrived, name)
-            streams = (stream.stream for stream in session.streams)
-            effects.writes.append(arrival(self.user, name, streams, self._now_ms))
 
     def _begin(self, name: SessionId) -> None:
         """Listen to a session that was opened, if it is not forgotten."""

@@ -1,4 +1,4 @@
-"""Cassandra through spark-cassandra-connector: its executors read token ranges beside the nodes that hold them.
+"""Cassandra through spark-cassandra-connector: executors read token ranges beside the nodes that hold them.
 
 The connector is fetched once, through Spark's Ivy, and kept where Cassandra's jars are. It remembers the
 schema of a keyspace, so tables must be there before its session starts.

@@ -1,4 +1,4 @@
-"""How the tables of a store look as DataFrames, whatever the backend: their columns, times as ms since 1970."""
+"""How the tables of a store look as DataFrames, whatever the backend: their columns, times as ms of 1970."""
 
 from __future__ import annotations
 

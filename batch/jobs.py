@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
@@ -40,6 +40,8 @@ ATTEMPTS_MAX = 4  # of a job, while the store comes and goes
 AWAY_SECONDS_MAX = 300.0
 POLL_SECONDS = 1.0
 LATE_MS = 15 * 60_000  # a day is over for good: clocks of nodes differ, and a write takes its time
+
+ResultT = TypeVar("ResultT")
 
 log = logging.getLogger(__name__)
 
@@ -81,18 +83,18 @@ def run_jobs(
     results: dict[str, JobResult] = {}
     with _renewing(runs, run.number):
         try:
-            sweep(places, runs, parameters, runs_kept)
+            _patiently(partial(sweep, places, runs, parameters, runs_kept), runs, progress)
             for job in jobs:
-                results[job.name] = _patiently(
-                    partial(_run_job, places, runs, run, job, parameters, progress), runs, progress
-                )
+                action = partial(_run_job, places, runs, run, job, parameters, progress)
+                results[job.name] = _patiently(action, runs, progress)
             through = _complete_through(parameters, started_ms)
-            runs.change(partial(ended_well, number=run.number, sliced_through=through))
+            end = partial(ended_well, number=run.number, sliced_through=through)
+            _patiently(partial(runs.change, end), runs, progress)
         except BaseException:
             with suppress(StoreError):  # then the next run finds that this one has died
                 runs.change(partial(ended_badly, number=run.number))
             raise
-    sweep(places, runs, parameters, runs_kept)
+    _patiently(partial(sweep, places, runs, parameters, runs_kept), runs, progress)
     return BatchResult(
         run_nr=run.number,
         day=parameters.day.isoformat(),
@@ -160,7 +162,7 @@ def _results(source: Source, table: Table[Any], number: int) -> DataFrame:
     return source.lookup(keys, table).drop(RUN, BUCKET)
 
 
-def _patiently(action: Callable[[], JobResult], runs: RunStore, progress: ProgressListener) -> JobResult:
+def _patiently(action: Callable[[], ResultT], runs: RunStore, progress: ProgressListener) -> ResultT:
     """What `action`, which changes nothing twice, gives; again while the store comes and goes."""
     for attempt in range(1, ATTEMPTS_MAX + 1):
         try:

@@ -28,6 +28,7 @@ from batch.arrow import ROWS_PER_BATCH
 from batch.java import cache_directory, find_java
 
 LOG_NAME = "spark.log"
+DAEMON = "batch.worker_daemon"
 PARTITIONS_PER_CORE = 4  # so that a core which is done early finds more to do
 TASK_FAILURES_MAX = 4
 STOP_SECONDS_MAX = 2.5  # then the JVM is killed
@@ -103,7 +104,7 @@ def _configuration(work_directory: Path, master: str, memory_mb: int) -> SparkCo
         # The plans are known: planning again between stages and compiling them costs more than it saves.
         "spark.sql.adaptive.enabled": "false",
         "spark.executorEnv.PYTHONPATH": _import_path(),
-        "spark.python.daemon.module": "batch.worker_daemon",
+        "spark.python.daemon.module": DAEMON,
         "spark.task.maxFailures": str(TASK_FAILURES_MAX),
         "spark.executor.memory": f"{memory_mb}m",
     }

@@ -21,9 +21,10 @@ from batch.job import Frames, Job, Parameters, Source
 from batch.slices import slice_windows
 from domain.sensors import SensorSet
 from persistence.arrivals import ARRIVAL_BUCKET_COUNT
+from persistence.batch_tables import ARRIVAL
 from persistence.runs import BatchState, Cut
 from persistence.schema import Table
-from persistence.tables import ARRIVAL, LABEL, SENSOR, WINDOW
+from persistence.tables import LABEL, SENSOR, WINDOW
 
 _SESSION = ("user_id", "session_id")
 

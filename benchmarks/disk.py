@@ -16,9 +16,9 @@ import numpy as np
 
 from domain.frames import SensorFrame, scale_for
 from domain.identifiers import SessionId, StreamId, UserId
+from persistence.schema import MAIN
 from persistence.sensors import SensorStore
 from persistence.sqlite import SqliteStore
-from persistence.tables import MAIN
 
 SECONDS = 3600
 BATCH_FRAMES = 50

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 from domain.identifiers import SessionId, StreamId, UserId, shard_of
+from persistence.batch_tables import ARRIVAL, ArrivalRow
 from persistence.ports import Delete, Insert
-from persistence.tables import ARRIVAL, ArrivalRow
 
 ARRIVAL_BUCKET_COUNT = 16  # partitions of a day
 DAY_MS = 86_400_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.errors import ConfigurationError
-from persistence.tables import KEYS, TRAINING
+from persistence.schema import KEYS, TRAINING
 
 SCHEMA_VERSION = 4  # since 4 there are `arrival` and `batch_state`, and windows say of which run they are
 

@@ -18,9 +18,10 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.errors import ConfigurationError, ProcessFailed, StoredValueCorrupt, StoreUnavailable
+from persistence.batch_tables import BATCH_STATE, BatchStateRow
 from persistence.ports import Store
 from persistence.schema import Key, Table
-from persistence.tables import BATCH_STATE, WINDOW, BatchStateRow
+from persistence.tables import WINDOW
 
 RESULT_BUCKET_COUNT = 16  # partitions of a result table with a row per user or session
 RENEW_SECONDS = 2.0

@@ -13,6 +13,8 @@ from typing import Any, Generic, NamedTuple, NewType, TypeVar
 Timestamp = NewType("Timestamp", int)  # milliseconds since 1970 UTC
 Samples = NewType("Samples", bytes)  # little-endian int16 values; `list<smallint>` in CQL
 
+MAIN, TRAINING, KEYS = "muvr", "muvr_training", "muvr_keys"  # keyspaces
+
 # Samples as readable numbers cost 1.98 MiB an hour of a 50 Hz sensor with Cassandra's own compression and
 # 0.98 with this one, for 27 µs of a row's compaction: docs/decisions/0009-sensor-rows.md.
 SAMPLES_COMPRESSED = (

@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from persistence.schema import SAMPLES_COMPRESSED, Samples, Table, Timestamp
-
-MAIN, TRAINING, KEYS = "muvr", "muvr_training", "muvr_keys"
+from persistence.batch_tables import BATCH_TABLES
+from persistence.schema import KEYS, MAIN, SAMPLES_COMPRESSED, TRAINING, Samples, Table, Timestamp
 
 
 class JournalRow(NamedTuple):
@@ -89,24 +88,6 @@ LABEL = Table(
     partition=("user_id", "session_id"),
     clustering=("start_at",),
     comment="What a user confirmed to have done from start_at to end_at",
-)
-
-
-class ArrivalRow(NamedTuple):
-    day: str
-    bucket_nr: int
-    user_id: str
-    session_id: str
-    streams: str
-
-
-ARRIVAL = Table(
-    name="arrival",
-    keyspace=MAIN,
-    row=ArrivalRow,
-    partition=("day", "bucket_nr"),
-    clustering=("user_id", "session_id"),
-    comment="Sessions of which frames or labels came on a day (UTC, by the node's clock), with their streams",
 )
 
 
@@ -290,22 +271,6 @@ JOB_RUN = Table(
 )
 
 
-class BatchStateRow(NamedTuple):
-    name: str
-    state: str
-
-
-BATCH_STATE = Table(
-    name="batch_state",
-    keyspace=MAIN,
-    row=BatchStateRow,
-    partition=("name",),
-    conditional=True,
-    serial_reads=True,
-    comment="JSON: the batch's runs, and of which of them each job's results are served",
-)
-
-
 class WindowRow(NamedTuple):
     sensor_set: str
     bucket_nr: int
@@ -379,5 +344,6 @@ VIEW = Table(
     comment="Members of the cluster (JSON) after so many changes; the owner of a shard follows from it",
 )
 
-TABLES: tuple[Table[Any], ...] = tuple(value for value in globals().values() if isinstance(value, Table))
+_OWN = tuple(value for value in globals().values() if isinstance(value, Table))
+TABLES: tuple[Table[Any], ...] = (*_OWN, *BATCH_TABLES)
 KEYSPACES = (MAIN, TRAINING, KEYS)

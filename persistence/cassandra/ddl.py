@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from persistence.cassandra.settings import CassandraSettings, keyspace_name
-from persistence.schema import Table
-from persistence.tables import KEYSPACES, MAIN, TABLES
+from persistence.schema import MAIN, Table
+from persistence.tables import KEYSPACES, TABLES
 
 REPLICATION = 3
 

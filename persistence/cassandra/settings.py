@@ -23,8 +23,8 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from domain.errors import ConfigurationError
-from persistence.schema import Table
-from persistence.tables import MAIN, TABLES
+from persistence.schema import MAIN, Table
+from persistence.tables import TABLES
 
 ValueT = TypeVar("ValueT")
 

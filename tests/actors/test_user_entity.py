@@ -26,9 +26,9 @@ from domain.replies import (
     SetFound,
 )
 from domain.user import SESSIONS_KEPT_MAX
+from persistence.batch_tables import ARRIVAL
 from persistence.ports import Insert
 from persistence.sqlite import SqliteStore
-from persistence.tables import ARRIVAL
 from tests.actors.driving import stores_of
 from tests.actors.stub_models import T0_MS, StubShelf, heart_frame, stub_model
 

@@ -11,11 +11,12 @@ from batch.progress import Progress
 from domain.errors import StoredValueCorrupt
 from domain.identifiers import pseudonym_of
 from domain.recording import REST
+from persistence.batch_tables import ARRIVAL
 from persistence.location import open_store
 from persistence.ports import Delete, Insert
 from persistence.runs import RunStore
 from persistence.sqlite import SqliteStore
-from persistence.tables import ARRIVAL, LABEL, SENSOR, WINDOW
+from persistence.tables import LABEL, SENSOR, WINDOW
 from persistence.windows import WindowStore
 from tests.batch.running import (
     ALONE,

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 from domain.errors import ConfigurationError, ProcessFailed, StoredValueCorrupt
 from domain.identifiers import SessionId, StreamId, UserId
 from persistence.arrivals import ARRIVAL_BUCKET_COUNT, arrival, forget_day
+from persistence.batch_tables import ARRIVAL, BATCH_STATE, BatchStateRow
 from persistence.ports import Store
 from persistence.runs import BatchState, Cut, Run, RunStore, begun, ended_badly, ended_well
-from persistence.tables import ARRIVAL, BATCH_STATE, WINDOW, BatchStateRow
+from persistence.tables import WINDOW
 from persistence.windows import WindowStore, forget_windows
 from tests.persistence.test_row_stores import SET, window
 
