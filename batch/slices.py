@@ -15,6 +15,7 @@ from operator import itemgetter
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
+from batch.alignment import aligned
 from batch.arrow import Row, map_rows
 from batch.frames import spark_schema
 from batch.labelling import Label, labelled_windows
@@ -73,7 +74,7 @@ def _window_rows(
         labels, rest = _split(group)
         frames = (_frame_of(row) for row in rest)
         opens_session = True
-        for sensor_set, label, window in labelled_windows(frames, labels, sensor_sets):
+        for sensor_set, label, window in labelled_windows(aligned(frames), labels, sensor_sets):
             row = row_of(
                 LabelledWindow(
                     sensor_set=sensor_set,
