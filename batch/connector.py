@@ -20,6 +20,7 @@ from persistence.cassandra.settings import SCHEME, CassandraSettings, keyspace_n
 from persistence.schema import Table, Timestamp
 
 PACKAGE = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
+RECONNECT_MS_MAX = 5_000  # a minute by default, for which a node that is back would not be used
 _FORMAT = "org.apache.spark.sql.cassandra"
 
 
@@ -113,6 +114,7 @@ def _connection(settings: CassandraSettings) -> dict[str, str]:
     found = {
         "spark.cassandra.connection.host": ",".join(f"{host}:{port}" for host, port in settings.hosts),
         "spark.cassandra.connection.port": str(settings.hosts[0][1]),
+        "spark.cassandra.connection.reconnectionDelayMS.max": str(RECONNECT_MS_MAX),
     }
     if settings.datacenter is not None:
         found["spark.cassandra.connection.localDC"] = settings.datacenter

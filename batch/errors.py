@@ -19,6 +19,7 @@ _AWAY = re.compile(
     r"(?:AllNodesFailed|NoNodeAvailable|DriverTimeout|WriteTimeout|ReadTimeout|Unavailable|Overloaded"
     r"|BusyConnection|ClosedConnection|Heartbeat|ConnectionInit|ConnectionFailed|WriteFailure|ReadFailure)"
     r"Exception|Could not open native connection|Failed to open native connection"
+    r"|Control channel not available"
 )
 
 
@@ -28,7 +29,11 @@ def translated_errors(log: Path) -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError, ConnectionError) as error:
-        raise translated(str(error), log) from error
+        text = str(error)
+        if log.parent.is_dir():
+            with log.open("a") as file:  # Spark itself does not write there what it tells the driver
+                file.write(f"{text}\n")
+        raise translated(text, log) from error
 
 
 def translated(text: str, log: Path) -> MuvrError:

@@ -36,7 +36,8 @@ from persistence.runs import (
 )
 from persistence.schema import Table
 
-ATTEMPTS_MAX = 4  # of a job, while the store comes and goes
+ATTEMPTS_MAX = 6  # of a job, while the store comes and goes
+PAUSE_SECONDS = 2.0  # and longer each time: Spark's executors find a node later than this process does
 AWAY_SECONDS_MAX = 300.0
 POLL_SECONDS = 1.0
 LATE_MS = 15 * 60_000  # a day is over for good: clocks of nodes differ, and a write takes its time
@@ -172,6 +173,7 @@ def _patiently(action: Callable[[], ResultT], runs: RunStore, progress: Progress
                 raise
             progress(Progress(stage="wait", done=0, total=1, message=f"waiting for the store: {error}"))
             _wait_for(runs)
+            time.sleep(PAUSE_SECONDS * attempt)
     raise AssertionError("an attempt returns or raises")
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from batch import sweeping
+from batch import jobs, sweeping
 from batch.registry import JOBS, chosen
 from domain.errors import ConfigurationError, ProcessFailed, StoreUnavailable
 from domain.identifiers import pseudonym_of
@@ -93,7 +93,8 @@ def test_old_runs_are_removed_and_one_that_fails_leaves_what_was(spark, location
     assert [row.subjects for row in runs.results(FAVOURITE)] == [1, 2]
 
 
-def test_a_store_that_goes_away_is_waited_for(spark, location, store) -> None:
+def test_a_store_that_goes_away_is_waited_for(spark, location, store, monkeypatch) -> None:
+    monkeypatch.setattr(jobs, "PAUSE_SECONDS", 0)
     failures = [StoreUnavailable("away"), StoreUnavailable("away")]
     heard = []
 
