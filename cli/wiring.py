@@ -105,6 +105,7 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
     location = settings.store_location
     batch = [sys.executable, "-m", "cli", "batch", "run", "--json-progress", "--data", str(settings.data)]
     batch += ["--store", location, "--keys", str(settings.key_directory), "--sensor-sets", *sensor_sets]
+    batch += ["--master", settings.spark_master]
     steps = [Step("batch", tuple(batch), BATCH_SECONDS_MAX)]
     for sensor_set in sensor_sets:
         train = [sys.executable, "-m", "cli", "train", "--json-progress", "--data", str(settings.data)]

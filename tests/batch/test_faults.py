@@ -129,6 +129,7 @@ def test_a_worker_is_reclaimed_in_the_middle(cluster, original, undisturbed, key
         assert window_rows(store) == undisturbed
 
 
+@pytest.mark.soak
 @TimesOut
 def test_cassandra_is_killed_and_comes_back_in_the_middle(original, undisturbed, keys, tmp_path) -> None:
     with LocalCluster(tmp_path / "cassandra", nodes=1, dev=True, heap_mb=384) as servers:
