@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -45,7 +46,7 @@ def run_batch(
     """As `batch.program.run` does it, in the evening of `day`."""
     store = open_store(location)
     source = open_source(spark, location, store)
-    places = Places(location=location, store=store, source=source, log=Path("spark.log"))
+    places = Places(location=location, store=store, source=source, log=Path(os.devnull))
     state = RunStore(store).state()
     parameters = Parameters(
         day=day,
