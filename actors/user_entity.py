@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.answers import live_reply, refusal
+from actors.answers import live_reply, number_of, refusal, stream_of
+from actors.arriving import Arrivals
 from actors.coaching import Coaching
 from actors.effects import Classified, Effects
 from actors.listening import Listening
 from actors.recognition import ModelShelf
 from actors.user_stores import UserStores
 from domain.commands import (
-    COMMANDS,
     AcceptFrame,
     CloseSession,
     Command,
@@ -24,6 +24,7 @@ from domain.commands import (
     InnerCommand,
     OpenSession,
     Suggest,
+    session_of,
 )
 from domain.errors import NotOwner, Rejected, StoredValueCorrupt
 from domain.events import Event, FrameReceived, SetRecognised
@@ -61,6 +62,7 @@ class UserEntity:
     """
 
     __slots__ = (
+        "_arrivals",
         "_cipher",
         "_coaching",
         "_frames_unsaved",
@@ -93,6 +95,7 @@ class UserEntity:
         self._coaching = Coaching()
         self._unpositioned: tuple[SessionId, ...] = ()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
+        self._arrivals = Arrivals()
         self._frames_unsaved = 0
         self._last_row: JournalRow | None = None  # as found; None once a row of this writer's follows it
         self._last_epoch = 0
@@ -113,11 +116,8 @@ class UserEntity:
             except Rejected as error:
                 effects.replies.append((connection, refusal(command, error)))
                 continue
-            if isinstance(command, AcceptFrame):
-                frame = command.frame
-                key, number = (connection, frame.session, frame.stream), frame.sequence_nr
-            else:
-                key, number = (connection, command.session, COMMANDS), command.command_nr
+            effects.writes += self._arrivals.note(self.user, command, self._state.sessions, now_ms)
+            key, number = (connection, session_of(command), stream_of(command)), number_of(command)
             if touched.setdefault(key, number) < number:
                 touched[key] = number
         for (connection, session, stream), taken_nr in touched.items():

@@ -1,5 +1,6 @@
-"""The night on Spark: sensor rows and confirmed labels become labelled windows for training.
+"""The night on Spark: what is computed over all users.
 
-`slices` is DataFrame to DataFrame, `labelling` the rule behind it without Spark, `jobs` the only module that
-reads and writes a store, `program` what `python -m batch` and the command line run.
+A job is DataFrame to DataFrame (`slices`, and the rest that `registry` lists); `labelling` is the rule behind
+slices without Spark. `jobs` runs them and serves what they give, with `embedded` and `connector` as the two
+ways to a store, and `program` what `muvr batch run` starts.
 """

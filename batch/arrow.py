@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from pyspark.rdd import PythonEvalType
 from pyspark.sql import DataFrame
@@ -20,7 +21,8 @@ def map_rows(frame: DataFrame, function: Callable[[Iterator[Row]], Iterable[Row]
     """Apply `function` to the rows of each partition of `frame`; it yields rows of `schema` (Spark DDL).
 
     This is `DataFrame.mapInArrow`, whose public form in Spark 3.5 refuses to run without pandas installed,
-    although neither side of it uses pandas.
+    although neither side of it uses pandas. Rows are of plain values; those of `array<smallint>` are
+    little-endian bytes, as `Samples` are.
     """
     fields = _arrow_schema(schema)
 
@@ -29,7 +31,7 @@ def map_rows(frame: DataFrame, function: Callable[[Iterator[Row]], Iterable[Row]
         results = iter(function(rows))
         while chunk := list(islice(results, ROWS_PER_BATCH)):
             arrays = [
-                pa.array(column, field.type)
+                _array(column, field.type)
                 for column, field in zip(zip(*chunk, strict=True), fields, strict=True)
             ]
             yield pa.RecordBatch.from_arrays(arrays, schema=fields)
@@ -40,7 +42,14 @@ def map_rows(frame: DataFrame, function: Callable[[Iterator[Row]], Iterable[Row]
     return DataFrame(java_frame, frame.sparkSession)
 
 
-_ARROW_TYPES = {"string": pa.string(), "bigint": pa.int64(), "double": pa.float64(), "binary": pa.binary()}
+_ARROW_TYPES = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "binary": pa.binary(),
+    "array<smallint>": pa.list_(pa.int16()),
+}
 
 
 def _arrow_schema(schema: str) -> pa.Schema:
@@ -49,5 +58,23 @@ def _arrow_schema(schema: str) -> pa.Schema:
     return pa.schema([(name, _ARROW_TYPES[kind]) for name, kind in pairs])
 
 
+def _array(column: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_list(kind):
+        return pa.array(column, kind)
+    ends = np.cumsum([0, *(len(value) // 2 for value in column)], dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), np.frombuffer(b"".join(column), "<i2"))
+
+
 def _columns(batch: pa.RecordBatch) -> list[list[Any]]:
-    return [column.to_pylist() for column in batch.columns]
+    return [
+        _bytes_of(column) if pa.types.is_list(column.type) else column.to_pylist() for column in batch.columns
+    ]
+
+
+def _bytes_of(column: pa.ListArray) -> list[bytes | None]:
+    """The bytes of each list of numbers, without making a Python number of any."""
+    values, ends = column.values.to_numpy(zero_copy_only=False).astype("<i2"), column.offsets.to_pylist()
+    return [
+        values[first:end].tobytes() if is_valid else None
+        for first, end, is_valid in zip(ends, ends[1:], column.is_valid().to_pylist(), strict=False)
+    ]

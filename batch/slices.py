@@ -12,30 +12,27 @@ from functools import partial
 from itertools import chain, groupby, takewhile
 from operator import itemgetter
 
-import numpy as np
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
+from batch.alignment import aligned
 from batch.arrow import Row, map_rows
+from batch.frames import spark_schema
 from batch.labelling import Label, labelled_windows
 from domain.errors import InvalidFrame, StoredValueCorrupt
 from domain.frames import SensorFrame, check_frame
 from domain.identifiers import SessionId, StreamId, pseudonym_of
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
+from persistence.tables import WINDOW
+from persistence.windows import row_of
 
-# Times are ms since 1970; `samples` are little-endian int16, interleaved by axis.
-SENSOR_SCHEMA = (
-    "user_id string, session_id string, stream string, sequence_nr bigint, sensor string, start_at bigint, "
-    "rate_hz double, scale double, samples binary"
-)
-LABEL_SCHEMA = "user_id string, session_id string, start_at bigint, end_at bigint, exercise string"
-# `samples` are little-endian float32 [window_samples, channels], in the sensors' units.
-WINDOW_SCHEMA = (
-    "sensor_set string, subject string, session string, start_at bigint, label string, samples binary"
-)
+# The columns of the window table but for the run; the first window of each session says so.
+WINDOW_SCHEMA = f"{spark_schema(WINDOW, without=('run_nr',))}, opens_session boolean"
 
 _LABEL, _FRAME = 0, 1  # the labels of a session sort before its frames
+_LABEL_COLUMNS = ("user_id", "session_id", "start_at", "end_at", "exercise")
+_WINDOW_COLUMNS = tuple(name for name in WINDOW.columns if name != "run_nr")
 _ORDER = ("user_id", "session_id", "kind", "start_at", "sequence_nr", "stream")
 
 
@@ -47,14 +44,16 @@ def slice_windows(
     pseudonym_key: bytes,
     partition_count: int,
 ) -> DataFrame:
-    """Windows (WINDOW_SCHEMA) of all sessions that have both labels (LABEL_SCHEMA) and rows (SENSOR_SCHEMA).
+    """Windows (WINDOW_SCHEMA) of all sessions that have both labels and sensor rows.
 
-    A session's windows are in one partition, together. Fails with StoredValueCorrupt naming the row when a
-    row or label breaks its limits.
+    Both come as the frames of their tables. A session's windows are in one partition, together. Fails with
+    StoredValueCorrupt naming the row when a row or label breaks its limits.
     """
     together = (
         sensor_rows.withColumn("kind", F.lit(_FRAME))
-        .unionByName(labels.withColumn("kind", F.lit(_LABEL)), allowMissingColumns=True)
+        .unionByName(
+            labels.select(*_LABEL_COLUMNS).withColumn("kind", F.lit(_LABEL)), allowMissingColumns=True
+        )
         .repartition(partition_count, "user_id", "session_id")
         .sortWithinPartitions(*_ORDER)
         .select(*_ORDER, "sensor", "rate_hz", "scale", "samples", "end_at", "exercise")
@@ -66,20 +65,6 @@ def slice_windows(
     )
 
 
-def window_of_row(row: Row) -> LabelledWindow:
-    """A row of WINDOW_SCHEMA as a value."""
-    set_text, subject, session, start_ms, label, samples = row
-    sensor_set = SensorSet.parse(set_text)
-    return LabelledWindow(
-        sensor_set=sensor_set,
-        subject=subject,
-        session=session,
-        start_ms=start_ms,
-        label=label,
-        samples=np.frombuffer(samples, "<f4").reshape(-1, sensor_set.channel_count),
-    )
-
-
 def _window_rows(
     rows: Iterable[Row], *, sensor_sets: Sequence[SensorSet], pseudonym_key: bytes
 ) -> Iterator[Row]:
@@ -88,9 +73,20 @@ def _window_rows(
         session = f"{subject}/{session_id}"
         labels, rest = _split(group)
         frames = (_frame_of(row) for row in rest)
-        for sensor_set, label, window in labelled_windows(frames, labels, sensor_sets):
-            samples = window.samples.astype("<f4").tobytes()
-            yield str(sensor_set), subject, session, window.start_ms, label, samples
+        opens_session = True
+        for sensor_set, label, window in labelled_windows(aligned(frames), labels, sensor_sets):
+            row = row_of(
+                LabelledWindow(
+                    sensor_set=sensor_set,
+                    subject=subject,
+                    session=session,
+                    start_ms=window.start_ms,
+                    label=label,
+                    samples=window.samples,
+                )
+            )
+            yield (*(getattr(row, name) for name in _WINDOW_COLUMNS), opens_session)
+            opens_session = False
 
 
 def _split(group: Iterator[Row]) -> tuple[list[Label], Iterator[Row]]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli import evaluate, jobs, models, node, readmodels, schema, train, users
+from cli import batch, evaluate, jobs, models, node, readmodels, schema, train, users
 from cli.cassandra import command as cassandra
 from cli.demo import command as demo
 from domain.errors import MuvrError
@@ -19,6 +19,7 @@ _EXAMPLES = """examples:
   muvr demo --recordings DIR --exit      the same on real recordings, then end
   muvr up --data muvr-data               run a node
   muvr token --data muvr-data --user me  a token for a device
+  muvr batch run --data muvr-data        the night's jobs now
   muvr train --data muvr-data            train now, without waiting for the night
   muvr evaluate --data D --past 5        the last models on the latest data, and serve the best
   muvr models list --data muvr-data      what there is, and what is served
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         ("demo", demo, "record, learn overnight, recognise: the whole loop, on this machine"),
         ("up", node.up, "run a node until Ctrl-C"),
         ("token", node.token, "make a token for a device, a user or an operator"),
+        ("batch", batch, "run the night's jobs on Spark, and list their runs"),
         ("train", train, "train a model on a store's windows or on recordings"),
         ("evaluate", evaluate, "say how good models are, and serve the best"),
         ("models", models, "list, show, promote, roll back and export models"),

@@ -39,6 +39,12 @@ class _Up:
         parser.add_argument("--gateway-port", type=int, default=GATEWAY_PORT, help="default: %(default)s")
         parser.add_argument("--api-port", type=int, default=API_PORT, help="default: %(default)s")
         parser.add_argument(
+            "--spark-master",
+            default=NodeSettings.spark_master,
+            metavar="MASTER",
+            help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
+        )
+        parser.add_argument(
             "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
         )
         parser.add_argument(
@@ -78,6 +84,7 @@ class _Up:
             host=options.host,
             gateway_port=options.gateway_port,
             api_port=options.api_port,
+            spark_master=options.spark_master,
             night_cron=options.night,
             time_zone=options.time_zone,
             night_catch_up=options.catch_up,

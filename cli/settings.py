@@ -35,6 +35,7 @@ class NodeSettings:
     sessions_max: int = 20_000  # live session actors per shard host
     passivate_after_s: float = 300.0
     sensor_sets: tuple[SensorSet, ...] = (SensorSet(("a", "g"), 50),)
+    spark_master: str = "local[2]"  # the other cores go on serving devices
     train_minutes: float = 10.0
     night_cron: str | None = "30 2 * * *"
     time_zone: str = "UTC"

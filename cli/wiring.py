@@ -101,12 +101,12 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
 def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
     """The programs of the night: Spark's batch, then training for each sensor set."""
     signing_key(settings)
-    pseudonyms = settings.key_directory / "pseudonyms.key"
-    load_or_make_key(pseudonyms)
+    load_or_make_key(settings.key_directory / "pseudonyms.key")
     sensor_sets = [str(sensor_set) for sensor_set in settings.sensor_sets]
     location = settings.store_location
-    batch = [sys.executable, "-m", "batch", "--json-progress", "--store", location]
-    batch += ["--pseudonym-key-file", str(pseudonyms), "--sensor-sets", *sensor_sets]
+    batch = [sys.executable, "-m", "cli", "batch", "run", "--json-progress", "--data", str(settings.data)]
+    batch += ["--store", location, "--keys", str(settings.key_directory), "--sensor-sets", *sensor_sets]
+    batch += ["--master", settings.spark_master]
     steps = [Step("batch", tuple(batch), BATCH_SECONDS_MAX)]
     for sensor_set in sensor_sets:
         train = [sys.executable, "-m", "cli", "train", "--json-progress", "--data", str(settings.data)]

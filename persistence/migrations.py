@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.errors import ConfigurationError
-from persistence.schema import KEYS
+from persistence.schema import KEYS, TRAINING
 
-SCHEMA_VERSION = 4  # since 3 `current_model` says what was served before, since 4 nights have a schedule
+SCHEMA_VERSION = 4  # since 4 nights and batch runs have tables, windows a run
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class DropTable:
 
 _STEPS: dict[int, tuple[DropTable, ...]] = {
     2: (DropTable(KEYS, "lease"),),  # in its place came `member` and `shard_view`
+    4: (DropTable(TRAINING, "window"),),  # of another key; the next night cuts all windows again
 }
 
 

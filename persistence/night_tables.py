@@ -89,3 +89,5 @@ SCHEDULE = Table(
     serial_reads=True,
     comment="Lease of who begins the nights, alive while renewal_nr grows, and the state of those (JSON)",
 )
+
+NIGHT_TABLES = (NIGHT, JOB_RUN, JOB_REQUEST, SCHEDULE)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from persistence import night_tables
+from persistence.batch_tables import BATCH_TABLES
+from persistence.night_tables import NIGHT_TABLES
 from persistence.schema import KEYS, MAIN, SAMPLES_COMPRESSED, TRAINING, Samples, Table, Timestamp
 
 
@@ -254,6 +255,7 @@ class WindowRow(NamedTuple):
     bucket_nr: int
     subject: str
     session: str
+    run_nr: int
     start_at: Timestamp
     label: str
     samples: Samples
@@ -264,9 +266,9 @@ WINDOW = Table(
     keyspace=TRAINING,
     row=WindowRow,
     partition=("sensor_set", "bucket_nr"),
-    clustering=("subject", "session", "start_at"),
+    clustering=("subject", "session", "run_nr", "start_at"),
     options=(SAMPLES_COMPRESSED,),
-    comment="Labelled 2 s windows; samples are interleaved by channel, scaled to each sensor's full scale",
+    comment="Labelled 2 s windows as int16 of full scale; of a session those of its newest served run count",
 )
 
 
@@ -321,8 +323,6 @@ VIEW = Table(
     comment="Members of the cluster (JSON) after so many changes; the owner of a shard follows from it",
 )
 
-
-TABLES: tuple[Table[Any], ...] = tuple(
-    value for value in [*globals().values(), *vars(night_tables).values()] if isinstance(value, Table)
-)
+_OWN = tuple(value for value in globals().values() if isinstance(value, Table))
+TABLES: tuple[Table[Any], ...] = (*_OWN, *BATCH_TABLES, *NIGHT_TABLES)
 KEYSPACES = (MAIN, TRAINING, KEYS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,8 @@ import numpy.typing as npt
 from domain.frames import scale_for
 from domain.sensors import SENSORS, SensorSet
 from domain.windows import LabelledWindow
-from persistence.ports import Insert, Store
+from persistence.ports import Delete, Insert, Store
+from persistence.runs import RunStore
 from persistence.schema import Samples, Timestamp
 from persistence.tables import WINDOW, WindowRow
 
@@ -23,12 +26,13 @@ WINDOWS_PER_WRITE = 256
 class WindowStore:
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._runs = RunStore(store)
 
-    def write(self, windows: Iterable[LabelledWindow]) -> int:
-        """Store `windows`, replacing those of the same session and time; return how many there were."""
+    def write(self, windows: Iterable[LabelledWindow], run_nr: int = 0) -> int:
+        """Store the `windows` of a run, replacing those of the same time; return how many there were."""
         written, pending = 0, []
         for window in windows:
-            pending.append(Insert(WINDOW, row_of(window)))
+            pending.append(Insert(WINDOW, row_of(window, run_nr)))
             if len(pending) == WINDOWS_PER_WRITE:
                 self._store.write(pending)
                 written += len(pending)
@@ -46,7 +50,7 @@ class WindowStore:
         """
         read = 0
         for bucket_nr in range(BUCKET_COUNT):
-            for row in self._store.read(WINDOW, (str(sensor_set), bucket_nr)):
+            for row in self._rows(sensor_set, bucket_nr):
                 yield window_of(row)
                 read += 1
             if progress is not None:
@@ -57,17 +61,39 @@ class WindowStore:
         return Counter(
             f"{row.subject}/{row.session}"
             for bucket_nr in range(BUCKET_COUNT)
-            for row in self._store.read(WINDOW, (str(sensor_set), bucket_nr))
+            for row in self._rows(sensor_set, bucket_nr)
         )
 
+    def _rows(self, sensor_set: SensorSet, bucket_nr: int) -> Iterator[WindowRow]:
+        """Of each session what its newest run that is served has cut; a session is held at a time."""
+        state = self._runs.state()
+        rows = self._store.read(WINDOW, (str(sensor_set), bucket_nr))
+        for _, session in groupby(rows, key=attrgetter("subject", "session")):
+            newest: list[WindowRow] = []
+            for run_nr, cut in groupby(session, key=attrgetter("run_nr")):
+                if state.shows_windows(str(sensor_set), run_nr):
+                    newest = list(cut)
+            yield from newest
 
-def row_of(window: LabelledWindow) -> WindowRow:
+
+def forget_windows(sensor_set: str, subject: str, session: str, before_nr: int) -> Delete:
+    """What deletes the windows of a session that runs before `before_nr` have cut."""
+    key = (subject, session)
+    return Delete(WINDOW, (sensor_set, bucket_of(session)), (*key, 0), (*key, before_nr - 1))
+
+
+def bucket_of(session: str) -> int:
+    return zlib.crc32(session.encode()) % BUCKET_COUNT
+
+
+def row_of(window: LabelledWindow, run_nr: int = 0) -> WindowRow:
     scaled = np.rint(window.samples / _scales(window.sensor_set))
     return WindowRow(
         str(window.sensor_set),
-        zlib.crc32(window.session.encode()) % BUCKET_COUNT,
+        bucket_of(window.session),
         window.subject,
         window.session,
+        run_nr,
         Timestamp(window.start_ms),
         window.label,
         Samples(np.clip(scaled, -32768, 32767).astype("<i2").tobytes()),

@@ -54,6 +54,7 @@ def test_the_pages_name_targets_that_exist() -> None:
 def test_muvr_takes_every_command_of_the_pages() -> None:
     commands = [command for _, command in in_pages(COMMAND)]
     assert {shlex.split(command)[1] for command in commands} == {
+        "batch",
         "cassandra",
         "evaluate",
         "jobs",

@@ -27,6 +27,7 @@ HOSTS = re.compile(
 )
 TEST_SECONDS_MAX = 300  # setup.cfg's timeout
 SLEEPS = ("time.sleep", "asyncio.sleep")
+STARTED_BY_SPARK = "batch.worker_daemon"
 NOT_TEXT = {".png", ".gz"}
 NOT_OURS = {"LICENSE"}  # the text of others, to be kept as it is
 
@@ -117,10 +118,11 @@ def test_packages_say_their_role() -> None:
 
 
 def test_no_dead_modules() -> None:
-    """Every module of the packages is imported by another, or started by `python -m` or the command."""
+    """Every module of the packages is imported by another, started by `python -m`, the command or Spark."""
     names = {dotted(name): name for name in modules() if name.split("/")[0] in PACKAGES}
     imported = {wanted for name, tree in modules().items() for wanted in _imports(name, tree)}
     started = re.findall(r"= ([\w.]+):\w+$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+    started.append(STARTED_BY_SPARK)
     dead = [
         name
         for module, name in names.items()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from batch.java import cache_directory
 from domain.errors import ConfigurationError
 
 VERSION = "5.0.6"
@@ -24,10 +25,7 @@ Say = Callable[[str], None]
 
 def jar_directory(cache: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
     """Where the jars are or will be: in `cache`, else MUVR_CACHE, else the user's cache directory."""
-    if cache is None:
-        user = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home()) / ".cache"
-        cache = Path(environ.get("MUVR_CACHE") or Path(user) / "muvr")
-    return cache.absolute() / f"cassandra-{VERSION}"
+    return (cache.absolute() if cache else cache_directory(environ)) / f"cassandra-{VERSION}"
 
 
 def fetched_jars(java_home: Path, cache: Path | None = None, say: Say = lambda line: None) -> Path:

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import cassandra
@@ -127,18 +126,7 @@ def _as_they_came(columns: Any, rows: Any) -> Any:
 def _credentials(settings: CassandraSettings) -> PlainTextAuthProvider | None:
     if settings.user is None:
         return None
-    return PlainTextAuthProvider(settings.user, _password(settings.password_file))
-
-
-def _password(path: Path | None) -> str:
-    if path is None:
-        return ""
-    try:
-        return path.read_text().strip()
-    except (OSError, UnicodeError) as error:
-        raise ConfigurationError(
-            f"the password file {path} cannot be read: {error}", remedy="correct password-file in --store"
-        ) from error
+    return PlainTextAuthProvider(settings.user, settings.password())
 
 
 def _unreachable(settings: CassandraSettings, error: NoHostAvailable) -> ConfigurationError:

@@ -61,6 +61,18 @@ class CassandraSettings:
     def consistency_of(self, table: Table[Any]) -> str:
         return self.consistency.get(table.name, "LOCAL_QUORUM")
 
+    def password(self) -> str:
+        """What `password_file` says; raises ConfigurationError."""
+        if self.password_file is None:
+            return ""
+        try:
+            return self.password_file.read_text().strip()
+        except (OSError, UnicodeError) as error:
+            raise ConfigurationError(
+                f"the password file {self.password_file} cannot be read: {error}",
+                remedy="correct password-file in --store",
+            ) from error
+
     def qualified(self, table: Table[Any]) -> str:
         """The table's name with that of its keyspace here."""
         return f"{keyspace_name(table.keyspace, self.keyspace)}.{table.name}"

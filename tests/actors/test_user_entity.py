@@ -26,6 +26,8 @@ from domain.replies import (
     SetFound,
 )
 from domain.user import SESSIONS_KEPT_MAX
+from persistence.batch_tables import ARRIVAL
+from persistence.ports import Insert
 from persistence.sqlite import SqliteStore
 from tests.actors.driving import stores_of
 from tests.actors.stub_models import T0_MS, StubShelf, heart_frame, stub_model
@@ -114,6 +116,27 @@ def test_an_owner_under_an_older_epoch_is_refused(store: SqliteStore, shelf: Stu
     assert "epoch 7" in str(refused)
     assert "restore both" in str(refused)
     assert Entity(store, shelf, epoch=8).take(label(2))
+
+
+def test_what_comes_on_a_day_is_noted_once_and_again_if_it_was_not_acknowledged(
+    store: SqliteStore, shelf: StubShelf
+) -> None:
+    entity = Entity(store, shelf)
+    entity.take(opened())
+    assert not list(store.scan(ARRIVAL))
+
+    def written(*commands: Command, after_ms: int = 0) -> list[Any]:
+        effects = entity.entity.take([(1, command) for command in commands], T0_MS + after_ms)
+        store.write(effects.writes)
+        return [each.row for each in effects.writes if isinstance(each, Insert) and each.table is ARRIVAL]
+
+    (row,) = written(*frames(0, 3, 60), label(1))
+    assert (row.user_id, row.session_id, row.streams) == (ALICE, "s", "h")
+    assert not written(*frames(3, 3, 60))
+    (later,) = written(label(2), after_ms=86_400_000)
+    assert later.day > row.day
+    entity = Entity(store, shelf)  # its node died before it acknowledged, so the device sends again
+    assert written(*frames(3, 3, 60)) == [row]
 
 
 def test_a_set_that_the_server_finds_is_told_and_followed_by_advice(

@@ -1,4 +1,4 @@
-"""One Spark session for all tests, and a small store with one labelled session."""
+"""One Spark session for all tests of a module, and a small store with two labelled sessions."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ from pyspark.sql import SparkSession
 
 from batch.session import spark_session
 from domain.frames import SensorFrame, pack_samples, scale_for
-from domain.identifiers import SessionId, StreamId, UserId
+from domain.identifiers import SessionId, StreamId
 from domain.sensors import SENSORS
-from persistence.ports import Insert
-from persistence.schema import Timestamp
-from persistence.sensors import SensorStore
 from persistence.sqlite import SqliteStore
-from persistence.tables import LABEL, LabelRow
+from tests.batch.running import START_MS, confirm, upload
 
-START_MS = 1_790_000_000_000
 MakeFrames = Callable[..., list[SensorFrame]]
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    with spark_session(tmp_path_factory.mktemp("spark")) as session:
+    """Knows the connector, as there is one session in a process and some tests want Cassandra."""
+    with spark_session(tmp_path_factory.mktemp("spark"), location="cassandra://any/any") as session:
         yield session
 
 
@@ -61,10 +58,8 @@ def store_directory(tmp_path: Path, make_frames: MakeFrames) -> Path:
     store = SqliteStore(directory)
     for user, session in (("ada", "s1"), ("bob", "s2"), ("bob", "unlabelled")):
         for stream in ("a.wrist", "g.wrist"):
-            frames = make_frames(session, stream, 100)
-            store.write([SensorStore.entry(UserId(user), frame) for frame in frames])
+            upload(store, user, make_frames(session, stream, 100))
     for user, session, exercise in (("ada", "s1", "squat"), ("bob", "s2", "press")):
-        times = Timestamp(START_MS + 20_000), Timestamp(START_MS + 60_000)
-        store.write([Insert(LABEL, LabelRow(user, session, *times, exercise, 12, 20.0))])
+        confirm(store, user, session, 20, 60, exercise)
     store.close()
     return directory

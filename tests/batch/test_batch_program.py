@@ -1,4 +1,4 @@
-"""`python -m batch` as an operator runs it, and what is left of it when it is ended."""
+"""`muvr batch` as an operator runs it, and what is left of it when it is ended."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import psutil
 import pytest
 
-from batch.program import BatchConfig, run, translated
-from domain.errors import ConfigurationError, ProcessFailed, StoredValueCorrupt
+from batch.errors import translated
+from batch.program import BatchConfig, run
+from domain.errors import ConfigurationError, ProcessFailed, StoredValueCorrupt, StoreUnavailable
 from domain.sensors import SensorSet
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 NEVER_ENDING = """
 import socket, sys
 import batch.program
-from batch.__main__ import main
 from batch.arrow import map_rows
+from cli.main import main
 
 PORT = int(sys.argv.pop(1))
 
@@ -34,61 +36,81 @@ def call_and_hang(rows):
         connection.recv(1)
     yield from rows
 
-def hang(session, *_, **__):
-    map_rows(session.range(1), call_and_hang, "id bigint").collect()
+def hang(places, *_, **__):
+    map_rows(places.source.session.range(1), call_and_hang, "id bigint").collect()
 
-batch.program.run_slices = hang
+batch.program.run_jobs = hang
 sys.exit(main(sys.argv[1:]))
 """
 
 
 @pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    path = tmp_path / "key"
-    path.write_bytes(bytes(range(32)))
-    return path
+def keys(tmp_path: Path) -> Path:
+    directory = tmp_path / "keys"
+    directory.mkdir()
+    (directory / "pseudonyms.key").write_bytes(bytes(range(32)))
+    return directory
 
 
-def arguments(store: Path, key_file: Path) -> list[str]:
+def arguments(store: Path, keys: Path) -> list[str]:
     sets = ["--sensor-sets", "a@50", "a,g@50"]
-    return ["--store", f"sqlite:{store}", *sets, "--pseudonym-key-file", str(key_file)]
+    return ["batch", "run", "--store", f"sqlite:{store}", *sets, "--keys", str(keys)]
 
 
-def batch(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "batch", *options]
+def muvr(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cli", *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_progress_and_result_are_json_lines(store_directory, key_file) -> None:
-    ended = batch(*arguments(store_directory, key_file), "--json-progress")
+def test_progress_and_result_are_json_lines(store_directory, keys) -> None:
+    ended = muvr(*arguments(store_directory, keys), "--json-progress")
     assert (ended.returncode, ended.stderr) == (0, "")
     *progress, last = map(json.loads, ended.stdout.splitlines())
     assert all(set(line) == {"stage", "done", "total", "message"} for line in progress)
-    assert last["result"]["sessions"] == 2
-    assert set(last["result"]["windows"]) == {"a@50", "a,g@50"}
+    slices = last["result"]["jobs"]["slices"]
+    assert set(slices["measures"]) == {"sessions", "windows of a@50", "windows of a,g@50"}
+    assert slices["measures"]["sessions"] == 2
+    assert slices["rows"]["window"] > 100
+    listed = muvr("batch", "list", "--store", f"sqlite:{store_directory}").stdout
+    assert listed.startswith("1  ")
+    assert listed.endswith("; served: window\n")
 
 
-def test_errors_are_one_line(tmp_path, key_file) -> None:
-    ended = batch(*arguments(tmp_path / "none", key_file))
+def test_errors_are_one_line(tmp_path, keys) -> None:
+    ended = muvr(*arguments(tmp_path / "none", keys))
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("batch: no store can be read in ")
+    assert ended.stderr.startswith("muvr: no store can be read in ")
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_a_malformed_row_is_one_line_that_names_it(store_directory, key_file) -> None:
+def test_a_malformed_row_is_one_line_that_names_it(store_directory, keys) -> None:
     with sqlite3.connect(store_directory / "muvr.sqlite") as connection:
         connection.execute("UPDATE label SET end_at = start_at WHERE user_id = 'bob'")
-    ended = batch(*arguments(store_directory, key_file))
+    ended = muvr(*arguments(store_directory, keys))
     assert ended.returncode == 1
-    assert ended.stderr.startswith("batch: label of user 'bob', session 's2' at 1790000020000: 'press'")
+    assert ended.stderr.startswith("muvr: label of user 'bob', session 's2' at 1790000020000: 'press'")
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_a_short_key_is_refused(store_directory) -> None:
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"pseudonym_key": b"short"}, "5 bytes"),
+        ({"day": date(2999, 1, 1)}, "2999-01-01 has not come yet"),
+        ({"members_min": 0}, "--members-min 0"),
+        ({"jobs": ("dreams",)}, "no job 'dreams'; expected some of slices"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_spark_starts(store_directory, settings, says) -> None:
     sets = (SensorSet.parse("a@50"),)
-    config = BatchConfig(store=f"sqlite:{store_directory}", sensor_sets=sets, pseudonym_key=b"short")
-    with pytest.raises(ConfigurationError, match="5 bytes"):
-        run(config, print)
+    given = {
+        "store": f"sqlite:{store_directory}",
+        "sensor_sets": sets,
+        "pseudonym_key": bytes(32),
+        **settings,
+    }
+    with pytest.raises(ConfigurationError, match=says):
+        run(BatchConfig(**given), print)
 
 
 def test_what_a_worker_raised_comes_back_as_itself() -> None:
@@ -96,6 +118,11 @@ def test_what_a_worker_raised_comes_back_as_itself() -> None:
     error = translated(text, Path("spark.log"))
     assert isinstance(error, StoredValueCorrupt)
     assert str(error) == "row 7 is bad; expected better"
+
+
+def test_that_cassandra_is_away_is_told_from_a_failure() -> None:
+    text = "Job aborted\nCaused by: com.datastax.oss.driver.api.core.AllNodesFailedException: all 1 node"
+    assert isinstance(translated(text, Path("spark.log")), StoreUnavailable)
 
 
 def test_what_spark_says_of_itself_becomes_one_line() -> None:
@@ -107,8 +134,8 @@ def test_what_spark_says_of_itself_becomes_one_line() -> None:
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
 )
-def test_nothing_is_left_when_it_is_ended(store_directory, key_file, tmp_path, number, status) -> None:
-    options = [*arguments(store_directory, key_file), "--work-directory", str(tmp_path / "work")]
+def test_nothing_is_left_when_it_is_ended(store_directory, keys, tmp_path, number, status) -> None:
+    options = [*arguments(store_directory, keys), "--work-directory", str(tmp_path / "work")]
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         command = [sys.executable, "-c", NEVER_ENDING, port, *options]

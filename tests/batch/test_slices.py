@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from batch.jobs import label_rows, run_slices, sensor_rows
-from batch.slices import LABEL_SCHEMA, SENSOR_SCHEMA, slice_windows, window_of_row
+from batch.frames import spark_schema
+from batch.slices import slice_windows
+from batch.stores import check_location, open_source
 from domain.errors import ConfigurationError
 from domain.identifiers import pseudonym_of
 from domain.sensors import SensorSet
+from persistence.sqlite import SqliteStore
+from persistence.tables import LABEL, SENSOR
 
 KEY = b"0123456789abcdef"
 SETS = [SensorSet.parse("a@50"), SensorSet.parse("a,g@50")]
@@ -14,19 +18,19 @@ T0 = 1_790_000_000_000
 
 
 def sensor_values(user: str, frame) -> tuple:
+    samples = np.frombuffer(frame.samples, "<i2").tolist()
     return (user, frame.session, frame.stream, frame.sequence_nr, frame.sensor, frame.start_ms,
-            frame.rate_hz, frame.scale, frame.samples)  # fmt: skip
+            frame.rate_hz, frame.scale, samples)  # fmt: skip
 
 
 def windows_of(spark, rows, labels):
-    frame = slice_windows(
-        spark.createDataFrame(rows, SENSOR_SCHEMA),
-        spark.createDataFrame(labels, LABEL_SCHEMA),
+    return slice_windows(
+        spark.createDataFrame(rows, spark_schema(SENSOR)),
+        spark.createDataFrame([(*label, None, None) for label in labels], spark_schema(LABEL)),
         sensor_sets=SETS,
         pseudonym_key=KEY,
         partition_count=2,
-    )
-    return [window_of_row(tuple(row)) for row in frame.collect()]
+    ).collect()
 
 
 def test_a_pseudonym_depends_on_the_key_and_shows_nothing_of_the_user() -> None:
@@ -71,14 +75,17 @@ def test_a_label_that_ends_before_it_starts_is_named(spark, make_frames) -> None
 
 
 def test_the_embedded_store_is_read_by_token_ranges(spark, store_directory) -> None:
-    location = f"sqlite:{store_directory}"
-    rows = sensor_rows(spark, location, 5).collect()
+    source = open_source(spark, f"sqlite:{store_directory}", SqliteStore(store_directory))
+    rows = source.scan(SENSOR).collect()
     assert len({row[:4] for row in rows}) == len(rows) == 400  # of the labelled sessions only
-    assert {row["exercise"] for row in label_rows(spark, location, 3).collect()} == {"squat", "press"}
+    assert {row["exercise"] for row in source.scan(LABEL).collect()} == {"squat", "press"}
+    keys = spark.createDataFrame([("bob", "s2"), ("nobody", "s2")], "user_id string, session_id string")
+    assert [row["exercise"] for row in source.lookup(keys, LABEL).collect()] == ["press"]
 
 
 def test_only_directories_and_known_kinds_are_stores(spark, tmp_path) -> None:
-    for location, says in (("sqlite:" + str(tmp_path / "no"), "no store can be read"), ("x:", "known kind")):
-        with pytest.raises(ConfigurationError, match=says):
-            run_slices(spark, location, SETS, KEY, print)
+    with pytest.raises(ConfigurationError, match="no store can be read"):
+        check_location("sqlite:" + str(tmp_path / "no"))
+    with pytest.raises(ConfigurationError, match="known kind"):
+        check_location("x:")
     assert not (tmp_path / "no").exists()

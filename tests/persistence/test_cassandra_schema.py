@@ -69,6 +69,8 @@ def test_a_schema_from_nothing_to_newer(keyspaces: Keyspaces) -> None:
     }
     assert set(prepare_store(location)) == {
         f"dropped table {name}_keys.lease",
+        f"dropped table {name}_training.window",
+        f"made table {name}_training.window",
         f"made table {name}_keys.member",
         f"added column weight_kg to {name}.label",
         f"the schema is of version {SCHEMA_VERSION}",

@@ -177,7 +177,7 @@ def test_a_statement_that_the_servers_refuse_is_told(store: CassandraStore, cass
     """The table is not as declared any more."""
     name = cassandra_place.qualified(WINDOW)
     cassandra_place.execute(f"ALTER TABLE {name} DROP label")
-    window = WINDOW.row("a@50", 0, "s", "t", Timestamp(1), "squat", Samples(b""))
+    window = WINDOW.row("a@50", 0, "s", "t", 1, Timestamp(1), "squat", Samples(b""))
     try:
         with pytest.raises(StoreRejected, match="muvr schema check"):
             store.write([Insert(WINDOW, window)])

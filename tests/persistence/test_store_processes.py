@@ -181,6 +181,6 @@ def test_a_large_batch_is_stored(store: Store) -> None:
 
 def test_every_keyspace_is_written(store: Store) -> None:
     kept = DataKeyRow("ada", b"k")
-    window = WINDOW.row("a@50", 0, "s", "t", Timestamp(1), "squat", b"\x00\x01")
+    window = WINDOW.row("a@50", 0, "s", "t", 1, Timestamp(1), "squat", b"\x00\x01")
     store.write([Insert(DATA_KEY, kept), Insert(JOURNAL, rows.journal(1)), Insert(WINDOW, window)])
     assert [*store.scan(DATA_KEY), *store.scan(WINDOW)] == [kept, window]
