@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from domain.commands import RecogniserSite, Stream
+from domain.commands import Experience, Quantity, RecogniserSite, Sex, Stream
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
 
@@ -68,9 +68,28 @@ class SessionClosed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     at_ms: int
 
 
-JournalEvent = (
+class ProfileChanged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile_changed"):
+    at_ms: int
+    birth_year: int | None
+    sex: Sex | None
+    height_cm: float | None
+    experience: Experience | None
+    in_statistics: bool
+
+
+class BodyMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="body_measured"):
+    """One of the same quantity and time corrects what was measured before."""
+
+    at_ms: int
+    quantity: Quantity
+    value: float
+
+
+SessionEvent = (
     SessionOpened | LabelConfirmed | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed
 )
+ProfileEvent = ProfileChanged | BodyMeasured
+JournalEvent = SessionEvent | ProfileEvent
 
 
 class FrameReceived(msgspec.Struct, frozen=True, kw_only=True):

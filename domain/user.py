@@ -22,6 +22,7 @@ from domain.commands import (
     FoundSet,
     InnerCommand,
     OpenSession,
+    ProfileCommand,
     RecogniserSite,
     RecordSet,
     Stream,
@@ -33,12 +34,14 @@ from domain.events import (
     ExerciseSuggested,
     FrameReceived,
     LabelConfirmed,
+    ProfileEvent,
     SessionClosed,
     SessionOpened,
     SetRecognised,
     SuggestionAnswered,
 )
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.profile import Body, Profile, decide_profile, profiled
 
 SESSIONS_KEPT_MAX = 16  # sessions whose positions are remembered; older ones take nothing any more
 FORGOTTEN_MAX = 256  # older sessions of which the name is remembered, so that none is opened twice
@@ -80,13 +83,17 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     history: tuple[PastSet, ...] = ()
     forgotten: tuple[SessionId, ...] = ()
     given_up: tuple[SessionId, ...] = ()
+    profile: Profile | None = None
+    body: Body = ()
 
 
-def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
+def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tuple[Event, ...]:
     """The events that `command` leads to; none if it was taken before. Raises Rejected and OutOfOrder.
 
-    `command` has passed `domain.commands.check_command`.
+    `command` has passed `domain.commands.check_command`, or `domain.profile.check_profile_command`.
     """
+    if isinstance(command, ProfileCommand):
+        return decide_profile(user.profile, user.body, command)
     if isinstance(command, AcceptFrame):
         return _accept_frame(user, command)
     if isinstance(command, InnerCommand):
@@ -110,6 +117,9 @@ def evolve(user: User, event: Event) -> User:
     if isinstance(event, FrameReceived):
         frame = event.frame
         return positioned(user, frame.session, frame.stream, frame.sequence_nr + 1)
+    if isinstance(event, ProfileEvent):
+        profile, body = profiled(user.profile, user.body, event)
+        return replace(user, profile=profile, body=body)
     if isinstance(event, SessionOpened):
         return _opened(user, event)
     session = user.sessions.get(event.session)
@@ -187,18 +197,7 @@ def _numbered(session: Session, command: ConfirmLabel | RecordSet | CloseSession
                 SessionClosed(session=command.session, command_nr=command.command_nr, at_ms=command.at_ms),
             )
         case RecordSet():
-            return (
-                SetRecognised(
-                    session=command.session,
-                    command_nr=command.command_nr,
-                    start_ms=command.start_ms,
-                    end_ms=command.end_ms,
-                    exercise=command.exercise,
-                    confidence=command.confidence,
-                    repetitions=command.repetitions,
-                    model_id=command.model_id,
-                ),
-            )
+            return (_recognised(command, command.command_nr),)
     confirmed = LabelConfirmed(
         session=command.session,
         command_nr=command.command_nr,
@@ -233,17 +232,19 @@ def _note(user: User, command: FoundSet | Suggest) -> tuple[Event, ...]:
         )
     if command.start_ms < session.last_set_end_ms:
         return ()  # found again after a recovery
-    return (
-        SetRecognised(
-            session=command.session,
-            command_nr=None,
-            start_ms=command.start_ms,
-            end_ms=command.end_ms,
-            exercise=command.exercise,
-            confidence=command.confidence,
-            repetitions=command.repetitions,
-            model_id=command.model_id,
-        ),
+    return (_recognised(command, None),)
+
+
+def _recognised(command: RecordSet | FoundSet, command_nr: int | None) -> SetRecognised:
+    return SetRecognised(
+        session=command.session,
+        command_nr=command_nr,
+        start_ms=command.start_ms,
+        end_ms=command.end_ms,
+        exercise=command.exercise,
+        confidence=command.confidence,
+        repetitions=command.repetitions,
+        model_id=command.model_id,
     )
 
 

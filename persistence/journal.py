@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from domain.events import JournalEvent
 from domain.identifiers import UserId
-from persistence.blobs import BlobCodec, Upcaster, context_of
+from persistence.blobs import BlobCodec, Upcaster, as_it_is, context_of
 from persistence.chain import counting
 from persistence.keys import Cipher
 from persistence.ports import Delete, Insert, Mutation, Slice, Store, Then
@@ -19,7 +19,7 @@ TAIL_ROWS_MAX = 512  # per user that many are read together; a longer tail is re
 TAIL_ROUNDING = 32  # tails begin at multiples of it, so that those of many users share a query
 _DELETED_NR = 0  # below every event: its row says up to which number events were deleted
 
-EVENT_UPCASTERS: dict[int, Upcaster] = {}
+EVENT_UPCASTERS: dict[int, Upcaster] = {1: as_it_is}
 
 _codec: BlobCodec[JournalEvent] = BlobCodec(JournalEvent, EVENT_UPCASTERS)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from domain.errors import ConfigurationError
 from persistence.schema import KEYS, TRAINING
 
-SCHEMA_VERSION = 4  # since 4 there are `arrival` and `batch_state`, and windows say of which run they are
+SCHEMA_VERSION = 4  # since 4 there are profiles, what the night learns, `arrival` and `batch_state`
 
 
 @dataclass(frozen=True)

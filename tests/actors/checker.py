@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain.events import ExerciseSuggested, JournalEvent, SetRecognised, SuggestionAnswered
+from domain.events import (
+    ExerciseSuggested,
+    JournalEvent,
+    ProfileEvent,
+    SetRecognised,
+    SuggestionAnswered,
+)
 from domain.identifiers import UserId, shard_of
 from domain.user import User, evolve
 from persistence.journal import Journal
@@ -53,7 +59,7 @@ def _check_commands(events: list[JournalEvent], sessions: Mapping[str, Sent]) ->
     taken: dict[str, list[tuple[object, ...]]] = {name: [] for name in sessions}
     ends_ms: dict[str, int] = {}
     for event in events:
-        if isinstance(event, ExerciseSuggested | SuggestionAnswered):
+        if isinstance(event, ExerciseSuggested | SuggestionAnswered | ProfileEvent):
             continue
         if event.command_nr is None:
             assert isinstance(event, SetRecognised)

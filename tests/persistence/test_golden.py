@@ -116,7 +116,15 @@ def test_another_form_is_noticed() -> None:
     assert _fields("a: int", "b: int", tag="t") == as_is
     assert as_is not in others
     assert fields_of(SessionClosed | None) == fields_of(SessionClosed)
-    assert set(fields_of(User)) == {"User", "Session", "PastSet", "Stream", "ExerciseSuggested"}
+    assert set(fields_of(User)) == {
+        "User",
+        "Session",
+        "PastSet",
+        "Stream",
+        "ExerciseSuggested",
+        "Profile",
+        "Measurement",
+    }
 
 
 def _fields(*declared: str, tag: str) -> dict[str, list[str]]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from domain.commands import COMMANDS, Stream
 from domain.events import (
+    BodyMeasured,
     ExerciseSuggested,
     JournalEvent,
     LabelConfirmed,
+    ProfileChanged,
     SessionClosed,
     SessionOpened,
     SetRecognised,
     SuggestionAnswered,
 )
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.profile import Measurement, Profile
 from domain.user import PastSet, Session, User
 
 _S1, _S2 = SessionId("session-1"), SessionId("session-2")
@@ -77,6 +80,19 @@ EVENTS: dict[str, JournalEvent] = {
     "answered, taken": SuggestionAnswered(session=_S2, suggested_ms=1_700_000_100_000, taken=True),
     "answered, not taken": SuggestionAnswered(session=_S2, suggested_ms=2**40, taken=False),
     "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
+    "profile": ProfileChanged(
+        at_ms=1_700_000_000_000,
+        birth_year=1985,
+        sex="female",
+        height_cm=170.5,
+        experience="novice",
+        in_statistics=True,
+    ),
+    "profile, nothing told": ProfileChanged(
+        at_ms=0, birth_year=None, sex=None, height_cm=None, experience=None, in_statistics=False
+    ),
+    "weighed": BodyMeasured(at_ms=1_700_000_000_000, quantity="body_weight_kg", value=71.5),
+    "heart rate": BodyMeasured(at_ms=1, quantity="resting_heart_rate_per_minute", value=58.0),
 }
 
 STATES: dict[str, User] = {
@@ -122,5 +138,24 @@ STATES: dict[str, User] = {
         ),
         forgotten=(SessionId("session-a"), SessionId("session-b")),
         given_up=(SessionId("session-c"),),
+    ),
+    "with a profile": User(
+        profile=Profile(
+            changed_ms=1_700_000_000_000,
+            birth_year=1985,
+            sex="male",
+            height_cm=181.0,
+            experience="advanced",
+            in_statistics=True,
+        ),
+        body=(
+            Measurement(at_ms=1, quantity="body_weight_kg", value=80.25),
+            Measurement(at_ms=2, quantity="resting_heart_rate_per_minute", value=61.5),
+        ),
+    ),
+    "with a profile that tells nothing": User(
+        profile=Profile(
+            changed_ms=0, birth_year=None, sex=None, height_cm=None, experience=None, in_statistics=False
+        )
     ),
 }
