@@ -18,6 +18,7 @@ from domain.events import (
     Event,
     FrameReceived,
     LabelConfirmed,
+    ProfileEvent,
     SessionClosed,
     SessionOpened,
     SetRecognised,
@@ -59,7 +60,9 @@ class Coaching:
 
         A session that begins is planned, one that ends summed up; advice follows a set and what was refused.
         """
-        session = None if isinstance(event, FrameReceived) else after.sessions.get(event.session)
+        if isinstance(event, FrameReceived | ProfileEvent):
+            return ()
+        session = after.sessions.get(event.session)
         if session is None:
             return ()
         match event:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from batch.clusters import CLUSTERS
+from batch.effectiveness import EFFECTIVENESS
 from batch.job import Job
+from batch.popularity import POPULARITY
+from batch.priors import PRIORS
 from batch.slicing import SLICES
 from domain.errors import ConfigurationError
 
-JOBS: tuple[Job, ...] = (SLICES,)
+JOBS: tuple[Job, ...] = (SLICES, CLUSTERS, POPULARITY, EFFECTIVENESS, PRIORS)
 
 
 def chosen(names: Sequence[str], jobs: Sequence[Job] = JOBS) -> list[Job]:

@@ -25,6 +25,9 @@ WEIGHT_KG_MAX = 1_000.0
 STREAMS_MAX = 16  # of one session
 
 RecogniserSite = Literal["server", "device"]
+Sex = Literal["female", "male", "other"]
+Experience = Literal["novice", "intermediate", "advanced"]
+Quantity = Literal["body_weight_kg", "resting_heart_rate_per_minute"]
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -127,6 +130,31 @@ class Suggest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 InnerCommand = FoundSet | Suggest
+
+
+class SetProfile(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile"):
+    """Who the user is, as a whole; None is not told. `at_ms` is when the user said so.
+
+    `in_statistics`: the user agrees to be counted in statistics about groups of users.
+    """
+
+    at_ms: int
+    birth_year: int | None
+    sex: Sex | None
+    height_cm: float | None
+    experience: Experience | None
+    in_statistics: bool
+
+
+class MeasureBody(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="measure"):
+    """What was measured at `at_ms`, in the unit that the quantity's name says."""
+
+    at_ms: int
+    quantity: Quantity
+    value: float
+
+
+ProfileCommand = SetProfile | MeasureBody
 
 
 def session_of(command: Command) -> SessionId:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from domain.commands import RecogniserSite, Stream
+from domain.commands import Experience, Quantity, RecogniserSite, Sex, Stream
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
 from domain.training import Training
@@ -90,7 +90,24 @@ class TrainingSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     training: Training
 
 
-JournalEvent = (
+class ProfileChanged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile_changed"):
+    at_ms: int
+    birth_year: int | None
+    sex: Sex | None
+    height_cm: float | None
+    experience: Experience | None
+    in_statistics: bool
+
+
+class BodyMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="body_measured"):
+    """One of the same quantity and time corrects what was measured before."""
+
+    at_ms: int
+    quantity: Quantity
+    value: float
+
+
+SessionEvent = (
     SessionOpened
     | LabelConfirmed
     | SetRecognised
@@ -99,6 +116,8 @@ JournalEvent = (
     | SessionClosed
     | TrainingSet
 )
+ProfileEvent = ProfileChanged | BodyMeasured
+JournalEvent = SessionEvent | ProfileEvent
 
 
 class FrameReceived(msgspec.Struct, frozen=True, kw_only=True):

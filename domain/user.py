@@ -21,6 +21,7 @@ from domain.commands import (
     FoundSet,
     InnerCommand,
     OpenSession,
+    ProfileCommand,
     RecogniserSite,
     Stream,
     Suggest,
@@ -32,6 +33,7 @@ from domain.events import (
     ExerciseSuggested,
     FrameReceived,
     LabelConfirmed,
+    ProfileEvent,
     SessionClosed,
     SessionOpened,
     SetRecognised,
@@ -40,6 +42,7 @@ from domain.events import (
 )
 from domain.happenings import noted, taken
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.profile import Body, Profile, decide_profile, profiled
 from domain.training import Training
 
 SESSIONS_KEPT_MAX = 16  # sessions whose positions are remembered; older ones take nothing any more
@@ -103,13 +106,17 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     training: Training = Training()
     declined: tuple[Declined, ...] = ()
     bests: Mapping[str, Best] = {}
+    profile: Profile | None = None
+    body: Body = ()
 
 
-def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
+def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tuple[Event, ...]:
     """The events that `command` leads to; none if it was taken before. Raises Rejected and OutOfOrder.
 
-    `command` has passed `domain.commands.check_command`.
+    `command` has passed `domain.commands.check_command`, or `domain.profile.check_profile_command`.
     """
+    if isinstance(command, ProfileCommand):
+        return decide_profile(user.profile, user.body, command)
     if isinstance(command, AcceptFrame):
         return _accept_frame(user, command)
     if isinstance(command, InnerCommand):
@@ -133,6 +140,9 @@ def evolve(user: User, event: Event) -> User:
     if isinstance(event, FrameReceived):
         frame = event.frame
         return positioned(user, frame.session, frame.stream, frame.sequence_nr + 1)
+    if isinstance(event, ProfileEvent):
+        profile, body = profiled(user.profile, user.body, event)
+        return replace(user, profile=profile, body=body)
     if isinstance(event, SessionOpened):
         return _opened(user, event)
     session = user.sessions.get(event.session)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from persistence.learned_tables import LEARNED_TABLES
 from persistence.schema import MAIN, Table
 
 
@@ -40,4 +41,4 @@ BATCH_STATE = Table(
     comment="JSON: the batch's runs, and of which of them each job's results are served",
 )
 
-BATCH_TABLES: tuple[Table[Any], ...] = (ARRIVAL, BATCH_STATE)
+BATCH_TABLES: tuple[Table[Any], ...] = (ARRIVAL, BATCH_STATE, *LEARNED_TABLES)

@@ -11,11 +11,17 @@ from cryptography.exceptions import InvalidTag
 from domain.errors import StoredValueCorrupt
 from persistence.keys import Cipher
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 2  # since 2 there are profiles and wishes
 _VERSION_BYTE = bytes([FORMAT_VERSION])
 
 # From a format version to the next: (value as plain lists and maps) -> value of version + 1.
 Upcaster = Callable[[Any], Any]
+
+
+def as_it_is(value: Any) -> Any:
+    """The upcaster of a version after which fields, all with defaults, were appended, or kinds added."""
+    return value
+
 
 ValueT = TypeVar("ValueT")
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from domain.errors import MuvrError, StoredValueCorrupt
-from domain.events import JournalEvent, SessionOpened
+from domain.events import JournalEvent, SessionEvent, SessionOpened
 from domain.identifiers import UserId
 from domain.user import evolve
 from persistence.keys import Cipher
 from persistence.ports import Delete, Insert, Mutation
+from persistence.profile_tables import PROFILE_TABLES
 from persistence.projections import project
 from persistence.schema import Key, Table
 from persistence.snapshots import Snapshot
@@ -33,7 +34,8 @@ BY_SESSION: dict[Table[Any], str] = {  # to the column that says when
     SUGGESTION_BY_SESSION: "suggested_at",
     LABEL: "start_at",
 }
-READ_MODELS: tuple[Table[Any], ...] = (SESSION_BY_USER, *BY_SESSION, USER_BY_SHARD)
+BY_USER: tuple[Table[Any], ...] = (SESSION_BY_USER, *PROFILE_TABLES)
+READ_MODELS: tuple[Table[Any], ...] = (*BY_USER, *BY_SESSION, USER_BY_SHARD)
 
 RowKey = tuple[Any, ...]  # the table's name and the row's key
 Rows = dict[RowKey, tuple[Table[Any], NamedTuple]]
@@ -113,7 +115,8 @@ def projected(
     expected = Expected(user, cipher, number, number, epoch)
     for row, event in events:
         check_follows(user, expected.last_nr, row.sequence_nr)
-        expected.sessions.add(event.session)
+        if isinstance(event, SessionEvent):
+            expected.sessions.add(event.session)
         if isinstance(event, SessionOpened):
             expected.opened_ms.setdefault(event.session, event.at_ms)
         for insert in project(user, state, event):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from domain.errors import ConfigurationError
 from persistence.schema import KEYS, TRAINING
 
-SCHEMA_VERSION = 4  # since 4 nights and batch runs have tables, windows a run
+SCHEMA_VERSION = 4  # since 4 there are nights, profiles, what the night learns, and windows of a run
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from domain.events import (
+    BodyMeasured,
     Event,
     ExerciseSuggested,
     FrameReceived,
     LabelConfirmed,
+    ProfileChanged,
     SessionClosed,
     SessionOpened,
     SetRecognised,
@@ -16,6 +18,7 @@ from domain.events import (
 from domain.identifiers import UserId, shard_of
 from domain.user import User
 from persistence.ports import Insert
+from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE, MeasurementRow, ProfileRow
 from persistence.schema import Timestamp
 from persistence.sensors import SensorStore
 from persistence.tables import (
@@ -61,6 +64,20 @@ def project(user: UserId, before: User, event: Event) -> list[Insert]:
             return _answered(user, before, event)
         case TrainingSet():
             return []
+        case ProfileChanged():
+            newest = ProfileRow(
+                user,
+                Timestamp(event.at_ms),
+                event.birth_year,
+                event.sex,
+                event.height_cm,
+                event.experience,
+                event.in_statistics,
+            )
+            return [Insert(PROFILE, newest)]
+        case BodyMeasured():
+            measured = MeasurementRow(user, event.quantity, Timestamp(event.at_ms), event.value)
+            return [Insert(MEASUREMENT_BY_USER, measured)]
 
 
 def _label_row(user: UserId, event: LabelConfirmed) -> LabelRow:

@@ -19,6 +19,7 @@ from domain.identifiers import UserId, shard_of
 from domain.user import User
 from persistence.comparison import (
     BY_SESSION,
+    BY_USER,
     Difference,
     Expected,
     Outcome,
@@ -242,7 +243,8 @@ class ReadModels:
                 found[owner].update({keys_of(table, row)[0]: (table, row) for row in rows})
 
         take(USER_BY_SHARD, range(len(users)), [Slice((shard_of(user),), (user,), (user,)) for user in users])
-        take(SESSION_BY_USER, range(len(users)), [Slice((user,)) for user in users])
+        for table in BY_USER:
+            take(table, range(len(users)), [Slice((user,)) for user in users])
         sessions = [
             (owner, session)
             for owner, each in enumerate(group)

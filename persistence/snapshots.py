@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from domain.errors import StoredValueCorrupt
 from domain.identifiers import UserId
 from domain.user import User
-from persistence.blobs import BlobCodec, Upcaster, context_of
+from persistence.blobs import BlobCodec, Upcaster, as_it_is, context_of
 from persistence.keys import Cipher
 from persistence.ports import Delete, Insert, Mutation, Slice, Store
 from persistence.schema import Timestamp
@@ -19,7 +19,7 @@ from persistence.tables import SNAPSHOT, SnapshotRow
 
 SNAPSHOTS_KEPT = 2  # the newest, and one to fall back to
 
-STATE_UPCASTERS: dict[int, Upcaster] = {1: lambda state: state}  # version 2 only adds, with defaults
+STATE_UPCASTERS: dict[int, Upcaster] = {1: as_it_is}
 
 _codec: BlobCodec[User] = BlobCodec(User, STATE_UPCASTERS)
 

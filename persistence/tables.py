@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from persistence.batch_tables import BATCH_TABLES
 from persistence.night_tables import NIGHT_TABLES
+from persistence.profile_tables import PROFILE_TABLES
 from persistence.schema import KEYS, MAIN, SAMPLES_COMPRESSED, TRAINING, Samples, Table, Timestamp
 
 
@@ -324,5 +325,5 @@ VIEW = Table(
 )
 
 _OWN = tuple(value for value in globals().values() if isinstance(value, Table))
-TABLES: tuple[Table[Any], ...] = (*_OWN, *BATCH_TABLES, *NIGHT_TABLES)
+TABLES: tuple[Table[Any], ...] = (*_OWN, *BATCH_TABLES, *NIGHT_TABLES, *PROFILE_TABLES)
 KEYSPACES = (MAIN, TRAINING, KEYS)

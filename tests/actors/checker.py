@@ -9,6 +9,7 @@ from domain.events import (
     ExerciseSuggested,
     JournalEvent,
     LabelConfirmed,
+    ProfileEvent,
     SetRecognised,
     SuggestionAnswered,
     TrainingSet,
@@ -60,7 +61,7 @@ def _check_commands(events: list[JournalEvent], sessions: Mapping[str, Sent]) ->
     taken: dict[str, list[tuple[object, ...]]] = {name: [] for name in sessions}
     ends_ms: dict[str, int] = {}
     for event in events:
-        if isinstance(event, ExerciseSuggested | SuggestionAnswered):
+        if isinstance(event, ExerciseSuggested | SuggestionAnswered | ProfileEvent):
             continue
         if event.command_nr is None:
             assert isinstance(event, SetRecognised)

@@ -13,23 +13,30 @@ from domain.commands import (
     CloseSession,
     Command,
     ConfirmLabel,
+    MeasureBody,
     OpenSession,
+    ProfileCommand,
     RecordSet,
     RefuseSuggestion,
+    SetProfile,
     SetTraining,
     Stream,
 )
 from domain.events import (
+    BodyMeasured,
     ExerciseSuggested,
-    JournalEvent,
     LabelConfirmed,
+    ProfileChanged,
+    ProfileEvent,
     SessionClosed,
+    SessionEvent,
     SessionOpened,
     SetRecognised,
     SuggestionAnswered,
     TrainingSet,
 )
 from domain.frames import EPOCH_MS_MAX, SensorFrame
+from domain.profile import BIRTH_YEARS, HEIGHTS_CM, VALUES
 from domain.sensors import SENSORS, SensorSet
 from domain.training import EQUIPMENT, MUSCLES, Place, Training
 
@@ -57,8 +64,35 @@ streams = st.lists(
 ).map(tuple)
 
 
-def events() -> st.SearchStrategy[JournalEvent]:
-    """Every kind of journalled event, its fields within the limits of the commands behind it."""
+def profile_events() -> st.SearchStrategy[ProfileEvent]:
+    """Profiles and measurements within their limits."""
+    return st.one_of(
+        st.builds(
+            ProfileChanged,
+            at_ms=times_ms,
+            birth_year=st.none() | st.integers(*BIRTH_YEARS),
+            height_cm=st.none() | st.floats(*HEIGHTS_CM),
+        ),
+        st.builds(
+            BodyMeasured,
+            at_ms=times_ms,
+            value=st.floats(*VALUES["body_weight_kg"]),
+        ),
+    )
+
+
+def wild_profile_commands() -> st.SearchStrategy[ProfileCommand]:
+    """Profile commands whose fields have the right types and any values at all."""
+    integers = st.integers(-(2**63), 2**64 - 1) | times_ms
+    numbers_or_none = st.none() | st.floats() | st.floats(0, 300)
+    return st.one_of(
+        st.builds(SetProfile, at_ms=integers, birth_year=st.none() | integers, height_cm=numbers_or_none),
+        st.builds(MeasureBody, at_ms=integers, value=st.floats() | st.floats(0, 300)),
+    )
+
+
+def events() -> st.SearchStrategy[SessionEvent]:
+    """Every kind of event of a session, its fields within the limits of the commands behind it."""
     names = {"session": identifiers, "exercise": identifiers}
     span = {"start_ms": times_ms, "end_ms": times_ms}
     numbered = {"session": identifiers, "command_nr": numbers}

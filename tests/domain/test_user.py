@@ -49,7 +49,7 @@ from domain.user import (
     shared,
 )
 from persistence.projections import project
-from tests.domain.strategies import events
+from tests.domain.strategies import events, profile_events
 from tests.domain.test_commands import CLOSE, FRAMED, LABEL, OPEN, RECORD, SESSION
 from tests.domain.test_frames import FRAME
 
@@ -261,16 +261,20 @@ def test_a_position_of_a_forgotten_session_changes_nothing() -> None:
     assert positioned(User(), SESSION, StreamId("a.wrist"), 7) == User()
 
 
-events_of_few = st.builds(
-    lambda event, name: msgspec.structs.replace(event, session=SessionId(name)),
-    events(),
-    st.sampled_from("abc"),
-) | st.builds(
-    lambda name, nr: FrameReceived(
-        frame=msgspec.structs.replace(FRAME, session=SessionId(name), sequence_nr=nr)
-    ),
-    st.sampled_from("abc"),
-    st.integers(0, 9),
+events_of_few = (
+    profile_events()
+    | st.builds(
+        lambda event, name: msgspec.structs.replace(event, session=SessionId(name)),
+        events(),
+        st.sampled_from("abc"),
+    )
+    | st.builds(
+        lambda name, nr: FrameReceived(
+            frame=msgspec.structs.replace(FRAME, session=SessionId(name), sequence_nr=nr)
+        ),
+        st.sampled_from("abc"),
+        st.integers(0, 9),
+    )
 )
 
 

@@ -10,9 +10,12 @@ from domain.commands import (
     CloseSession,
     ConfirmLabel,
     FoundSet,
+    MeasureBody,
     OpenSession,
+    ProfileCommand,
     RecordSet,
     RefuseSuggestion,
+    SetProfile,
     SetTraining,
     Suggest,
 )
@@ -37,6 +40,11 @@ def history(rng: random.Random, count: int) -> list[JournalEvent]:
     numbers: dict[SessionId, int] = {}
     while len(happened) < count:
         at_ms = HOUR_MS + 1000 * len(happened)
+        if rng.random() < 0.1:
+            (event,) = decide(state, _profile_command(rng, at_ms))
+            state = evolve(state, event)
+            happened.append(event)  # type: ignore[arg-type]
+            continue
         if not numbers or rng.random() < 0.1:
             name = SessionId(f"s{len(numbers)}")
             command: Any = OpenSession(
@@ -59,7 +67,20 @@ def history(rng: random.Random, count: int) -> list[JournalEvent]:
             state = evolve(state, event)
             happened.append(event)  # type: ignore[arg-type]
             numbers[name] += getattr(event, "command_nr", None) is not None
-    return happened
+    return happened[:count]
+
+
+def _profile_command(rng: random.Random, at_ms: int) -> ProfileCommand:
+    if rng.random() < 0.5:
+        return MeasureBody(at_ms=at_ms, quantity="body_weight_kg", value=rng.uniform(50, 90))
+    return SetProfile(
+        at_ms=at_ms,
+        birth_year=rng.choice([None, 1980]),
+        sex=rng.choice([None, "female"]),
+        height_cm=rng.choice([None, 170.0]),
+        experience=rng.choice([None, "novice"]),
+        in_statistics=rng.random() < 0.5,
+    )
 
 
 def _command(rng: random.Random, name: SessionId, number: int, at_ms: int) -> Any:
@@ -130,7 +151,7 @@ def damage(store: Store, rng: random.Random) -> int:
                 store.write([Delete(table, key[:width], key[width:], key[width:])])
             elif what < 0.4:
                 store.write([Insert(table, _altered(table, row))])
-            elif what < 0.6 and table.clustering[0].endswith("_at"):
+            elif what < 0.6 and table.clustering and table.clustering[0].endswith("_at"):
                 store.write([Insert(table, row._replace(**{table.clustering[0]: 7 + changed}))])
             else:
                 continue

@@ -126,6 +126,8 @@ def test_another_form_is_noticed() -> None:
         "Place",
         "Declined",
         "Best",
+        "Profile",
+        "Measurement",
     }
 
 

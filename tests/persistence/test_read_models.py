@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from domain.commands import Command, InnerCommand
+from domain.commands import Command, InnerCommand, ProfileCommand
 from domain.identifiers import UserId, shard_of
 from domain.user import User, decide, evolve
 from persistence.ports import Store
+from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE
 from persistence.projections import project
 from persistence.tables import (
     LABEL,
@@ -19,12 +20,14 @@ from persistence.tables import (
 )
 from tests.domain.test_commands import CLOSE, FRAMED, OPEN, RECORD, SESSION
 from tests.domain.test_commands import LABEL as LABELLED
+from tests.domain.test_profile import MEASURED
+from tests.domain.test_profile import PROFILE as PROFILED
 from tests.domain.test_user import FOUND, SUGGEST
 
 ADA = UserId("ada")
 
 
-def happen(store: Store, *commands: Command | InnerCommand) -> None:
+def happen(store: Store, *commands: Command | InnerCommand | ProfileCommand) -> None:
     user = User()
     for command in commands:
         for event in decide(user, command):
@@ -64,6 +67,14 @@ def test_a_suggestion_is_open_until_the_next_label_answers_it(store: Store) -> N
     assert [row.taken for row in store.read(SUGGESTION_BY_SESSION, (ADA, SESSION))] == [True]
     happen(store, OPEN, SUGGEST, msgspec.structs.replace(LABELLED, exercise="press"))
     assert [row.taken for row in store.read(SUGGESTION_BY_SESSION, (ADA, SESSION))] == [False]
+
+
+def test_a_profile_has_one_row_and_every_measurement_its_own(store: Store) -> None:
+    later = msgspec.structs.replace(PROFILED, at_ms=20, in_statistics=False)
+    happen(store, PROFILED, later, MEASURED, msgspec.structs.replace(MEASURED, at_ms=20))
+    assert list(store.read(PROFILE, (ADA,))) == [(ADA, 20, 1985, "female", 170.0, "novice", False)]
+    weighed = [(ADA, "body_weight_kg", at_ms, 70.0) for at_ms in (20, 10)]
+    assert list(store.read(MEASUREMENT_BY_USER, (ADA,))) == weighed
 
 
 def test_projecting_again_changes_nothing(store: Store) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from domain.bests import Best
 from domain.commands import COMMANDS, Stream
 from domain.events import (
+    BodyMeasured,
     ExerciseSuggested,
     JournalEvent,
     LabelConfirmed,
+    ProfileChanged,
     SessionClosed,
     SessionOpened,
     SetRecognised,
@@ -15,6 +17,7 @@ from domain.events import (
     TrainingSet,
 )
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.profile import Measurement, Profile
 from domain.training import Place, Training
 from domain.user import Declined, PastSet, Session, User
 
@@ -114,6 +117,19 @@ EVENTS: dict[str, JournalEvent] = {
         session=_S1, command_nr=4, training=Training(at_ms=1, goal="rehabilitation", place=Place(name="gym"))
     ),
     "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
+    "profile": ProfileChanged(
+        at_ms=1_700_000_000_000,
+        birth_year=1985,
+        sex="female",
+        height_cm=170.5,
+        experience="novice",
+        in_statistics=True,
+    ),
+    "profile, nothing told": ProfileChanged(
+        at_ms=0, birth_year=None, sex=None, height_cm=None, experience=None, in_statistics=False
+    ),
+    "weighed": BodyMeasured(at_ms=1_700_000_000_000, quantity="body_weight_kg", value=71.5),
+    "heart rate": BodyMeasured(at_ms=1, quantity="resting_heart_rate_per_minute", value=58.0),
 }
 
 STATES: dict[str, User] = {
@@ -165,5 +181,24 @@ STATES: dict[str, User] = {
         training=_TRAINING,
         declined=(Declined(exercise="squat", at_ms=1_700_000_095_000, answer="changed"),),
         bests={"squat": Best(weight_kg=100.0, maximum_kg=114.58), "pull-up": Best(repetitions=12)},
+    ),
+    "with a profile": User(
+        profile=Profile(
+            changed_ms=1_700_000_000_000,
+            birth_year=1985,
+            sex="male",
+            height_cm=181.0,
+            experience="advanced",
+            in_statistics=True,
+        ),
+        body=(
+            Measurement(at_ms=1, quantity="body_weight_kg", value=80.25),
+            Measurement(at_ms=2, quantity="resting_heart_rate_per_minute", value=61.5),
+        ),
+    ),
+    "with a profile that tells nothing": User(
+        profile=Profile(
+            changed_ms=0, birth_year=None, sex=None, height_cm=None, experience=None, in_statistics=False
+        )
     ),
 }

@@ -1,0 +1,108 @@
+"""The pure rules of a user's profile and body measurements.
+
+Commands carry the time at which the user said or measured something, and are known by it: of profiles the
+newest counts, in whatever order they arrive; what was sent again leads to nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from domain.commands import Experience, MeasureBody, ProfileCommand, Quantity, SetProfile, Sex
+from domain.errors import InvalidInput
+from domain.events import BodyMeasured, ProfileChanged, ProfileEvent
+from domain.frames import EPOCH_MS_MAX
+
+BIRTH_YEARS = (1900, 2100)  # limits are inclusive
+HEIGHTS_CM = (50.0, 280.0)
+VALUES: dict[Quantity, tuple[float, float]] = {
+    "body_weight_kg": (20.0, 500.0),
+    "resting_heart_rate_per_minute": (20.0, 250.0),
+}
+MEASUREMENTS_KEPT_MAX = 16  # in a user's state; the rows keep all
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    changed_ms: int
+    birth_year: int | None
+    sex: Sex | None
+    height_cm: float | None
+    experience: Experience | None
+    in_statistics: bool
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    at_ms: int
+    quantity: Quantity
+    value: float
+
+
+Body = tuple[Measurement, ...]  # by time, oldest first
+
+
+def check_profile_command(command: ProfileCommand) -> ProfileCommand:
+    """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
+    _check("at_ms", command.at_ms, (0, EPOCH_MS_MAX))
+    if isinstance(command, SetProfile):
+        _check("birth year", command.birth_year, BIRTH_YEARS)
+        _check("height in cm", command.height_cm, HEIGHTS_CM)
+        return command
+    _check(command.quantity, command.value, VALUES[command.quantity])
+    return command
+
+
+def decide_profile(
+    profile: Profile | None, body: Body, command: ProfileCommand
+) -> tuple[ProfileChanged] | tuple[BodyMeasured] | tuple[()]:
+    """What `command` leads to; nothing if it is known, or a profile that was overtaken by a newer one."""
+    if isinstance(command, SetProfile):
+        if profile is not None and command.at_ms <= profile.changed_ms:
+            return ()
+        return (
+            ProfileChanged(
+                at_ms=command.at_ms,
+                birth_year=command.birth_year,
+                sex=command.sex,
+                height_cm=command.height_cm,
+                experience=command.experience,
+                in_statistics=command.in_statistics,
+            ),
+        )
+    if _measurement(command) in body:
+        return ()
+    return (BodyMeasured(at_ms=command.at_ms, quantity=command.quantity, value=command.value),)
+
+
+def profiled(profile: Profile | None, body: Body, event: ProfileEvent) -> tuple[Profile | None, Body]:
+    """Profile and measurements after `event`."""
+    if isinstance(event, BodyMeasured):
+        others = [known for known in body if _key(known) != _key(event)]
+        measured = sorted([*others, _measurement(event)], key=_key)
+        return profile, tuple(measured[-MEASUREMENTS_KEPT_MAX:])
+    changed = Profile(
+        changed_ms=event.at_ms,
+        birth_year=event.birth_year,
+        sex=event.sex,
+        height_cm=event.height_cm,
+        experience=event.experience,
+        in_statistics=event.in_statistics,
+    )
+    return changed, body
+
+
+def _measurement(measured: MeasureBody | BodyMeasured) -> Measurement:
+    return Measurement(at_ms=measured.at_ms, quantity=measured.quantity, value=measured.value)
+
+
+def _key(measured: Measurement | BodyMeasured) -> tuple[int, str]:
+    return measured.at_ms, measured.quantity
+
+
+def _check(name: str, value: float | None, limits: tuple[float, float]) -> None:
+    lowest, highest = limits
+    if value is not None and not (math.isfinite(value) and lowest <= value <= highest):
+        raise InvalidInput(
+            f"{name} {value:g}", expected=f"{lowest:g} to {highest:g}", remedy="correct the message"
+        )

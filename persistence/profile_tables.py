@@ -1,0 +1,46 @@
+"""Tables of who users are and what was measured of their bodies: read models of the profile's events."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from persistence.schema import MAIN, Table, Timestamp
+
+
+class ProfileRow(NamedTuple):
+    user_id: str
+    changed_at: Timestamp
+    birth_year: int | None
+    sex: str | None
+    height_cm: float | None
+    experience: str | None
+    in_statistics: bool
+
+
+PROFILE = Table(
+    name="profile",
+    keyspace=MAIN,
+    row=ProfileRow,
+    partition=("user_id",),
+    comment="Read model: who a user is; in_statistics: agreed to be counted in statistics about groups",
+)
+
+
+class MeasurementRow(NamedTuple):
+    user_id: str
+    quantity: str
+    measured_at: Timestamp
+    value: float
+
+
+MEASUREMENT_BY_USER = Table(
+    name="measurement_by_user",
+    keyspace=MAIN,
+    row=MeasurementRow,
+    partition=("user_id",),
+    clustering=("quantity", "measured_at"),
+    descending=True,
+    comment="Read model: what was measured of a user's body, newest first; quantities end with their unit",
+)
+
+PROFILE_TABLES: tuple[Table[Any], ...] = (PROFILE, MEASUREMENT_BY_USER)
