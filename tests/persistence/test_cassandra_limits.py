@@ -14,7 +14,7 @@ from persistence.cassandra.store import CassandraStore
 from persistence.cassandra.timestamps import Timestamps
 from persistence.ports import ATOMIC_BYTES_MAX, Delete, Insert
 from persistence.schema import Samples, Table, Timestamp
-from persistence.tables import DATA_KEY, JOURNAL, TABLES, USER_BY_SHARD, VIEW, DataKeyRow
+from persistence.tables import DATA_KEY, JOURNAL, TABLES, VIEW, DataKeyRow
 from tests.persistence import rows
 from tests.persistence.conftest import HOUR_US, Clock, Open
 
@@ -42,8 +42,7 @@ def inserts(table: Table[Any], size: int) -> Iterator[Insert]:
     for number in range(300):
         values = [VALUES[kind](size) for kind in table.types.values()]
         for index, name in enumerate(table.partition):
-            if table.types[name] is str:
-                values[index] = f"{number:03d}{values[index]}"
+            values[index] = f"{number:03d}{values[index]}" if table.types[name] is str else number
         yield Insert(table, table.row._make(values))
 
 
@@ -58,8 +57,7 @@ def test_what_is_planned_stays_below_the_servers_limit(
     monkeypatch.setattr("persistence.cassandra.batches.ROWS_MAX", 10_000)
     for table in TABLES:
         store.write(list(inserts(table, size)))
-        count = sum(1 for _ in store.scan(table))
-        assert count == (1 if table is USER_BY_SHARD else 300), table
+        assert sum(1 for _ in store.scan(table)) == 300, table
 
 
 def test_large_partitions_and_rows_are_stored(store: CassandraStore) -> None:
