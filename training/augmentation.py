@@ -1,20 +1,21 @@
 """Other plausible performances of windows: begun elsewhere, faster, turned on the limb, larger, noisier.
 
 Changes are mild. Orientation tells exercises apart, for one person and for people never seen alike: turning
-windows about any axis by 23 degrees cost eleven points of F1 on unseen people
-(docs/decisions/0014-recognition.md).
+windows about any axis by 23 degrees cost eleven points of F1 on unseen people, and turning them over is right
+only where people wear their sensors so (training/orientation.py, docs/decisions/0014-recognition.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from domain.sensors import SENSORS, SensorSet
 from training.dataset import Dataset
+from training.orientation import TURNED_OVER, share_turned_over
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -22,24 +23,30 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """Standard deviations: `turn` about the limb (the sensors' x axis) and `tilt` about any, in radians,
-    `warp` and `amplitude` of a logarithm, `noise` as a share of each channel's movement.
+    """Standard deviations: `turn` about the limb (the sensors' x axis) in radians,
+    `warp` and `amplitude` of a logarithm, `noise` as a share of each channel's movement. `turned_over` is the
+    share of windows that are turned by 180 degrees about x, y or z.
     """
 
     turn: float
-    tilt: float
     warp: float
     amplitude: float
     noise: float
+    turned_over: float = 0.0
 
 
-ONE_PERSON = Augmentation(turn=0.15, tilt=0.0, warp=0.1, amplitude=0.05, noise=0.1)
-SEVERAL_PEOPLE = Augmentation(turn=0.3, tilt=0.0, warp=0.1, amplitude=0.2, noise=0.2)
+TURNED_OVER_MAX = 0.5
+ONE_PERSON = Augmentation(turn=0.15, warp=0.1, amplitude=0.05, noise=0.1)
+SEVERAL_PEOPLE = Augmentation(turn=0.3, warp=0.1, amplitude=0.2, noise=0.2)
 
 
 def augmentation_for(dataset: Dataset) -> Augmentation:
-    """Stronger where the windows are of several people, for the model will meet one never seen."""
-    return ONE_PERSON if len(np.unique(dataset.subjects)) == 1 else SEVERAL_PEOPLE
+    """Stronger where the windows are of several people, for the model will meet one never seen.
+
+    Windows are turned over as often as sessions are, half of them at most.
+    """
+    how = ONE_PERSON if len(np.unique(dataset.subjects)) == 1 else SEVERAL_PEOPLE
+    return replace(how, turned_over=min(TURNED_OVER_MAX, share_turned_over(dataset)))
 
 
 def following(dataset: Dataset) -> IntArray:
@@ -143,9 +150,12 @@ def _shifted_and_warped(
 
 
 def _turns(n: int, how: Augmentation, random: np.random.Generator) -> FloatArray:
-    vectors = random.normal(0, 1, (n, 3)) * how.tilt
-    vectors[:, 0] += random.normal(0, 1, n) * how.turn
-    return rotations(np.asarray(vectors, np.float32))
+    vectors = np.zeros((n, 3), np.float32)
+    vectors[:, 0] = random.normal(0, how.turn, n)
+    turns = rotations(vectors)
+    over = random.random(n) < how.turned_over
+    turns[over] = TURNED_OVER[random.integers(0, len(TURNED_OVER), over.sum())] @ turns[over]
+    return turns
 
 
 def _log_normal(deviation: float, shape: tuple[int, ...], random: np.random.Generator) -> FloatArray:

@@ -26,7 +26,7 @@ from training.augmentation import (
 from training.dataset import Dataset, collect
 
 SENSORS = SensorSet.parse("a@10")
-NOTHING = Augmentation(turn=0, tilt=0, warp=0, amplitude=0, noise=0)
+NOTHING = Augmentation(turn=0, warp=0, amplitude=0, noise=0)
 
 
 def joined(sessions: dict[str, str]) -> Dataset:
