@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -49,10 +50,14 @@ class TestLocal(LauncherContract):
 
 
 def family(launcher: LocalLauncher, then: str, seconds: float = 600.0) -> list[psutil.Process]:
-    """The processes of a run called `one`."""
+    """The processes of a run called `one`, without those that have ended already."""
     launcher.start("one", python(FAMILY, then), until(seconds))
     (line,) = eventually(lambda: list(launcher.poll("one").lines), "it prints")
-    return [psutil.Process(pid) for pid in line["pids"]]
+    found = []
+    for pid in line["pids"]:
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
 
 
 def test_a_line_may_come_in_pieces_and_is_bounded(launcher: LocalLauncher) -> None:

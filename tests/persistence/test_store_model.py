@@ -37,6 +37,10 @@ JOB_ROWS = st.builds(
     NAMES,
     st.none() | SMALL.map(Timestamp),
     NAMES,
+    st.none() | NAMES,
+    st.none() | SMALL,
+    st.none() | SMALL,
+    st.none() | NAMES,
 )
 INSERTS = st.builds(Insert, st.just(JOURNAL), JOURNAL_ROWS) | st.builds(Insert, st.just(JOB_RUN), JOB_ROWS)
 JOURNAL_BOUNDS = st.lists(SMALL, max_size=2).map(tuple)
