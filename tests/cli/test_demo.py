@@ -113,7 +113,7 @@ def test_the_report_has_every_figure(report: dict[str, Any]) -> None:
 def test_a_signal_in_the_night_ends_every_process_java_too(tmp_path: Path, number: signal.Signals) -> None:
     data = tmp_path / "node"
     with demo(data) as process:
-        read_until(process, "cutting windows")
+        read_until(process, "labelled 2 s windows")
         started = processes_of(data)
         assert any("java" in p.name() for p in started)
         process.send_signal(number)
