@@ -49,15 +49,14 @@ def _accelerometer(sensor_set: SensorSet) -> int | None:
 def _gravity(dataset: Dataset, first: int) -> npt.NDArray[np.floating]:
     """[sessions, exercises, 3] in g, NaN where a session has too few windows of an exercise."""
     sessions, session_of = np.unique(dataset.sessions, return_inverse=True)
-    exercises = [number for number, name in enumerate(dataset.classes) if name != REST]
+    shape = (len(sessions), len(dataset.classes))
+    cells = session_of * shape[1] + dataset.labels
+    counts = np.bincount(cells, minlength=shape[0] * shape[1])
     poses = dataset.samples[:, :, first : first + 3].mean(axis=1)
-    gravity = np.full((len(sessions), len(exercises), 3), np.nan)
-    for session in range(len(sessions)):
-        for column, exercise in enumerate(exercises):
-            members = (session_of == session) & (dataset.labels == exercise)
-            if members.sum() >= WINDOWS_MIN:
-                gravity[session, column] = poses[members].mean(axis=0)
-    return gravity
+    sums = np.stack([np.bincount(cells, pose, minlength=len(counts)) for pose in poses.T], axis=1)
+    means = np.where(counts[:, None] >= WINDOWS_MIN, sums / np.maximum(counts, 1)[:, None], np.nan)
+    exercises = np.array([name != REST for name in dataset.classes])
+    return np.asarray(means.reshape(*shape, 3)[:, exercises])
 
 
 def _beside_others(
@@ -70,7 +69,7 @@ def _beside_others(
         others = np.arange(len(gravity)) != session
         common = known[session] & known[others].any(axis=0)
         if common.any():
-            pairs.append((gravity[session, common], np.nanmedian(gravity[others][:, common], axis=0)))
+            pairs.append((gravity[session, common], np.nanmedian(gravity[np.ix_(others, common)], axis=0)))
     return pairs
 
 
