@@ -1,6 +1,6 @@
 """Continuous sessions of people, or days, that the model has not seen: are the sets found, and named in time?
 
-    python -m benchmarks.streaming --recordings DIR... [--folds 2] [--epochs-max 20] [--json FILE]
+    python -m benchmarks.streaming --recordings DIR... [--folds 2] [--json FILE]
 
 For each data set and fold a model is trained on some sessions (on some people where there are several), and
 sessions joined from the other recordings are streamed through the recogniser. In the same run, the same
@@ -82,7 +82,7 @@ class WindowByWindow:
         ]
 
 
-def measure(recordings: Sequence[Recording], folds: int, seed: int, epochs_max: int) -> dict[str, Any]:
+def measure(recordings: Sequence[Recording], folds: int, seed: int) -> dict[str, Any]:
     """The figures of one data set, all its folds together."""
     sensor_set = sensor_set_of(recordings)
     by = "subject" if len({each.subject for each in recordings}) > 1 else "session"
@@ -91,7 +91,7 @@ def measure(recordings: Sequence[Recording], folds: int, seed: int, epochs_max: 
     seconds = []
     for seen, unseen in parts(recordings, by, folds):
         began_s = time.monotonic()
-        artefact = _trained(seen, sensor_set, seed, epochs_max)
+        artefact = _trained(seen, sensor_set, seed)
         seconds.append(round(time.monotonic() - began_s, 1))
         with_it.append(streamed(artefact, unseen))
         without.append(streamed(artefact, unseen, WindowByWindow))
@@ -129,13 +129,13 @@ def sensor_set_of(recordings: Sequence[Recording]) -> SensorSet:
     return SensorSet(("a", "g") if "g" in every else ("a",), RATE_HZ)
 
 
-def _trained(recordings: Sequence[Recording], sensor_set: SensorSet, seed: int, epochs_max: int) -> Artefact:
+def _trained(recordings: Sequence[Recording], sensor_set: SensorSet, seed: int) -> Artefact:
     trained = run(
         windows_of(recordings, sensor_set),
         sensor_set=sensor_set,
         model_id=ModelId("streaming"),
         budget_minutes=10.0,
-        epochs_max=epochs_max,
+        epochs_max=None,
         target_f1=2.0,
         seed=seed,
         signing_key=None,
@@ -151,7 +151,6 @@ def main() -> None:
     parser.add_argument("--recordings", type=Path, nargs="+", required=True, metavar="DIR")
     parser.add_argument("--folds", type=int, default=2, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="default: %(default)s")
-    parser.add_argument("--epochs-max", type=int, default=20, help="default: %(default)s")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     found: dict[str, Any] = {"seed": options.seed, "data_sets": {}}
@@ -163,7 +162,7 @@ def main() -> None:
             found["data_sets"][name] = None
             continue
         print(name, file=sys.stderr, flush=True)
-        found["data_sets"][name] = measure(recordings, options.folds, options.seed, options.epochs_max)
+        found["data_sets"][name] = measure(recordings, options.folds, options.seed)
     text = json.dumps(found, indent=2)
     if options.json:
         options.json.write_text(text + "\n")

@@ -46,8 +46,10 @@ class Segmentation:
     `found`: start and end within 2 s. `named_right`: the recognised set that overlaps it most has its name.
     Errors are of those overlapping sets. `false_sets` overlap no set. `first_name_s_median`: from the start
     to the first right name. `wrong_name_shown_share`: of the sets, those during which another exercise's name
-    was told; 'unknown' is no such name. `first_sign_s_median`: from the start to the first word of setting up
-    or exercising, which may come before it. `false_set_ups`: setting up was told, and rest again.
+    was told; 'unknown' is no such name. `learned`: of the sets, those whose exercise the model knows;
+    `learned_told_right`: of them, those whose name was told before they ended. `first_sign_s_median`: from
+    the start to the first word of setting up or exercising, which may come before it. `false_set_ups`: setting up
+    was told, and rest again.
     """
 
     sets: int
@@ -58,6 +60,10 @@ class Segmentation:
     false_sets: int
     first_name_s_median: float | None
     wrong_name_shown_share: float
+    learned: int
+    learned_named_right: int
+    learned_told_right: int
+    learned_wrong_name_shown_share: float | None
     first_sign_s_median: float | None
     false_set_ups: int
     hours: float
@@ -72,6 +78,11 @@ class Outcome:
     first_name_ms: int | None
     wrong_name: bool
     first_sign_ms: int | None
+
+    @property
+    def named_right(self) -> bool:
+        """At its end."""
+        return self.found is not None and self.found.exercise == self.truth.exercise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +148,7 @@ def summary(parts: Sequence[Streamed]) -> Segmentation | None:
     outcomes = [outcome for part in parts for outcome in part.outcomes]
     if not outcomes:
         return None
+    learned = [each for each in outcomes if each.truth.exercise != UNKNOWN]
     answered = [(each.truth, each.found) for each in outcomes if each.found is not None]
     starts = [abs(found.start_ms - truth.start_ms) for truth, found in answered]
     ends = [abs(found.end_ms - truth.end_ms) for truth, found in answered]
@@ -145,16 +157,24 @@ def summary(parts: Sequence[Streamed]) -> Segmentation | None:
     return Segmentation(
         sets=len(outcomes),
         found=sum(max(both) <= FOUND_MS for both in zip(starts, ends, strict=True)),
-        named_right=sum(truth.exercise == found.exercise for truth, found in answered),
+        named_right=sum(each.named_right for each in outcomes),
         start_error_s_median=_median_s(starts),
         end_error_s_median=_median_s(ends),
         false_sets=sum(part.false_sets for part in parts),
         first_name_s_median=_median_s(delays),
-        wrong_name_shown_share=sum(each.wrong_name for each in outcomes) / len(outcomes),
+        wrong_name_shown_share=_share_misled(outcomes),
+        learned=len(learned),
+        learned_named_right=sum(each.named_right for each in learned),
+        learned_told_right=sum(each.first_name_ms is not None for each in learned),
+        learned_wrong_name_shown_share=_share_misled(learned) if learned else None,
         first_sign_s_median=_median_s(signs),
         false_set_ups=sum(part.false_set_ups for part in parts),
         hours=sum(part.length_ms for part in parts) / 3_600_000,
     )
+
+
+def _share_misled(outcomes: Sequence[Outcome]) -> float:
+    return sum(each.wrong_name for each in outcomes) / len(outcomes)
 
 
 def sessions(recordings: Sequence[Recording], letters: Iterable[str]) -> Iterator[list[Recording]]:

@@ -137,6 +137,8 @@ def test_figures_of_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.start_error_s_median, found.end_error_s_median) == (1.0, 0.0)
     assert found.first_name_s_median == 5.0  # of 5, 9 and 3
     assert found.wrong_name_shown_share == 0.25
+    assert (found.learned, found.learned_named_right, found.learned_told_right) == (3, 2, 2)
+    assert found.learned_wrong_name_shown_share == pytest.approx(1 / 3)
     assert found.first_sign_s_median == 3.0  # of 1, 7 and 3
     assert found.false_set_ups == 1
     assert found.hours == pytest.approx(len(labels) * SECONDS / 3600)
