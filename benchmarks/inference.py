@@ -53,7 +53,7 @@ Int8Array = npt.NDArray[np.int8]
 BATCHES = (1, 16, 256)
 BATCH_MAX = max(BATCHES)
 TEST_WINDOWS = 4
-FLAGS = ("-std=c99", "-O3", "-march=native", "-ffp-contract=off", "-fPIC", "-shared")
+FLAGS = ("-std=c99", "-O3", "-march=native", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-shared")
 LIBRARY = ("muvr_model.c", "muvr_network.c", "muvr_resampler.c", "muvr_windows.c", "loop.c")
 LOOP = """
 #include "muvr.h"
@@ -101,10 +101,10 @@ def random_model(sensor_set: SensorSet, class_count: int) -> tuple[Artefact, byt
 
     import_tensorflow()
     keras.utils.set_random_seed(1)
-    model = build(sensor_set.window_samples, sensor_set.channel_count, class_count)
+    channels = sensor_set.channel_count + len(sensor_set.three_axis_channels)
+    model = build(sensor_set.window_samples, channels, class_count)
     windows = _random_windows(sensor_set, 64)
-    channels = sensor_set.channel_count
-    normalisation = Normalisation(mean=(0.0,) * channels, scale=(1.0,) * channels)
+    normalisation = Normalisation(sensor_set=sensor_set, mean=(0.0,) * channels, scale=(1.0,) * channels)
     artefact = export(
         model,
         normalisation=normalisation,

@@ -73,5 +73,16 @@ class SensorSet:
         return sum(len(SENSORS[letter].axes) for letter in self.letters)
 
     @property
+    def three_axis_channels(self) -> tuple[int, ...]:
+        """The channel of x of every sensor with x, y and z."""
+        first, found = 0, []
+        for letter in self.letters:
+            axes = SENSORS[letter].axes
+            if axes == ("x", "y", "z"):
+                found.append(first)
+            first += len(axes)
+        return tuple(found)
+
+    @property
     def window_samples(self) -> int:
         return round(WINDOW_SECONDS * self.rate_hz)

@@ -35,7 +35,7 @@ from edge.layers import (
 )
 
 MAGIC = b"MUVRMODL"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # files without magnitudes are as they were in 1, and still say so
 FILE_BYTES_MAX = 1 << 20
 HEADER_BYTES_MAX = 1 << 16
 LAYERS_MAX = 32
@@ -53,9 +53,11 @@ _KEY_BYTES = 32
 class Artefact:
     """A quantised network with what turns a window into its input and its output into probabilities.
 
-    A sample x of channel c becomes the int8 round((x - channel_mean[c]) / channel_scale[c] / input_scale)
-    + input_zero_point (edge.preprocessing has the exact order of operations). The last layer's int8 y becomes
-    the logit (y - output_zero_point) * output_scale, divided by `temperature` before the softmax.
+    The network's channels are those of the sensors and, with `magnitudes`, after them the length of each
+    three-axis sensor's vector. A sample x of channel c becomes the int8
+    round((x - channel_mean[c]) / channel_scale[c] / input_scale) + input_zero_point; edge.preprocessing has
+    the exact order of operations. The last layer's int8 y becomes the logit (y - output_zero_point) *
+    output_scale, divided by `temperature` before the softmax.
     `metadata` is for people: when and on what the model was trained.
     """
 
@@ -70,7 +72,14 @@ class Artefact:
     output_scale: float
     output_zero_point: int
     temperature: float = 1.0
+    magnitudes: bool = False
     metadata: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of the network's input."""
+        lengths = len(self.sensor_set.three_axis_channels) if self.magnitudes else 0
+        return self.sensor_set.channel_count + lengths
 
     @property
     def parameter_count(self) -> int:
@@ -88,7 +97,8 @@ def encode(artefact: Artefact, signing_key: bytes | None = None) -> bytes:
     header = msgspec.msgpack.encode(_to_header(artefact))
     tensors = b"".join(map(tensor_bytes, artefact.layers))
     flags = 0 if signing_key is None else _SIGNED
-    body = _PRELUDE.pack(MAGIC, FORMAT_VERSION, flags, len(header), len(tensors)) + header + tensors
+    version = FORMAT_VERSION if artefact.magnitudes else 1
+    body = _PRELUDE.pack(MAGIC, version, flags, len(header), len(tensors)) + header + tensors
     if signing_key is not None:
         body += _sign(body, signing_key)
     data = body + hashlib.sha256(body).digest()
@@ -107,7 +117,9 @@ def decode(data: bytes, verify_key: bytes | None = None) -> Artefact:
         sensor_set = SensorSet.parse(header.sensor_set)
         model_id = ModelId(check_identifier("model", header.model_id))
     except (msgspec.MsgspecError, InvalidInput, UnicodeDecodeError, RecursionError) as error:
-        raise invalid(f"the header does not parse: {error}", "a header of format 1") from error
+        raise invalid(
+            f"the header does not parse: {error}", f"a header of format 1 to {FORMAT_VERSION}"
+        ) from error
     artefact = Artefact(
         model_id=model_id,
         sensor_set=sensor_set,
@@ -120,10 +132,11 @@ def decode(data: bytes, verify_key: bytes | None = None) -> Artefact:
         output_scale=header.output_scale,
         output_zero_point=header.output_zero_point,
         temperature=header.temperature,
+        magnitudes=header.magnitudes,
         metadata=header.metadata,
     )
     _check_values(artefact)
-    check_shapes(artefact.layers, sensor_set, len(artefact.classes))
+    check_shapes(artefact.layers, sensor_set.window_samples, artefact.input_channels, len(artefact.classes))
     return artefact
 
 
@@ -135,7 +148,7 @@ def digest(data: bytes) -> str:
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
-class _Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     model_id: str
     sensor_set: str
     classes: Annotated[tuple[_Name, ...], msgspec.Meta(min_length=2, max_length=CLASSES_MAX)]
@@ -148,6 +161,7 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     output_zero_point: Byte
     temperature: float
     metadata: dict[str, str | int | float]
+    magnitudes: bool = False
 
 
 def _open(data: bytes, verify_key: bytes | None) -> tuple[bytes, bytes]:
@@ -157,10 +171,10 @@ def _open(data: bytes, verify_key: bytes | None) -> tuple[bytes, bytes]:
     magic, version, flags, header_size, tensor_size = _PRELUDE.unpack_from(data)
     if magic != MAGIC:
         raise invalid("not a model file", f"a file that begins with {MAGIC.decode()}")
-    if version != FORMAT_VERSION:
+    if not 1 <= version <= FORMAT_VERSION:
         raise InvalidArtefact(
             f"a model file of format {version}",
-            expected=f"format {FORMAT_VERSION}",
+            expected=f"format 1 to {FORMAT_VERSION}",
             remedy="update this program or export the model for it",
         )
     if flags not in (0, _SIGNED) or header_size > HEADER_BYTES_MAX:
@@ -219,12 +233,13 @@ def _to_header(artefact: Artefact) -> _Header:
         output_scale=artefact.output_scale,
         output_zero_point=artefact.output_zero_point,
         temperature=artefact.temperature,
+        magnitudes=artefact.magnitudes,
         metadata=dict(artefact.metadata),
     )
 
 
 def _check_values(artefact: Artefact) -> None:
-    channels = artefact.sensor_set.channel_count
+    channels = artefact.input_channels
     if len(set(artefact.classes)) != len(artefact.classes):
         raise invalid("a class is named twice", "distinct classes")
     if not len(artefact.channel_mean) == len(artefact.channel_scale) == channels:

@@ -37,14 +37,14 @@ class Int8Network:
     def __init__(self, artefact: Artefact) -> None:
         self.artefact = artefact
         samples = artefact.sensor_set.window_samples
-        stages = tuple(_stages(artefact.layers, samples, artefact.sensor_set.channel_count))
+        stages = tuple(_stages(artefact.layers, samples, artefact.input_channels))
         large = max((nr + 1 for nr, stage in enumerate(stages) if stage.bytes > SMALL_BYTES), default=0)
         self._first, self._last = stages[:large], stages[large:]
         self._padding = _padding(artefact.layers)
         self._chunk = max(1, CHUNK_BYTES // max(stage.bytes for stage in stages))
 
     def run(self, windows: Int8Array) -> Int8Array:
-        """Preprocessed windows int8 [n, window_samples, channels] to the last layer's int8 [n, classes]."""
+        """Preprocessed windows int8 [n, window_samples, input channels] to the last int8 [n, classes]."""
         return self._finish([self._begin(windows[chunk]) for chunk in self._chunks(len(windows))])
 
     def probabilities(self, windows: FloatArray) -> FloatArray:

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import InvalidArtefact
-from domain.sensors import SensorSet
 
 Int8Array = npt.NDArray[np.int8]
 Int32Array = npt.NDArray[np.int32]
@@ -147,9 +146,8 @@ def read_layers(headers: Sequence[LayerHeader], tensors: bytes) -> tuple[Layer, 
     return tuple(layers)
 
 
-def check_shapes(layers: Sequence[Layer], sensor_set: SensorSet, class_count: int) -> None:
+def check_shapes(layers: Sequence[Layer], samples: int, channels: int, class_count: int) -> None:
     """Follow a window [samples, channels] through the layers to [1, classes]; raises InvalidArtefact."""
-    samples, channels = sensor_set.window_samples, sensor_set.channel_count
     multiplications = 0
     for number, layer in enumerate(layers):
         samples, channels = _shape_after(layer, samples, channels, f"layer {number}")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from domain.sensors import SensorSet
 from edge.artefact import Artefact
 
 FloatArray = npt.NDArray[np.float32]
@@ -38,6 +39,20 @@ def normalise(
     return normalised.reshape(windows.shape)
 
 
+def with_magnitudes(windows: FloatArray, sensor_set: SensorSet) -> FloatArray:
+    """Windows [..., window_samples, channels] with the length of each three-axis sensor's vector as a further
+    channel, however the sensor is turned: sqrt((x * x + y * y) + z * z)."""
+    firsts = sensor_set.three_axis_channels
+    channels = windows.shape[-1]
+    result = np.empty((*windows.shape[:-1], channels + len(firsts)), np.float32)
+    result[..., :channels] = windows
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float32 saturates later
+        for number, first in enumerate(firsts):
+            x, y, z = np.moveaxis(result[..., first : first + 3], -1, 0)
+            np.sqrt(x * x + y * y + z * z, out=result[..., channels + number])
+    return result
+
+
 def quantise(normalised: FloatArray, scale: float, zero_point: int) -> Int8Array:
     """round(x * (1 / scale)) + zero_point, halves to even, clamped to int8; any shape."""
     steps = normalised * np.float32(1.0 / scale)
@@ -49,6 +64,9 @@ def quantise(normalised: FloatArray, scale: float, zero_point: int) -> Int8Array
 
 
 def to_int8(windows: FloatArray, artefact: Artefact) -> Int8Array:
-    """Windows [n, window_samples, channels] in the sensors' units to a network's input, int8, same shape."""
+    """Windows [n, window_samples, channels] in the sensors' units to a network's input, int8 [n,
+    window_samples, input channels]."""
+    if artefact.magnitudes:
+        windows = with_magnitudes(windows, artefact.sensor_set)
     normalised = normalise(windows, artefact.channel_mean, artefact.channel_scale)
     return quantise(normalised, artefact.input_scale, artefact.input_zero_point)

@@ -58,6 +58,7 @@ def export(
         layers=tuple(reader.layers()),
         output_scale=output_scale,
         output_zero_point=output_zero_point,
+        magnitudes=bool(sensor_set.three_axis_channels),
         metadata=metadata,
     )
     _verify(artefact, flatbuffer, to_int8(chosen[:VERIFIED_MAX], artefact))

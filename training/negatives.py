@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.sensors import WINDOW_SECONDS, SensorSet
-from training.augmentation import at_times, rotations, three_axis_channels, turned
+from training.augmentation import at_times, rotations, turned
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -21,7 +21,7 @@ class Negatives:
 
     def __init__(self, sensor_set: SensorSet, random: np.random.Generator) -> None:
         self._random = random
-        self._three_axis = tuple(three_axis_channels(sensor_set))
+        self._three_axis = sensor_set.three_axis_channels
         self._sensor_set = sensor_set
 
     def made_from(self, windows: FloatArray, count: int) -> FloatArray:

@@ -48,8 +48,8 @@ class Segmentation:
     to the first right name. `wrong_name_shown_share`: of the sets, those during which another exercise's name
     was told; 'unknown' is no such name. `learned`: of the sets, those whose exercise the model knows;
     `learned_told_right`: of them, those whose name was told before they ended. `first_sign_s_median`: from
-    the start to the first word of setting up or exercising, which may come before it. `false_set_ups`: setting up
-    was told, and rest again.
+    the start to the first word of setting up or exercising, which may come before it. `false_set_ups`: how
+    often setting up was told, and rest again.
     """
 
     sets: int

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.errors import InvalidInput
-from edge.preprocessing import normalise
+from domain.sensors import SensorSet
+from edge.preprocessing import normalise, with_magnitudes
 from training.augmentation import augmentation_for
 from training.batches import Batches
 from training.checkpoint import Keeper, NoKeeper, TrainingState
@@ -59,21 +60,24 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Normalisation:
-    """Per channel, in the sensors' units."""
+    """Per channel of the network's input, which are the sensors' and their magnitudes, in their units."""
 
+    sensor_set: SensorSet
     mean: tuple[float, ...]
     scale: tuple[float, ...]
 
     @classmethod
-    def of(cls, samples: FloatArray) -> Normalisation:
+    def of(cls, samples: FloatArray, sensor_set: SensorSet) -> Normalisation:
         """Mean and standard deviation over windows [n, window_samples, channels]; a flat channel gets 1."""
-        mean, deviation = samples.mean(axis=(0, 1)), samples.std(axis=(0, 1))
+        inputs = with_magnitudes(samples, sensor_set)
+        mean, deviation = inputs.mean(axis=(0, 1)), inputs.std(axis=(0, 1))
         scale = np.where(deviation > 1e-4, deviation, 1.0)
-        return cls(mean=tuple(map(float, mean)), scale=tuple(map(float, scale)))
+        return cls(sensor_set=sensor_set, mean=tuple(map(float, mean)), scale=tuple(map(float, scale)))
 
     def apply(self, samples: FloatArray) -> FloatArray:
-        """The network's input, [n, 1, window_samples, channels]."""
-        return normalise(samples, self.mean, self.scale)[:, None]
+        """The network's input, [n, 1, window_samples, input channels], from windows [n, window_samples,
+        channels] in the sensors' units."""
+        return normalise(with_magnitudes(samples, self.sensor_set), self.mean, self.scale)[:, None]
 
 
 _FIT, _REFIT = "fit", "refit"
@@ -113,8 +117,8 @@ class Trainer:
         self._best = _Best()
         self._random = np.random.default_rng(seed)
         self._augmentation = augmentation_for(training)
-        self.normalisation = Normalisation.of(training.samples)
-        window_samples, channels = training.samples.shape[1:]
+        self.normalisation = Normalisation.of(training.samples, training.sensor_set)
+        window_samples, channels = training.samples.shape[1], len(self.normalisation.mean)
         self.model = build(window_samples, channels, len(training.classes), self._motion_scale())
         self._optimizer = tf.keras.optimizers.AdamW(LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         self._optimizer.build(self.model.trainable_variables)

@@ -44,7 +44,7 @@ class Step:
 
 def steps(artefact: Artefact) -> list[Step]:
     """The layers in order; raises InvalidArtefact for a network whose sums could leave int32 in C."""
-    samples, channels = artefact.sensor_set.window_samples, artefact.sensor_set.channel_count
+    samples, channels = artefact.sensor_set.window_samples, artefact.input_channels
     found: list[Step] = []
     position = 0
     while position < len(artefact.layers):
@@ -82,6 +82,7 @@ def header(artefact: Artefact) -> str:
 #define MUVR_CLASSES {len(artefact.classes)}
 #define MUVR_SENSORS {len(sensors.letters)}
 #define MUVR_CHANNELS {sensors.channel_count}
+#define MUVR_INPUTS {artefact.input_channels} /* the channels, and magnitudes */
 #define MUVR_RATE_HZ {sensors.rate_hz}
 #define MUVR_WINDOW_SAMPLES {sensors.window_samples}
 #define MUVR_STRIDE_SAMPLES {stride}
@@ -108,12 +109,16 @@ def source(artefact: Artefact) -> str:
     """`muvr_model.c`: the tables that muvr_layers.h declares."""
     network = steps(artefact)
     convolutions = [step.layer for step in network if isinstance(step.layer, Convolution)]
-    channels = artefact.sensor_set.channel_count
+    channels = artefact.input_channels
     parts = [
         f"/* The model {comment_safe(artefact.model_id)}; generated. */\n",
         '#include "muvr_layers.h"\n',
         table("const char *const muvr_classes[MUVR_CLASSES]", map(string, artefact.classes)),
-        table("const muvr_sensor muvr_sensors[MUVR_SENSORS]", _sensors(artefact), "first channel, axes"),
+        table(
+            "const muvr_sensor muvr_sensors[MUVR_SENSORS]",
+            _sensors(artefact),
+            "first channel, axes, magnitude's channel if any",
+        ),
         table(f"const float muvr_channel_mean[{channels}]", map(single, artefact.channel_mean)),
         table(
             f"const float muvr_channel_gain[{channels}]",
@@ -189,10 +194,18 @@ def _is_separate(layer: Convolution) -> bool:
 
 
 def _sensors(artefact: Artefact) -> Iterator[str]:
+    sensors = artefact.sensor_set
     first = 0
-    for letter in artefact.sensor_set.letters:
+    magnitudes = dict(
+        zip(
+            sensors.three_axis_channels,
+            range(sensors.channel_count, artefact.input_channels),
+            strict=artefact.magnitudes,
+        )
+    )
+    for letter in sensors.letters:
         axes = len(SENSORS[letter].axes)
-        yield f"{{{first}, {axes}}}"
+        yield f"{{{first}, {axes}, {magnitudes.get(first, 0)}}}"
         first += axes
 
 

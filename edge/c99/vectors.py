@@ -35,7 +35,6 @@ def vectors(artefact: Artefact, windows: FloatArray) -> str:
     slicer = WindowSlicer(artefact.sensor_set)
     cut = [window for frame in frames for window in slicer.push(frame)]
     cut_inputs = to_int8(np.stack([window.samples for window in cut]), artefact)
-    values = inputs[0].size
     return "\n".join(
         [
             "/* What this model makes of some windows and of some frames; generated. */\n",
@@ -43,9 +42,9 @@ def vectors(artefact: Artefact, windows: FloatArray) -> str:
             f"#define MUVR_TEST_WINDOWS {len(windows)}",
             f"#define MUVR_TEST_FRAMES {len(frames)}",
             f"#define MUVR_TEST_CUT_WINDOWS {len(cut)}",
-            f"#define MUVR_TEST_INPUT_VALUES {values}\n",
-            _rows("float muvr_test_windows", values, map(_singles, windows)),
-            _rows("int8_t muvr_test_inputs", values, map(_integers, inputs)),
+            f"#define MUVR_TEST_INPUT_VALUES {inputs[0].size}\n",
+            _rows("float muvr_test_windows", windows[0].size, map(_singles, windows)),
+            _rows("int8_t muvr_test_inputs", inputs[0].size, map(_integers, inputs)),
             _rows("int8_t muvr_test_outputs", len(artefact.classes), map(_integers, outputs)),
             _rows(
                 "float muvr_test_probabilities",
@@ -64,7 +63,7 @@ def vectors(artefact: Artefact, windows: FloatArray) -> str:
                 "static const int64_t muvr_test_cut_starts_ms[MUVR_TEST_CUT_WINDOWS]",
                 (str(window.start_ms) for window in cut),
             ),
-            _rows("int8_t muvr_test_cut_inputs", values, map(_integers, cut_inputs)),
+            _rows("int8_t muvr_test_cut_inputs", inputs[0].size, map(_integers, cut_inputs)),
             *_counting(artefact.sensor_set),
         ]
     )

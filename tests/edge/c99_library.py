@@ -27,6 +27,7 @@ FLAGS = (
     "-Werror",
     "-pedantic",
     "-ffp-contract=off",
+    "-fno-math-errno",
     "-fPIC",
     "-shared",
 )
@@ -52,9 +53,9 @@ class Library:
         self, artefact: Artefact, directory: Path, extra: str = "", flags: tuple[str, ...] = ()
     ) -> None:
         sensors = artefact.sensor_set
-        self._shape = (sensors.window_samples, sensors.channel_count)
+        self._shape = (sensors.window_samples, artefact.input_channels)
         self._classes = len(artefact.classes)
-        export(artefact, directory, np.zeros((1, *self._shape), np.float32))
+        export(artefact, directory, np.zeros((1, sensors.window_samples, sensors.channel_count), np.float32))
         (directory / "extra.c").write_text(f'#include "muvr_windows.c"\n{extra}')
         sources = ("muvr_model.c", "muvr_network.c", "muvr_repetitions.c", "muvr_resampler.c", "extra.c")
         target = directory / "library.so"

@@ -64,6 +64,19 @@ def artefact(seed: int = 0) -> Artefact:
     )
 
 
+def with_magnitudes() -> Artefact:
+    """One more channel than the sensor has axes."""
+    layers = artefact().layers
+    first = convolution(np.random.default_rng(1), 4, 5, 4, stride=2, padding=(1, 2))
+    return replace(
+        artefact(),
+        magnitudes=True,
+        channel_mean=(0.1, -0.2, 0.9, 1.1),
+        channel_scale=(0.5, 0.6, 0.7, 0.2),
+        layers=(first, *layers[1:]),
+    )
+
+
 def sealed(data: bytes) -> bytes:
     """`data` with its checksum made right, as someone who alters a file on purpose would."""
     return data[:-32] + hashlib.sha256(data[:-32]).digest()
@@ -140,9 +153,26 @@ def test_a_malformed_key_is_the_operators_error() -> None:
 
 def test_a_newer_format_says_what_to_do() -> None:
     data = bytearray(encode(artefact()))
-    data[8] = 2
-    with pytest.raises(InvalidArtefact, match="format 2; expected format 1; update this program"):
+    data[8] = 3
+    with pytest.raises(InvalidArtefact, match="format 3; expected format 1 to 2; update this program"):
         decode(sealed(bytes(data)))
+
+
+def test_a_file_without_magnitudes_is_of_format_1_and_one_with_them_of_format_2() -> None:
+    plain, lengths = encode(artefact()), encode(with_magnitudes())
+    assert (plain[8], lengths[8]) == (1, 2)
+    assert not decode(plain).magnitudes
+    assert decode(lengths).magnitudes
+    assert decode(lengths).channel_mean == (0.1, -0.2, 0.9, 1.1)
+
+
+def test_layers_and_normalisation_must_have_the_magnitudes_channels() -> None:
+    with pytest.raises(InvalidArtefact, match="expected 4 means and scales"):
+        encode(replace(artefact(), magnitudes=True))
+    with pytest.raises(InvalidArtefact, match="expected 3 means and scales"):
+        encode(replace(with_magnitudes(), magnitudes=False))
+    with pytest.raises(InvalidArtefact, match="layer 0"):
+        encode(replace(with_magnitudes(), layers=artefact().layers))
 
 
 @given(st.data())

@@ -49,12 +49,12 @@ def network(seed: int) -> Artefact:
         model_id=ModelId("usual"),
         sensor_set=SensorSet.parse("a,g@50"),
         classes=("rest", 'bench "press"?', "Rudern", "Kniebeuge \N{GREEK SMALL LETTER ALPHA}", "*/"),
-        channel_mean=(0.1, -0.3, 0.7, 0.0, 0.01, -0.02),
-        channel_scale=(0.5, 0.6, 0.7, 1.5, 1.4, 1.3),
+        channel_mean=(0.1, -0.3, 0.7, 0.0, 0.01, -0.02, 1.0, 0.4),
+        channel_scale=(0.5, 0.6, 0.7, 1.5, 1.4, 1.3, 0.1, 0.3),
         input_scale=0.047,
         input_zero_point=-3,
         layers=(
-            convolution(16, 9, 6, 2, (3, 4)),
+            convolution(16, 9, 8, 2, (3, 4)),
             MaxPool(size=2, stride=2),
             convolution(32, 5, 16, 1, (2, 2)),
             convolution(13, 3, 32, 1, (0, 0)),
@@ -66,6 +66,7 @@ def network(seed: int) -> Artefact:
         output_scale=0.1,
         output_zero_point=-20,
         temperature=1.3,
+        magnitudes=True,
     )
 
 

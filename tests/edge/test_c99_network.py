@@ -78,7 +78,8 @@ def artefact(seed: int) -> Artefact:
     random = np.random.default_rng(seed)
     sensors = SensorSet.parse(random.choice(["a@10", "u,l@10", "a,g@5", "h@1", "h,a@3"]))
     class_count = int(random.integers(2, 12))
-    channels = sensors.channel_count
+    magnitudes = bool(random.integers(0, 2))
+    channels = sensors.channel_count + (len(sensors.three_axis_channels) if magnitudes else 0)
     return Artefact(
         model_id=ModelId("m"),
         sensor_set=sensors,
@@ -91,6 +92,7 @@ def artefact(seed: int) -> Artefact:
         output_scale=float(np.float32(random.uniform(0.01, 0.3))),
         output_zero_point=int(random.integers(-128, 128)),
         temperature=float(random.uniform(0.3, 3)),
+        magnitudes=magnitudes,
     )
 
 
@@ -108,6 +110,7 @@ def test_any_model_gives_numpys_integers(
     random = np.random.default_rng(seed)
     windows = random.normal(0, 3, (WINDOWS, model.sensor_set.window_samples, model.sensor_set.channel_count))
     windows[0].flat[0:3] = (np.nan, np.inf, -np.inf)
+    windows[1].flat[0:3] = (1e30, -1e20, 1e-30)  # whose squares leave float32
     inputs = to_int8(windows.astype(np.float32), model)
     for window, expected in zip(windows.astype(np.float32), inputs, strict=True):
         np.testing.assert_array_equal(library.quantise(window), expected)
@@ -137,6 +140,7 @@ def test_extremes_saturate_as_they_do_in_numpy(tmp_path: Path) -> None:
         channel_mean=(0.0,) * 3,
         channel_scale=(1.0,) * 3,
         layers=(GlobalAverage(size=20), extreme),
+        magnitudes=False,
     )
     library = Library(model, tmp_path, flags=("-fsanitize=undefined", "-fno-sanitize-recover=all"))
     inputs = np.stack([np.full((20, 3), value, np.int8) for value in (-128, -127, -1, 0, 1, 126, 127)])
@@ -151,7 +155,12 @@ def test_sums_that_do_not_fit_into_int32_are_refused(tmp_path: Path) -> None:
         bias=np.array([2**30, 0], np.int32),
         shift=np.array([-31, 0], np.int32),
     )
-    model = replace(artefact(0), sensor_set=SensorSet.parse("a@10"), layers=(GlobalAverage(size=20), large))
+    model = replace(
+        artefact(0),
+        sensor_set=SensorSet.parse("a@10"),
+        layers=(GlobalAverage(size=20), large),
+        magnitudes=False,
+    )
     with pytest.raises(InvalidArtefact):
         export(model, tmp_path / "c", np.zeros((1, 20, 3), np.float32))
     assert not (tmp_path / "c").exists()

@@ -59,14 +59,16 @@ class Device:
 
     def __init__(self, sensor_set: SensorSet, directory: Path) -> None:
         channels = sensor_set.channel_count
-        classifier = convolution(np.random.default_rng(0), 1, channels, 2, 1)
+        inputs = channels + len(sensor_set.three_axis_channels)
+        classifier = convolution(np.random.default_rng(0), 1, inputs, 2, 1)
         self.model = replace(
             artefact(0),
             sensor_set=sensor_set,
             classes=("rest", "squat"),
             layers=(GlobalAverage(size=sensor_set.window_samples), replace(classifier, padding=(0, 0))),
-            channel_mean=(0.1,) * channels,
-            channel_scale=(0.7,) * channels,
+            channel_mean=(0.1,) * inputs,
+            channel_scale=(0.7,) * inputs,
+            magnitudes=True,
         )
         self._library = Library(self.model, directory, PROBE)
         self._shape = (sensor_set.window_samples, channels)

@@ -22,6 +22,7 @@ from training.augmentation import (
     noisy,
     rotations,
     turned,
+    uniform_rotations,
 )
 from training.dataset import Dataset, collect
 
@@ -119,3 +120,23 @@ def test_rotations_keep_lengths_and_turn_about_their_axis(vectors: np.ndarray[tu
         matrices @ matrices.transpose(0, 2, 1), np.tile(np.eye(3), (4, 1, 1)), atol=1e-5
     )
     np.testing.assert_allclose(np.einsum("nij,nj->ni", matrices, vectors), vectors, atol=1e-4)
+
+
+def test_any_orientation_is_as_likely_and_is_a_rotation() -> None:
+    matrices = uniform_rotations(20_000, np.random.default_rng(3))
+    np.testing.assert_allclose(
+        matrices @ matrices.transpose(0, 2, 1), np.tile(np.eye(3), (20_000, 1, 1)), atol=1e-5
+    )
+    np.testing.assert_allclose(np.linalg.det(matrices), 1, atol=1e-5)
+    # Where an axis ends up is uniform on the sphere: mean 0, and each coordinate's square a third.
+    np.testing.assert_allclose(matrices.mean(axis=0), 0, atol=0.02)
+    np.testing.assert_allclose((matrices**2).mean(axis=0), 1 / 3, atol=0.02)
+
+
+def test_a_share_of_windows_is_turned_anyhow_and_keeps_its_lengths() -> None:
+    samples = np.tile(np.array([0.0, 0.0, 1.0], np.float32), (2_000, 20, 1))
+    how = replace(NOTHING, turned_anyhow=0.25)
+    changed = augment(samples, samples, SENSORS, np.random.default_rng(4), how)
+    away = changed[:, 0, 2] / np.linalg.norm(changed[:, 0], axis=1) < 0.95
+    assert 0.2 < away.mean() < 0.3
+    assert changed[~away][:, 0, 2].min() > 0.8

@@ -165,9 +165,10 @@ def test_int8_inference_equals_tensorflow_lites_reference_bit_for_bit(sensors: s
     sensor_set = SensorSet.parse(sensors)
     random = np.random.default_rng(len(sensors))
     shape = (sensor_set.window_samples, sensor_set.channel_count)
-    model = randomised(build(*shape, 7), random)
+    inputs = (shape[0], shape[1] + len(sensor_set.three_axis_channels))
+    model = randomised(build(*inputs, 7), random)
     samples = random.normal(0, 1, (100, *shape)).astype(np.float32)
-    normalisation = Normalisation.of(samples)
+    normalisation = Normalisation.of(samples, sensor_set)
     flatbuffers: list[bytes] = []
 
     def convert_and_keep(*arguments: npt.NDArray[np.float32]) -> bytes:
@@ -185,8 +186,8 @@ def test_int8_inference_equals_tensorflow_lites_reference_bit_for_bit(sensors: s
             classes=tuple("ABCDEFG"),
             metadata={},
         )
-    noise = random.integers(-128, 128, (200, *shape), dtype=np.int8)
-    extremes = random.choice(np.array([-128, 127], np.int8), (50, *shape))
+    noise = random.integers(-128, 128, (200, *inputs), dtype=np.int8)
+    extremes = random.choice(np.array([-128, 127], np.int8), (50, *inputs))
     real = real_windows(sensor_set)
     windows = np.concatenate([noise, extremes, to_int8(samples, artefact), to_int8(real, artefact)])
     outputs = Int8Network(artefact).run(windows)
@@ -203,7 +204,7 @@ def test_an_export_that_differs_from_the_reference_is_refused(monkeypatch: pytes
     with pytest.raises(ProcessFailed, match="differs from TensorFlow Lite's on 10 of 10 windows"):
         export(
             build(*shape, 2),
-            normalisation=Normalisation.of(samples),
+            normalisation=Normalisation.of(samples, SensorSet.parse("u,l@10")),
             samples=samples,
             model_id=ModelId("broken"),
             sensor_set=SensorSet.parse("u,l@10"),

@@ -122,4 +122,7 @@ def test_motion_is_what_the_mean_over_half_a_second_leaves() -> None:
 
 
 def test_normalisation_spares_flat_channels() -> None:
-    assert Normalisation.of(np.full((4, 10, 2), 3.0, np.float32)).scale == (1.0, 1.0)
+    assert Normalisation.of(np.full((4, 10, 2), 3.0, np.float32), SensorSet.parse("u,l@5")).scale == (
+        1.0,
+        1.0,
+    )

@@ -59,7 +59,7 @@ int muvr_next_window(int64_t *start_ms);
 /* Put a window that was cut elsewhere into the arena; values in the sensors' units. */
 void muvr_quantise(const float window[MUVR_WINDOW_SAMPLES * MUVR_CHANNELS]);
 
-/* The quantised window in the arena, int8 + 128, [MUVR_WINDOW_SAMPLES][MUVR_CHANNELS]; muvr_run overwrites it. */
+/* The quantised window in the arena, int8 + 128, [MUVR_WINDOW_SAMPLES][MUVR_INPUTS]; muvr_run overwrites it. */
 uint8_t *muvr_input(void);
 
 /* Run the network on the window in the arena; int8 [MUVR_CLASSES], valid until it is called again. */

@@ -40,12 +40,13 @@ typedef struct {
 typedef struct {
     uint8_t first_channel;
     uint8_t axes;
+    uint8_t magnitude; /* the input channel of the length of its vector, 0 if there is none */
 } muvr_sensor;
 
 extern const muvr_layer muvr_layers[MUVR_LAYERS];
 extern const muvr_sensor muvr_sensors[MUVR_SENSORS];
-extern const float muvr_channel_mean[MUVR_CHANNELS];
-extern const float muvr_channel_gain[MUVR_CHANNELS];
+extern const float muvr_channel_mean[MUVR_INPUTS];
+extern const float muvr_channel_gain[MUVR_INPUTS];
 extern const float muvr_softmax_factors[8]; /* exp(-2^i * output_scale / temperature) */
 
 /* Queue the values [axes] of a grid point of a sensor; what does not follow those that wait replaces them. */

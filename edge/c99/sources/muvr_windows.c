@@ -6,6 +6,13 @@
 #include "muvr.h"
 #include "muvr_layers.h"
 
+#ifdef __GNUC__
+#define square_root __builtin_sqrtf /* an instruction where there is one, without a library */
+#else
+#include <math.h>
+#define square_root sqrtf
+#endif
+
 #define SPAN_SECONDS 30        /* sensors that are further apart, or time that went back by more, begin anew */
 #define NORMALISED_MAX 6.0f    /* in standard deviations of a channel */
 #define STEPS_MAX 1024.0f      /* beyond any int8; keeps the sum with ROUNDING_F exact */
@@ -91,29 +98,43 @@ static uint8_t quantised(float value, int channel)
     return (uint8_t)((int32_t)steps + 128);
 }
 
+/* A sensor's part of a sample: `values` are all channels, `input` all input channels of the sample. */
+static void quantise_sensor(const muvr_sensor *layout, const float *values, uint8_t *input)
+{
+    const int end = layout->first_channel + layout->axes;
+    int channel;
+
+    for (channel = layout->first_channel; channel < end; channel++)
+        input[channel] = quantised(values[channel], channel);
+#if MUVR_INPUTS > MUVR_CHANNELS
+    if (layout->magnitude) {
+        const float *axes = values + layout->first_channel;
+        const float squares = axes[0] * axes[0] + axes[1] * axes[1] + axes[2] * axes[2];
+        input[layout->magnitude] = quantised(square_root(squares), layout->magnitude);
+    }
+#endif
+}
+
 void muvr_quantise(const float window[MUVR_WINDOW_SAMPLES * MUVR_CHANNELS])
 {
     uint8_t *input = muvr_input();
-    int i;
+    int sensor, sample;
 
-    for (i = 0; i < MUVR_WINDOW_SAMPLES * MUVR_CHANNELS; i++)
-        input[i] = quantised(window[i], i % MUVR_CHANNELS);
+    for (sample = 0; sample < MUVR_WINDOW_SAMPLES; sample++)
+        for (sensor = 0; sensor < MUVR_SENSORS; sensor++)
+            quantise_sensor(&muvr_sensors[sensor], window + sample * MUVR_CHANNELS, input + sample * MUVR_INPUTS);
 }
 
 static void quantise_pending(int64_t start)
 {
     uint8_t *input = muvr_input();
-    int sensor, sample, axis;
+    int sensor, sample;
 
     for (sensor = 0; sensor < MUVR_SENSORS; sensor++) {
         const waiting *queue = &waitings[sensor];
-        const muvr_sensor *layout = &muvr_sensors[sensor];
         int place = (queue->oldest + (int32_t)(start - queue->first)) % MUVR_PENDING_SAMPLES;
         for (sample = 0; sample < MUVR_WINDOW_SAMPLES; sample++) {
-            for (axis = 0; axis < layout->axes; axis++) {
-                const int channel = layout->first_channel + axis;
-                input[sample * MUVR_CHANNELS + channel] = quantised(pending[place][channel], channel);
-            }
+            quantise_sensor(&muvr_sensors[sensor], pending[place], input + sample * MUVR_INPUTS);
             place = place + 1 == MUVR_PENDING_SAMPLES ? 0 : place + 1;
         }
     }
