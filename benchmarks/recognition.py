@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.baselines import Majority, eight_seconds, forest, network_2016
-from benchmarks.recognition_data import DATA_SETS, Corpus, corpus, never_seen
+from benchmarks.recognition_data import DATA_SETS, Corpus, Part, corpus, never_seen
 from domain.identifiers import ModelId
 from domain.recording import REST
 from edge.int8 import Int8Network
@@ -75,22 +75,22 @@ def _measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     strange = never_seen(options.recordings, name)
     by_seed: list[list[Figures]] = [[] for _ in range(options.seeds)]
     others: dict[str, list[Figures]] = {baseline: [] for baseline in BASELINES}
-    parts = data.held_out[: options.parts_max]
-    for number, held_out in enumerate(parts):
+    parts = data.parts[: options.parts_max]
+    for number, part in enumerate(parts):
         for seed in range(options.seeds):
-            figures = _muvr(data, held_out, strange, seed)
+            figures = _muvr(data, part, strange, seed)
             by_seed[seed].append(figures)
             print(f"{name}, part {number}, seed {seed}: {figures}", file=sys.stderr, flush=True)
         if not options.without_baselines:
-            for baseline, probabilities in _baselines(data, held_out):
-                others[baseline].append(_naming(data, held_out, probabilities))
+            for baseline, probabilities in _baselines(data, part):
+                others[baseline].append(_naming(data, part, probabilities))
     summary = {"windows": len(data.dataset), "parts": len(parts), "muvr": _over_seeds(by_seed)}
     return summary | {baseline: _mean(figures) for baseline, figures in others.items() if figures}
 
 
-def _muvr(data: Corpus, held_out: BoolArray, strange: FloatArray, seed: int) -> Figures:
-    """muvr's int8 model, fitted on what is not held out."""
-    training = data.dataset.take(~held_out)
+def _muvr(data: Corpus, part: Part, strange: FloatArray, seed: int) -> Figures:
+    """muvr's int8 model."""
+    training = data.dataset.take(part.learned)
     started = time.monotonic()
     trainer = Trainer(training, training.take(np.arange(len(training)) < 1), seed)
     epochs = math.ceil(STEPS * BATCH_SIZE / len(training))
@@ -107,14 +107,14 @@ def _muvr(data: Corpus, held_out: BoolArray, strange: FloatArray, seed: int) -> 
         metadata={},
     )
     probabilities = Int8Network(artefact).probabilities(data.dataset.samples)
-    scored = _scored(data.dataset, held_out)
+    scored = _scored(data.dataset, part)
     logits = trainer.model.predict(
         trainer.normalisation.apply(data.dataset.samples[scored]), batch_size=1024, verbose=0
     )
     labels = data.dataset.labels[scored]
     float_f1 = f1_macro(labels, logits.reshape(len(labels), -1).argmax(axis=1), len(training.classes))
-    naming = _naming(data, held_out, probabilities)
-    separated = _separation(data, held_out, probabilities, Int8Network(artefact).probabilities(strange))
+    naming = _naming(data, part, probabilities)
+    separated = _separation(data, part, probabilities, Int8Network(artefact).probabilities(strange))
     return {
         **naming,
         "int8_loss": 100 * float_f1 - naming["f1_macro"],
@@ -124,10 +124,10 @@ def _muvr(data: Corpus, held_out: BoolArray, strange: FloatArray, seed: int) -> 
     }
 
 
-def _separation(data: Corpus, held_out: BoolArray, probabilities: FloatArray, strange: FloatArray) -> Figures:
+def _separation(data: Corpus, part: Part, probabilities: FloatArray, strange: FloatArray) -> Figures:
     """P(exercise) of exercises held out beside the wearer's rest, if any, and movements never seen."""
     rest = data.dataset.classes.index(REST)
-    scored = _scored(data.dataset, held_out)
+    scored = _scored(data.dataset, part)
     exercising = 1 - probabilities[:, rest]
     exercises = exercising[scored & (data.dataset.labels != rest)]
     figures: Figures = {}
@@ -141,30 +141,30 @@ def _separation(data: Corpus, held_out: BoolArray, probabilities: FloatArray, st
     return figures
 
 
-def _baselines(data: Corpus, held_out: BoolArray) -> Sequence[tuple[str, FloatArray]]:
-    """Probabilities of all windows by each of the other ways, fitted on what is not held out."""
-    dataset, train = data.dataset, ~held_out
+def _baselines(data: Corpus, part: Part) -> Sequence[tuple[str, FloatArray]]:
+    """Probabilities of all windows by each of the other ways, fitted on the same windows."""
+    dataset, train = data.dataset, part.learned
     classes = len(dataset.classes)
     inputs = eight_seconds(dataset.samples, data.recordings)
     ways: dict[str, Callable[[], FloatArray]] = {
         "majority": lambda: Majority(classes).probabilities(dataset.labels[train], len(dataset)),
         "network_2016": lambda: network_2016(inputs[train], dataset.labels[train], classes, 0)(inputs),
-        "forest": lambda: _forest(dataset, train, held_out),
+        "forest": lambda: _forest(dataset, part),
     }
     return [(name, ways[name]()) for name in BASELINES]
 
 
-def _forest(dataset: Dataset, train: BoolArray, held_out: BoolArray) -> FloatArray:
-    fitted = forest(dataset.samples[train], dataset.labels[train], len(dataset.classes), 0)
+def _forest(dataset: Dataset, part: Part) -> FloatArray:
+    fitted = forest(dataset.samples[part.learned], dataset.labels[part.learned], len(dataset.classes), 0)
     result = np.zeros((len(dataset), len(dataset.classes)), np.float32)
-    result[held_out] = fitted(dataset.samples[held_out])
+    result[part.held_out] = fitted(dataset.samples[part.held_out])
     return result
 
 
-def _naming(data: Corpus, held_out: BoolArray, probabilities: FloatArray) -> Figures:
+def _naming(data: Corpus, part: Part, probabilities: FloatArray) -> Figures:
     """Macro F1 of windows, and sets named right: recordings that are not rest."""
     dataset = data.dataset
-    scored = _scored(dataset, held_out)
+    scored = _scored(dataset, part)
     rest = dataset.classes.index(REST)
     exercises = np.arange(len(dataset.classes)) != rest
     right = [
@@ -177,8 +177,8 @@ def _naming(data: Corpus, held_out: BoolArray, probabilities: FloatArray) -> Fig
     return {"f1_macro": 100 * f1, "sets_right": 100 * float(np.mean(right))}
 
 
-def _scored(dataset: Dataset, held_out: BoolArray) -> BoolArray:
-    return np.asarray(held_out & np.isin(dataset.labels, dataset.labels[~held_out]))
+def _scored(dataset: Dataset, part: Part) -> BoolArray:
+    return np.asarray(part.held_out & np.isin(dataset.labels, dataset.labels[part.learned]))
 
 
 def _mean(figures: Sequence[Figures]) -> Figures:

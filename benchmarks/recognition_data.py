@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ STRANGE_MAX = 400  # windows of each kind of movement never seen
 class DataSet:
     """`held_out` are groups of sessions or subjects, or numbers of blocks of sets; `chosen_on` likewise.
 
+    `learned` are the groups that the part of the same number learns from, everything else if there are none.
+
     `never_seen` are folders and labels (all of them if None) of movements at the same place of the body.
     """
 
@@ -43,6 +46,7 @@ class DataSet:
     held_out: tuple[tuple[str, ...], ...]
     chosen_on: tuple[str, ...]
     never_seen: tuple[tuple[str, str | None], ...]
+    learned: tuple[tuple[str, ...], ...] = ()
 
 
 _MEX = ("11", "13", "14", "15"), ("17", "18", "19", "21"), ("22", "23", "25", "26"), ("27", "29", "30", "10")
@@ -83,6 +87,16 @@ DATA_SETS = {
         chosen_on=("s1",),
         never_seen=(("utd_mhad", None),),
     ),
+    "ptexercises_own": DataSet(  # from nine repetitions of an exercise to the same person's thirty later ones
+        folder="ptexercises",
+        sensors="a,g@50",
+        locations=("thigh",),
+        by="session",
+        held_out=(("s1-test",), ("s2-test",), ("s3-test",), ("s4-test",)),
+        chosen_on=(),
+        never_seen=(("utd_mhad", None),),
+        learned=(("s1-template",), ("s2-template",), ("s3-template",), ("s4-template",)),
+    ),
     "exermote_arm": DataSet(
         folder="exermote",
         sensors="a,g@50",
@@ -114,12 +128,20 @@ DATA_SETS = {
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """Which windows [n] are learned from, and which are held out."""
+
+    learned: BoolArray
+    held_out: BoolArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Corpus:
-    """A data set's windows; `recordings` [n] are numbers, ascending; `held_out` [n] each, one by one."""
+    """A data set's windows; `recordings` [n] are numbers, ascending."""
 
     dataset: Dataset
     recordings: IntArray
-    held_out: tuple[BoolArray, ...]
+    parts: tuple[Part, ...]
 
 
 def corpus(root: Path, name: str) -> Corpus:
@@ -134,7 +156,13 @@ def corpus(root: Path, name: str) -> Corpus:
     return Corpus(
         dataset=collect(windows, sensor_set),
         recordings=numbers,
-        held_out=tuple(np.isin(keys, group) for group in chosen.held_out),
+        parts=tuple(
+            Part(
+                learned=np.isin(keys, learned) if learned else ~np.isin(keys, group),
+                held_out=np.isin(keys, group),
+            )
+            for group, learned in zip_longest(chosen.held_out, chosen.learned)
+        ),
     )
 
 
