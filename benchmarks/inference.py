@@ -62,10 +62,10 @@ void run_all(const uint8_t *inputs, int8_t *outputs, int32_t count)
 {
     int32_t nr, i;
 
-    for (nr = 0; nr < count; nr++, inputs += MUVR_WINDOW_SAMPLES * MUVR_CHANNELS) {
+    for (nr = 0; nr < count; nr++, inputs += MUVR_WINDOW_SAMPLES * MUVR_INPUTS) {
         uint8_t *input = muvr_input();
         const int8_t *output;
-        for (i = 0; i < MUVR_WINDOW_SAMPLES * MUVR_CHANNELS; i++)
+        for (i = 0; i < MUVR_WINDOW_SAMPLES * MUVR_INPUTS; i++)
             input[i] = inputs[i];
         output = muvr_run();
         for (i = 0; i < MUVR_CLASSES; i++)

@@ -55,7 +55,8 @@ def made_windows(artefact: Artefact) -> Windows:
     random = np.random.default_rng(0)
     shape = (TEST_WINDOWS_MAX, artefact.sensor_set.window_samples, artefact.sensor_set.channel_count)
     walks = random.normal(0, 0.3, shape).cumsum(axis=1)
-    return (walks * artefact.channel_scale + artefact.channel_mean).astype(np.float32)
+    sizes, middles = artefact.channel_scale[: shape[2]], artefact.channel_mean[: shape[2]]
+    return (walks * sizes + middles).astype(np.float32)
 
 
 def _stored(models: ModelStore, model_id: str) -> bytes:
