@@ -55,6 +55,7 @@ class Counter:
             layers=(GlobalAverage(size=sensors.window_samples), replace(classifier, padding=(0, 0))),
             channel_mean=(0.0,) * channels,
             channel_scale=(1.0,) * channels,
+            magnitudes=False,
         )
         self.c = Library(model, directory).c
 
