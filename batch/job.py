@@ -10,10 +10,9 @@ from typing import Any, Protocol
 from pyspark.sql import Column, DataFrame, SparkSession
 
 from domain.sensors import SensorSet
+from persistence.learned_tables import MEMBERS_MIN
 from persistence.runs import Cut
 from persistence.schema import Table
-
-MEMBERS_MIN = 20
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from batch.errors import translated_errors
-from batch.job import MEMBERS_MIN, Parameters
+from batch.job import Parameters
 from batch.jobs import BatchResult, run_jobs
 from batch.progress import Progress, ProgressListener
 from batch.registry import chosen
@@ -20,6 +20,7 @@ from batch.stores import check_location, open_source
 from batch.sweeping import Places
 from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
+from persistence.learned_tables import MEMBERS_MIN
 from persistence.location import open_store
 from persistence.ports import Store
 from persistence.runs import RUNS_KEPT, RunStore

@@ -20,6 +20,7 @@ from cli.evaluating import (
     record_evaluation,
     serve_best,
     served_candidate,
+    with_new_windows,
 )
 from cli.personal import subject_of
 from cli.places import (
@@ -31,7 +32,7 @@ from cli.places import (
     write_json,
     write_whole,
 )
-from cli.training_words import Teller
+from cli.training_words import Teller, print_line
 from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
 from edge.artefact import Artefact
@@ -62,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--model", type=Path, metavar="FILE", help="a model file")
     which.add_argument("--model-id", metavar="ID", help="a model of the store (default: the one served)")
     which.add_argument("--past", type=int, metavar="N", help="the last N models, and serve the best")
+    parser.add_argument(
+        "--no-promote",
+        action="store_true",
+        help="with --past: only record the figures, for `muvr models promote`; models that have "
+        "learned from the latest sessions are left out, so that the others are judged by them",
+    )
     parser.add_argument("--sensor-set", default="a,g@50", metavar="SET", help="default: %(default)s")
     parser.add_argument(
         "--scope", default=EVERYONE, help="everyone, cluster:N or user:ID (default: %(default)s)"
@@ -71,6 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the confusions there, SVG")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the result as JSON; - is standard output")
+    parser.add_argument(
+        "--json-progress", action="store_true", help="with --no-promote: progress and result as JSON lines"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -94,6 +104,10 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigurationError(
             "there is no model to evaluate", expected="--model FILE or --data DIR", remedy="give one"
         )
+    if options.no_promote and options.past is None:
+        raise ConfigurationError("--no-promote without --past", remedy="give --past N, or leave it out")
+    if options.json_progress and not options.no_promote:
+        raise ConfigurationError("--json-progress without --no-promote", remedy="give both, or --json -")
     if options.past is not None and options.past < 1:
         raise ConfigurationError(f"--past {options.past}", expected="at least 1")
     if not options.budget_minutes > 0:
@@ -113,19 +127,43 @@ def _one(options: argparse.Namespace, artefact: Artefact, recordings: Recordings
 def _of_store(options: argparse.Namespace, store: Store, recordings: Recordings | None) -> None:
     models = ModelStore(store)
     compared = _compared(options, models)
+    if options.no_promote:
+        compared = with_new_windows(WindowStore(store), options.sensor_set, compared)
+        if not compared:
+            _told_nothing(options)
+            return
     data: Data = recordings or _windows(options, store, compared)
     now_ms = time.time_ns() // 1_000_000
-    done = evaluate_all(
-        compared,
-        data,
-        lambda candidate, found: record_evaluation(models, candidate, found, data, now_ms),
-        60 * options.budget_minutes,
-    )
+
+    def record(candidate: Candidate, found: Evaluation) -> None:
+        record_evaluation(models, candidate, found, data, compared, now_ms)
+        if options.json_progress:
+            done = compared.index(candidate) + 1
+            message = f"{candidate.row.model_id}: macro F1 {found.metrics.f1_macro:.3f}"
+            print_line(stage="evaluate", done=done, total=len(compared), message=message)
+
+    done = evaluate_all(compared, data, record, 60 * options.budget_minutes)
     if options.past is None:
         ((candidate, found),) = done.evaluations
         _told(options, candidate.artefact, found, data.words)
     else:
-        _told_all(options, done, data.words, serve_best(models, done))
+        served = _served(options, models) if options.no_promote else serve_best(models, done)
+        _told_all(options, done, data.words, served)
+
+
+def _served(options: argparse.Namespace, models: ModelStore) -> str | None:
+    current = models.current(options.scope, options.sensor_set)
+    return current.model_id if current is not None else None
+
+
+def _told_nothing(options: argparse.Namespace) -> None:
+    words = "no sessions are new to the model that is served: nothing is evaluated"
+    if options.json_progress:
+        print_line(stage="evaluate", done=1, total=1, message=words)
+    if options.json:
+        write_json(options.json, {"data_set": words, "ended": "all", "served": None, "models": []})
+    if not options.json_progress and str(options.json) != "-":
+        print(words)
 
 
 def _compared(options: argparse.Namespace, models: ModelStore) -> list[Candidate]:
@@ -142,7 +180,8 @@ def _compared(options: argparse.Namespace, models: ModelStore) -> list[Candidate
 def _windows(options: argparse.Namespace, store: Store, compared: list[Candidate]) -> StoredWindows:
     sensor_set = compared[0].artefact.sensor_set if options.model_id else options.sensor_set
     subject = _subject(options, compared[0].row.scope)
-    return latest_windows(WindowStore(store), sensor_set, compared, Teller().read, subject)
+    teller = Teller(as_json=options.json_progress)
+    return latest_windows(WindowStore(store), sensor_set, compared, teller.read, subject)
 
 
 def _subject(options: argparse.Namespace, scope: str) -> str | None:
@@ -165,16 +204,19 @@ def _told(options: argparse.Namespace, artefact: Artefact, found: Evaluation, wo
         print("\n".join([f"model {artefact.model_id} on {words}", *lines(found)]))
 
 
-def _told_all(options: argparse.Namespace, done: Round, words: str, served: str) -> None:
+def _told_all(options: argparse.Namespace, done: Round, words: str, served: str | None) -> None:
     for candidate, found in done.evaluations:
         _plot(options, candidate.artefact, found)
+    models = [
+        {"model_id": candidate.row.model_id, "created_ms": candidate.row.created_at, **found.as_json()}
+        for candidate, found in done.evaluations
+    ]
+    result = {"data_set": words, "ended": done.ended, "served": served, "models": models}
     if options.json:
-        models = [
-            {"model_id": candidate.row.model_id, "created_ms": candidate.row.created_at, **found.as_json()}
-            for candidate, found in done.evaluations
-        ]
-        write_json(options.json, {"data_set": words, "ended": done.ended, "served": served, "models": models})
-    if str(options.json) == "-":
+        write_json(options.json, result)
+    if options.json_progress:
+        print_line(result=result)
+    if options.json_progress or str(options.json) == "-":
         return
     print(f"on {words}")
     for candidate, found in done.evaluations:

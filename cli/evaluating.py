@@ -13,6 +13,7 @@ from domain.recording import Recording
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
 from edge.artefact import Artefact, decode
+from persistence.choosing import COMPARED
 from persistence.models import ModelStore, evaluation_row, stored_metrics
 from persistence.tables import ModelRow
 from persistence.windows import WindowStore
@@ -35,9 +36,10 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Recordings:
-    """Recordings by data set."""
+    """Recordings by data set, of which no model of a store has learned."""
 
     data_sets: Mapping[str, Sequence[Recording]]
+    is_new = True
 
     @property
     def words(self) -> str:
@@ -56,6 +58,7 @@ class StoredWindows:
     windows: WindowStore
     sensor_set: SensorSet
     sessions: frozenset[str] | None
+    is_new: bool  # to all models that are compared
     words: str
     progress: Callable[[int, float], None]
 
@@ -120,9 +123,27 @@ def latest_windows(
         windows=windows,
         sensor_set=sensor_set,
         sessions=frozenset(chosen) if len(chosen) < len(every) else None,
+        is_new=enough,
         words=words if learned else f"all {len(sessions)} sessions",
         progress=progress,
     )
+
+
+def with_new_windows(
+    windows: WindowStore, sensor_set: SensorSet, compared: Sequence[Candidate]
+) -> list[Candidate]:
+    """Those of `compared`, of which the one served comes first, for whom there are windows new to all.
+
+    The others are left out, the newest first; they have learned from too many. None may be left.
+    """
+    sessions = windows.sessions(sensor_set)
+    left = list(compared)
+    while left:
+        learned = frozenset().union(*(candidate.sessions for candidate in left))
+        if sum(count for name, count in sessions.items() if name not in learned) >= NEW_WINDOWS_MIN:
+            break
+        left.remove(max(left[1:] or left, key=lambda candidate: candidate.row.created_at))
+    return left
 
 
 def candidate_of(models: ModelStore, row: ModelRow) -> Candidate | None:
@@ -194,9 +215,16 @@ def evaluate_all(
 
 
 def record_evaluation(
-    models: ModelStore, candidate: Candidate, found: Evaluation, data: Data, now_ms: int
+    models: ModelStore,
+    candidate: Candidate,
+    found: Evaluation,
+    data: Data,
+    compared: Sequence[Candidate],
+    now_ms: int,
 ) -> None:
     metrics: Any = stored_metrics(found.as_json(), candidate.artefact.classes)
+    if data.is_new:
+        metrics[COMPARED] = [each.row.model_id for each in compared]
     models.record(evaluation_row(candidate.row.model_id, now_ms, data.words, metrics))
 
 

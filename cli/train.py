@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import uuid
 from collections.abc import Iterable
 from itertools import chain, islice
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from cli import personal
 from cli.places import add_store_arguments, load_data_sets, settings_of, write_json, write_whole
 from cli.trained import save, scope_of
-from cli.training_words import Teller, lines, result_of
+from cli.training_words import Teller, lines, print_line, result_of
 from cli.wiring import signing_key
 from domain.errors import ConfigurationError, InvalidArtefact, StoredValueCorrupt
 from domain.identifiers import ModelId
@@ -48,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--user",
         metavar="NAME",
         help="learn from that person's sets alone; serves that person alone, if better for them",
+    )
+    parser.add_argument(
+        "--no-promote", action="store_true", help="store the model; `muvr models promote` serves the best"
     )
     parser.add_argument("--out", type=Path, metavar="MODEL", help="write the model file there")
     parser.add_argument(
@@ -94,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         write_json(options.json, result_of(trained, is_served))
     if options.json_progress:
-        print(json.dumps({"result": result_of(trained, is_served)}), flush=True)
+        print_line(result=result_of(trained, is_served))
     elif str(options.json) != "-":
         print("\n".join([*lines(trained), _ending(options, is_served)]))
     return 0
@@ -137,7 +139,7 @@ def _from_recordings(options: argparse.Namespace, teller: Teller) -> TrainedMode
     return trained
 
 
-def _from_store(options: argparse.Namespace, teller: Teller) -> tuple[TrainedModel, bool]:
+def _from_store(options: argparse.Namespace, teller: Teller) -> tuple[TrainedModel, bool | None]:
     from training.checkpoint import discard
 
     settings = settings_of(options)
@@ -228,5 +230,5 @@ def _plot(trained: TrainedModel, directory: Path) -> None:
 
 def _ending(options: argparse.Namespace, is_served: bool | None) -> str:
     if is_served is None:
-        return f"written to {options.out}"
+        return "`muvr models promote` serves the best" if options.no_promote else f"written to {options.out}"
     return "it is served from now on" if is_served else "it is not served: the present model did better"

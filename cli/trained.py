@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from domain.identifiers import ModelId, UserId
+from domain.identifiers import UserId
 from domain.sensors import SensorSet
 from edge.artefact import digest
+from persistence.choosing import COMPARED
 from persistence.models import EVERYONE, ModelStore, evaluation_row, stored_metrics, user_scope
 from persistence.schema import Timestamp
 from persistence.tables import ModelRow
 
 if TYPE_CHECKING:
-    from training.program import TrainedModel
+    from training.program import Comparison, TrainedModel
 
 
 def scope_of(options: argparse.Namespace) -> str:
@@ -28,8 +29,11 @@ def scope_of(options: argparse.Namespace) -> str:
 
 def save(
     models: ModelStore, trained: TrainedModel, options: argparse.Namespace, form: Mapping[str, Any]
-) -> bool:
-    """Store the model with its evaluations and form references; True if it is served from now on."""
+) -> bool | None:
+    """Store the model with its evaluations and form references; whether it is served from now on.
+
+    None with `--no-promote`, which leaves that to `muvr models promote`.
+    """
     now_ms = time.time_ns() // 1_000_000
     row = ModelRow(
         scope_of(options),
@@ -53,26 +57,33 @@ def save(
     }
     data_set = f"validation, held out by {trained.held_out_by}"
     models.save(row, trained.artefact, evaluation_row(trained.model_id, now_ms, data_set, metrics))
-    return _promote(models, row, trained, now_ms)
+    if trained.comparison is not None:
+        _record(models, row, trained.comparison, now_ms)
+    return None if options.no_promote else _promote(models, row, trained)
 
 
-def _promote(models: ModelStore, row: ModelRow, trained: TrainedModel, now_ms: int) -> bool:
-    """By what both did on the same new sessions, which is recorded; else by what each did when trained."""
-    if trained.comparison is None:
-        return models.promote(row, trained.validation.f1_macro)
-    current = models.current(row.scope, SensorSet.parse(row.sensor_set))
-    data_set = "sessions new to the model and to the one served before"
-    if current is None:
-        data_set = "sessions new to the model"
-    evaluated = {trained.model_id: trained.comparison.candidate}
-    if current is not None:
-        evaluated[ModelId(current.model_id)] = trained.comparison.rival
+def _record(models: ModelStore, row: ModelRow, comparison: Comparison, now_ms: int) -> None:
+    """What the model did, and the one that it was compared with, on the same sessions."""
+    sensor_set = SensorSet.parse(row.sensor_set)
+    own = models.current(row.scope, sensor_set)
+    rival = own or models.current(EVERYONE, sensor_set)
+    assert rival is not None, "it was compared with what is served"
+    data_set = "sessions new to the model" + (" and to the one served before" if own is not None else "")
+    evaluated = {row.model_id: comparison.candidate, rival.model_id: comparison.rival}
     for model_id, found in evaluated.items():
         metrics = stored_metrics(found.as_json(), json.loads(models.find(model_id).classes))
+        metrics[COMPARED] = list(evaluated)
         models.record(evaluation_row(model_id, now_ms, data_set, metrics))
+
+
+def _promote(models: ModelStore, row: ModelRow, trained: TrainedModel) -> bool:
+    """By what both did on the same new sessions; else by what each did when trained."""
+    if trained.comparison is None:
+        return models.promote(row, trained.validation.f1_macro)
     ours, theirs = trained.comparison.candidate.metrics, trained.comparison.rival.metrics
-    if current is None and ours.f1_macro <= theirs.f1_macro:
-        return False  # everyone's does as well for that person
+    is_first = models.current(row.scope, SensorSet.parse(row.sensor_set)) is None
+    if is_first and ours.f1_macro <= theirs.f1_macro:
+        return False  # everyone's does as well
     return models.promote(row, ours.f1_macro, served_f1_macro=theirs.f1_macro)
 
 

@@ -133,7 +133,7 @@ class ModelStore:
         current = self._current(model.scope, model.sensor_set)
         if current is not None and current.model_id != model.model_id:
             best = current.f1_macro if served_f1_macro is None else served_f1_macro
-            if best > f1_macro and self._is_whole(current.digest):
+            if best > f1_macro and self.is_whole(current.digest):
                 return False
         self.serve(model, f1_macro)
         return True
@@ -159,7 +159,7 @@ class ModelStore:
         """
         earlier = self.earlier(scope, sensor_set)
         for number, served in enumerate(earlier):
-            if self._is_whole(served.digest):
+            if self.is_whole(served.digest):
                 self._write_current(scope, str(sensor_set), served, earlier[number + 1 :])
                 return served
         raise ConfigurationError(
@@ -187,7 +187,8 @@ class ModelStore:
         row = CurrentModelRow(scope, sensor_set, served.model_id, served.digest, served.f1_macro, told)
         self._store.write([Insert(CURRENT_MODEL, row)])
 
-    def _is_whole(self, digest: str) -> bool:
+    def is_whole(self, digest: str) -> bool:
+        """Whether the model file is there, and what its digest says."""
         try:
             return self.artefact(digest) is not None
         except StoredValueCorrupt:

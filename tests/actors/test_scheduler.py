@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from thespian.actors import Actor, WakeupMessage
 
 from actors.leadership import NOBODY
+from actors.local_launcher import LocalLauncher
 from actors.messages import Directory, ModelsChanged, Started, StartFailed
 from actors.night import (
     CANCELLED,
@@ -244,7 +246,7 @@ def test_what_is_not_for_it_is_passed_over(embedded: Scheduling) -> None:
         ({"cron": "99 * * * *"}, "no time to begin"),
         ({"time_zone": "Mars", "cron": "0 1 * * *"}, "no time zone"),
         ({"open_store": no_store}, "the disk is gone"),
-        ({"log_directory": Path("/dev/null/log")}, "/dev/null/log"),
+        ({"open_launcher": partial(LocalLauncher, Path("/dev/null/log"))}, "/dev/null/log"),
         ({"open_store": None}, "not callable"),
     ],
 )

@@ -110,6 +110,67 @@ def test_the_past_models_are_evaluated_on_the_same_new_sessions_and_the_newest_o
     assert told(capsys, node, "evaluate", "--past", "1", "--sensor-set", "a@50")["served"] == "same"
 
 
+def test_figures_are_recorded_first_and_the_best_is_promoted_by_them(
+    node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only_recorded = ["--past", "3", "--sensor-set", "a@50", "--no-promote"]
+    found = told(capsys, node, "evaluate", *only_recorded)
+    assert [each["model_id"] for each in found["models"]] == ["bad", "same", "good"]
+    assert found["served"] == served(models) == "bad"
+    promoted = told(capsys, node, "models", "promote", "--sensor-set", "a@50")
+    assert promoted["served"] == served(models) == "same"
+    assert promoted["f1_macro"] == found["models"][1]["f1_macro"] > promoted["rival_f1_macro"]
+    again = told(capsys, node, "models", "promote", "--sensor-set", "a@50")
+    assert (again["served"], again["is_new"]) == ("same", False)
+
+
+def test_a_model_that_learned_from_the_latest_sessions_is_left_out(
+    node: Path, trained: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everything = ["ann/mon", "ann/tue", "bob/mon", "bob/tue"]
+    store = SqliteStore(node / "store")
+    saved(store, decode((trained / "model").read_bytes()), "all", 4, f1=0.1, learned=everything)
+    store.close()
+    only_recorded = ["--past", "4", "--sensor-set", "a@50", "--no-promote"]
+    found = told(capsys, node, "evaluate", *only_recorded)
+    assert [each["model_id"] for each in found["models"]] == ["bad", "same", "good"]
+    assert main(["models", "promote", "all", "--data", str(node)]) == 0
+    assert told(capsys, node, "evaluate", *only_recorded)["models"] == []
+    capsys.readouterr()
+    assert main(["evaluate", *only_recorded, "--data", str(node), "--json-progress"]) == 0
+    assert "nothing is evaluated" in json.loads(capsys.readouterr().out)["message"]
+
+
+def test_the_nights_programs_tell_their_progress_and_result(
+    node: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_set = ["--data", str(node), "--sensor-set", "a@50", "--json-progress"]
+    capsys.readouterr()
+    assert main(["evaluate", "--past", "3", "--no-promote", *of_set]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["done"] for line in lines[:-1]] == [1, 2, 3]
+    assert len(lines[-1]["result"]["models"]) == 3
+    assert main(["models", "promote", *of_set]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0]["message"] == "same is served to everyone from now on"
+    assert lines[1]["result"]["served"] == "same"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["evaluate", "--no-promote"], "--no-promote without --past"),
+        (["evaluate", "--past", "1", "--json-progress"], "--json-progress without --no-promote"),
+        (["models", "promote", "--past", "0"], "--past 0"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(
+    options: list[str], words: str, node: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*options, "--data", str(node)]) == 1
+    assert words in capsys.readouterr().err
+
+
 def test_what_is_served_is_compared_even_if_it_is_older(
     node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,6 +256,18 @@ def test_training_from_a_store_compares_on_new_sessions_and_says_what_it_learned
     validation = [json.loads(each.metrics) for each in models.evaluations(result["model_id"])]
     assert any(len(each.get("learning_curve", [])) == 3 for each in validation)
     assert not list((node / "training").iterdir())
+
+
+def test_a_training_may_leave_the_choice_to_others(
+    node: Path, models: ModelStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--sensor-set", "a@50", "--epochs-max", "3", "--split", "subject", "--no-promote"]
+    result = train("--data", node, *arguments)[-1]["result"]
+    assert result["is_served"] is None
+    assert served(models) == "bad"
+    newest = [json.loads(row.metrics) for row in models.evaluations(result["model_id"])]
+    assert {"bad", result["model_id"]} in [set(each.get("compared", ())) for each in newest]
+    assert told(capsys, node, "models", "promote", "--sensor-set", "a@50")["is_new"]
 
 
 def test_strain_gauges_are_trained_from_a_store(tmp_path: Path) -> None:
