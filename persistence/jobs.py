@@ -39,8 +39,9 @@ class JobStore:
         return {run.run_id for run in self._store.scan(JOB_RUN)}
 
     def record_nights(self, nights: Sequence[NightRow]) -> bool:
-        """Store what nights came to. Those before the newest NIGHTS_KEPT are deleted, with their runs: True if
-        there were such.
+        """Store what nights came to. Those before the newest NIGHTS_KEPT are deleted, with their runs.
+
+        True if there were such.
         """
         self._store.write([Insert(NIGHT, night) for night in nights])
         beyond = list(self.nights(NIGHTS_KEPT + 1))[NIGHTS_KEPT:]
