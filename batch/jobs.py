@@ -6,14 +6,16 @@ import logging
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from pyspark.sql import DataFrame, Observation
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
 from batch.errors import translated_errors
@@ -79,6 +81,7 @@ def run_jobs(
     Running again gives the same rows. What earlier runs left is deleted before and after.
     """
     started_s, started_ms = time.monotonic(), now_ms()
+    places = replace(places, source=_Shared(places.source, jobs))
     runs = RunStore(places.store)
     run = runs.begin(_run_of(jobs, parameters, started_ms))
     results: dict[str, JobResult] = {}
@@ -103,6 +106,33 @@ def run_jobs(
         jobs=results,
         seconds=time.monotonic() - started_s,
     )
+
+
+class _Shared:
+    """A source that reads a table once for all jobs that read the whole of it. See `batch.job.Source`."""
+
+    def __init__(self, source: Source, jobs: Sequence[Job]) -> None:
+        self._source = source
+        self._frames: dict[Table[Any], DataFrame] = {}
+        times = Counter(table for job in jobs if job.read is None for table in job.reads)
+        self._shared = {table for table, count in times.items() if count > 1}
+
+    @property
+    def session(self) -> SparkSession:
+        return self._source.session
+
+    def scan(self, table: Table[Any]) -> DataFrame:
+        if table not in self._shared:
+            return self._source.scan(table)
+        if table not in self._frames:
+            self._frames[table] = self._source.scan(table).persist(StorageLevel.MEMORY_AND_DISK)
+        return self._frames[table]
+
+    def lookup(self, keys: DataFrame, table: Table[Any]) -> DataFrame:
+        return self._source.lookup(keys, table)
+
+    def write(self, frame: DataFrame, table: Table[Any]) -> None:
+        self._source.write(frame, table)
 
 
 def _run_of(jobs: Sequence[Job], parameters: Parameters, started_ms: int) -> Run:

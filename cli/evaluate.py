@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.clusters import find_cluster
 from cli.evaluating import (
     Candidate,
     Data,
@@ -36,7 +37,7 @@ from cli.training_words import Teller, print_line
 from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
 from edge.artefact import Artefact
-from persistence.models import EVERYONE, ModelStore, user_of
+from persistence.models import EVERYONE, ModelStore, cluster_in, user_of
 from persistence.ports import Store
 from persistence.windows import WindowStore
 
@@ -71,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sensor-set", default="a,g@50", metavar="SET", help="default: %(default)s")
     parser.add_argument(
-        "--scope", default=EVERYONE, help="everyone, cluster:N or user:ID (default: %(default)s)"
+        "--scope", default=EVERYONE, help="everyone, cluster:ID or user:ID (default: %(default)s)"
     )
     parser.add_argument(
         "--budget-minutes", type=float, default=60.0, help="no model is begun after it (default: %(default)s)"
@@ -128,7 +129,8 @@ def _of_store(options: argparse.Namespace, store: Store, recordings: Recordings 
     models = ModelStore(store)
     compared = _compared(options, models)
     if options.no_promote:
-        compared = with_new_windows(WindowStore(store), options.sensor_set, compared)
+        subjects = _subjects(options, store, options.scope)
+        compared = with_new_windows(WindowStore(store), options.sensor_set, compared, subjects)
         if not compared:
             _told_nothing(options)
             return
@@ -179,21 +181,23 @@ def _compared(options: argparse.Namespace, models: ModelStore) -> list[Candidate
 
 def _windows(options: argparse.Namespace, store: Store, compared: list[Candidate]) -> StoredWindows:
     sensor_set = compared[0].artefact.sensor_set if options.model_id else options.sensor_set
-    subject = _subject(options, compared[0].row.scope)
+    subjects = _subjects(options, store, compared[0].row.scope)
     teller = Teller(as_json=options.json_progress)
-    return latest_windows(WindowStore(store), sensor_set, compared, teller.read, subject)
+    return latest_windows(WindowStore(store), sensor_set, compared, teller.read, subjects)
 
 
-def _subject(options: argparse.Namespace, scope: str) -> str | None:
-    """A model of one person is judged by that person's windows, which are stored under a pseudonym."""
-    user = user_of(scope)
+def _subjects(options: argparse.Namespace, store: Store, scope: str) -> frozenset[str] | None:
+    """A model for some people is judged by their windows, which are stored under pseudonyms."""
+    user, cluster = user_of(scope), cluster_in(scope)
+    if cluster is not None:
+        return find_cluster(store, cluster).subjects
     if user is None:
         return None
     if not (options.data or options.keys):
         raise ConfigurationError(
             "the windows of a user are found by a key", expected="--data DIR or --keys DIR", remedy="give one"
         )
-    return subject_of(user, settings_of(options))
+    return frozenset((subject_of(user, settings_of(options)),))
 
 
 def _told(options: argparse.Namespace, artefact: Artefact, found: Evaluation, words: str) -> None:

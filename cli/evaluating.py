@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -95,19 +95,16 @@ def latest_windows(
     sensor_set: SensorSet,
     compared: Sequence[Candidate],
     progress: Callable[[int, float], None],
-    subject: str | None = None,
+    subjects: Collection[str] | None = None,
 ) -> StoredWindows:
     """The windows of all sessions that none of `compared` has learned from; all, if those are too few.
 
-    Of `subject`'s sessions alone, if there is one. Raises InvalidInput if that one has none.
+    Of the sessions of `subjects` alone, if there are such. Raises InvalidInput if those have none.
     """
-    every = windows.sessions(sensor_set)
-    sessions = {
-        name: count for name, count in every.items() if subject is None or name.startswith(f"{subject}/")
-    }
-    if subject is not None and not sessions:
+    sessions = _sessions_of(windows, sensor_set, subjects)
+    if subjects is not None and not sessions:
         raise InvalidInput(
-            f"no windows of {sensor_set} of that user",
+            f"no windows of {sensor_set} of those users",
             expected="sets that the user has confirmed, and a night since then",
             remedy="correct --scope, or wait for the night",
         )
@@ -122,7 +119,7 @@ def latest_windows(
     return StoredWindows(
         windows=windows,
         sensor_set=sensor_set,
-        sessions=frozenset(chosen) if len(chosen) < len(every) else None,
+        sessions=None if chosen is sessions and subjects is None else frozenset(chosen),
         is_new=enough,
         words=words if learned else f"all {len(sessions)} sessions",
         progress=progress,
@@ -130,13 +127,16 @@ def latest_windows(
 
 
 def with_new_windows(
-    windows: WindowStore, sensor_set: SensorSet, compared: Sequence[Candidate]
+    windows: WindowStore,
+    sensor_set: SensorSet,
+    compared: Sequence[Candidate],
+    subjects: Collection[str] | None = None,
 ) -> list[Candidate]:
     """Those of `compared`, of which the one served comes first, for whom there are windows new to all.
 
     The others are left out, the newest first; they have learned from too many. None may be left.
     """
-    sessions = windows.sessions(sensor_set)
+    sessions = _sessions_of(windows, sensor_set, subjects)
     left = list(compared)
     while left:
         learned = frozenset().union(*(candidate.sessions for candidate in left))
@@ -144,6 +144,17 @@ def with_new_windows(
             break
         left.remove(max(left[1:] or left, key=lambda candidate: candidate.row.created_at))
     return left
+
+
+def _sessions_of(
+    windows: WindowStore, sensor_set: SensorSet, subjects: Collection[str] | None
+) -> dict[str, int]:
+    """How many windows each session of `subjects`, or of everyone, has."""
+    return {
+        name: count
+        for name, count in windows.sessions(sensor_set).items()
+        if subjects is None or name.partition("/")[0] in subjects
+    }
 
 
 def candidate_of(models: ModelStore, row: ModelRow) -> Candidate | None:

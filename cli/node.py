@@ -56,6 +56,11 @@ class _Up:
             help="users of a group of which the night publishes something (default: %(default)s)",
         )
         parser.add_argument(
+            "--cluster-models",
+            action="store_true",
+            help="the night also trains a model for each cluster of users, served to them if it is better",
+        )
+        parser.add_argument(
             "--advertise", metavar="URL", help="where devices reach this node (default: ws://HOST:PORT)"
         )
         parser.add_argument(
@@ -96,6 +101,7 @@ class _Up:
             api_port=options.api_port,
             spark_master=options.spark_master,
             members_min=options.members_min,
+            cluster_models=options.cluster_models,
             night_cron=options.night,
             time_zone=options.time_zone,
             night_catch_up=options.catch_up,

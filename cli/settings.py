@@ -40,6 +40,7 @@ class NodeSettings:
     spark_master: str = "local[2]"  # the other cores go on serving devices
     train_minutes: float = 10.0
     members_min: int = MEMBERS_MIN  # users of a group of which the night publishes something
+    cluster_models: bool = False  # the night trains a model for each cluster, too
     night_cron: str | None = "30 2 * * *"
     time_zone: str = "UTC"
     night_catch_up: int = 1  # missed nights that are made up for

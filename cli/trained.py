@@ -14,9 +14,18 @@ from domain.identifiers import UserId
 from domain.sensors import SensorSet
 from edge.artefact import digest
 from persistence.choosing import COMPARED
-from persistence.models import EVERYONE, ModelStore, evaluation_row, stored_metrics, user_scope
+from persistence.models import (
+    EVERYONE,
+    ModelStore,
+    cluster_in,
+    cluster_scope,
+    evaluation_row,
+    stored_metrics,
+    user_of,
+    user_scope,
+)
 from persistence.schema import Timestamp
-from persistence.tables import ModelRow
+from persistence.tables import CurrentModelRow, ModelRow
 
 if TYPE_CHECKING:
     from training.program import Comparison, TrainedModel
@@ -24,7 +33,18 @@ if TYPE_CHECKING:
 
 def scope_of(options: argparse.Namespace) -> str:
     """To whom the model is served."""
+    if options.cluster:
+        return cluster_scope(options.cluster)
     return user_scope(UserId(options.user)) if options.user else EVERYONE
+
+
+def rival_of(models: ModelStore, scope: str, sensor_set: SensorSet) -> CurrentModelRow | None:
+    """What a model of `scope` has to do better than: what is served, or else everyone's.
+
+    For a cluster always everyone's, since who is in a cluster changes from night to night.
+    """
+    own = models.current(scope, sensor_set) if cluster_in(scope) is None else None
+    return own or models.current(EVERYONE, sensor_set)
 
 
 def save(
@@ -64,11 +84,10 @@ def save(
 
 def _record(models: ModelStore, row: ModelRow, comparison: Comparison, now_ms: int) -> None:
     """What the model did, and the one that it was compared with, on the same sessions."""
-    sensor_set = SensorSet.parse(row.sensor_set)
-    own = models.current(row.scope, sensor_set)
-    rival = own or models.current(EVERYONE, sensor_set)
+    rival = rival_of(models, row.scope, SensorSet.parse(row.sensor_set))
     assert rival is not None, "it was compared with what is served"
-    data_set = "sessions new to the model" + (" and to the one served before" if own is not None else "")
+    is_new_to_both = user_of(row.scope) is None or rival.scope == row.scope
+    data_set = "sessions new to the model" + (" and to the one served before" if is_new_to_both else "")
     evaluated = {row.model_id: comparison.candidate, rival.model_id: comparison.rival}
     for model_id, found in evaluated.items():
         metrics = stored_metrics(found.as_json(), json.loads(models.find(model_id).classes))
@@ -78,13 +97,31 @@ def _record(models: ModelStore, row: ModelRow, comparison: Comparison, now_ms: i
 
 def _promote(models: ModelStore, row: ModelRow, trained: TrainedModel) -> bool:
     """By what both did on the same new sessions; else by what each did when trained."""
+    sensor_set = SensorSet.parse(row.sensor_set)
+    if cluster_in(row.scope) is not None:
+        return _promote_in_cluster(models, row, trained.comparison)
     if trained.comparison is None:
         return models.promote(row, trained.validation.f1_macro)
     ours, theirs = trained.comparison.candidate.metrics, trained.comparison.rival.metrics
-    is_first = models.current(row.scope, SensorSet.parse(row.sensor_set)) is None
+    is_first = models.current(row.scope, sensor_set) is None
     if is_first and ours.f1_macro <= theirs.f1_macro:
         return False  # everyone's does as well
     return models.promote(row, ours.f1_macro, served_f1_macro=theirs.f1_macro)
+
+
+def _promote_in_cluster(models: ModelStore, row: ModelRow, comparison: Comparison | None) -> bool:
+    """If it does better than everyone's on sessions new to both; if it does not, everyone's is back.
+
+    Without such sessions what is served stays.
+    """
+    if comparison is None:
+        return False
+    ours, theirs = comparison.candidate.metrics.f1_macro, comparison.rival.metrics.f1_macro
+    if ours > theirs:
+        models.serve(row, ours)
+        return True
+    models.withdraw(row.scope, SensorSet.parse(row.sensor_set))
+    return False
 
 
 def _lineage(trained: TrainedModel, options: argparse.Namespace) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     store = partial(open_store, settings.store_location)
     tokens = partial(open_tokens, settings)
     master_key = load_or_make_key(settings.key_directory / "master.key")
+    pseudonym_key = load_or_make_key(settings.key_directory / "pseudonyms.key")
     with own_directory(settings.data) as node_id, Node(log_definitions) as node:
         api_port = node.start(
             "api",
@@ -86,13 +87,16 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
         )
         hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
         lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
-        gateway = StartGateway(settings.host, settings.gateway_port, Limits(), store, tokens, lanes)
+        gateway = StartGateway(
+            settings.host, settings.gateway_port, Limits(), store, tokens, pseudonym_key, lanes
+        )
         gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
         url = settings.advertise or f"ws://{settings.host}:{gateway_port}"
         for member_id, name in lanes:
             host = StartShardHost(
                 open_store=store,
                 master_key=master_key,
+                pseudonym_key=pseudonym_key,
                 sessions_max=settings.sessions_max,
                 passivate_after_s=settings.passivate_after_s,
                 member_id=member_id,
@@ -109,7 +113,6 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
     of what is served.
     """
     signing_key(settings)
-    load_or_make_key(settings.key_directory / "pseudonyms.key")
     sensor_sets = [str(sensor_set) for sensor_set in settings.sensor_sets]
     how = ("--master", settings.spark_master, "--members-min", str(settings.members_min))
     batch = _program(settings, "batch", "run", "--sensor-sets", *sensor_sets, *how)
@@ -123,9 +126,14 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
 def _model_steps(settings: NodeSettings, sensor_set: str, suffix: str) -> Iterator[Step]:
     of_set = ("--sensor-set", sensor_set)
     minutes = f"{settings.train_minutes:g}"
-    train = _program(settings, "train", *of_set, "--budget-minutes", minutes, "--start-over", "--no-promote")
+    budget = ("--budget-minutes", minutes, "--start-over")
+    train = _program(settings, "train", *of_set, *budget, "--no-promote")
     seconds_max = 60 * settings.train_minutes + MARGIN_SECONDS
     yield Step(f"train{suffix}", train, seconds_max, after=("batch",))
+    if settings.cluster_models:
+        # Before everyone's is promoted: that one will have learned from all that there is.
+        clusters = _program(settings, "train", *of_set, *budget, "--clusters")
+        yield Step(f"train clusters{suffix}", clusters, seconds_max, after=("batch",))
     past = ("--past", str(MODELS_COMPARED), "--no-promote", "--budget-minutes", f"{EVALUATION_MINUTES:g}")
     evaluate = _program(settings, "evaluate", *of_set, *past)
     # The last model that is begun in time may take as long again.
