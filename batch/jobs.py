@@ -26,6 +26,7 @@ from batch.slicing import SLICES
 from batch.sweeping import Places, sweep
 from domain.errors import StoreError, StoreUnavailable
 from persistence.arrivals import day_of
+from persistence.profile_tables import PROFILE
 from persistence.runs import (
     RENEW_SECONDS,
     RUNS_KEPT,
@@ -81,7 +82,8 @@ def run_jobs(
     Running again gives the same rows. What earlier runs left is deleted before and after.
     """
     started_s, started_ms = time.monotonic(), now_ms()
-    places = replace(places, source=_Shared(places.source, jobs))
+    shared = _Shared(places.source, jobs)
+    places = replace(places, source=shared)
     runs = RunStore(places.store)
     run = runs.begin(_run_of(jobs, parameters, started_ms))
     results: dict[str, JobResult] = {}
@@ -98,6 +100,7 @@ def run_jobs(
             with suppress(StoreError):  # then the next run finds that this one has died
                 runs.change(partial(ended_badly, number=run.number))
             raise
+    shared.release()
     _patiently(partial(sweep, places, runs, parameters, runs_kept), runs, progress)
     return BatchResult(
         run_nr=run.number,
@@ -127,6 +130,12 @@ class _Shared:
         if table not in self._frames:
             self._frames[table] = self._source.scan(table).persist(StorageLevel.MEMORY_AND_DISK)
         return self._frames[table]
+
+    def release(self) -> None:
+        """Let go of what was read."""
+        for frame in self._frames.values():
+            frame.unpersist()
+        self._frames.clear()
 
     def lookup(self, keys: DataFrame, table: Table[Any]) -> DataFrame:
         return self._source.lookup(keys, table)
@@ -158,8 +167,11 @@ def _run_job(
     started_s = time.monotonic()
     source = places.source
     with translated_errors(places.log), reporting(source.session, job.name, job.summary, progress):
+        if job.is_of_groups and _are_too_few(source, parameters):
+            rows = {table.name: 0 for table in job.writes}
+            return JobResult(rows=rows, measures={}, seconds=time.monotonic() - started_s)
         frames = _frames(source, runs.state(), run, job, parameters)
-        rows: dict[str, int] = {}
+        rows = {}
         measures: dict[str, int] = {}
         for table, frame in job.function(frames, parameters).items():
             seen = Observation(f"{job.name} {table.name}")
@@ -169,6 +181,12 @@ def _run_job(
             rows[table.name] = found.pop("rows")
             measures.update(found)
     return JobResult(rows=rows, measures=measures, seconds=time.monotonic() - started_s)
+
+
+def _are_too_few(source: Source, parameters: Parameters) -> bool:
+    """Whether all users who agreed to be counted are fewer than any group of which something is published."""
+    agreed = source.scan(PROFILE).where("in_statistics").limit(parameters.members_min)
+    return int(agreed.count()) < parameters.members_min
 
 
 def _frames(source: Source, state: BatchState, run: Run, job: Job, parameters: Parameters) -> Frames:
