@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from batch.arrow import ROWS_PER_BATCH, Row, map_rows
 from batch.frames import spark_schema
-from batch.session import PARTITIONS_PER_CORE
+from batch.session import partition_count
 from batch.stores import act, worker_store
 from domain.errors import StoredValueCorrupt
 from persistence.ports import Insert, Store, TokenRange
@@ -31,7 +31,7 @@ class EmbeddedSource:
         self.session = session
         self._location = location
         self._store = store
-        self._range_count = session.sparkContext.defaultParallelism * PARTITIONS_PER_CORE
+        self._range_count = partition_count(session)
 
     def scan(self, table: Table[Any]) -> DataFrame:
         ranges = self._store.token_ranges(table, self._range_count)

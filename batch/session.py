@@ -26,15 +26,19 @@ import domain
 from batch import connector
 from batch.arrow import ROWS_PER_BATCH
 from batch.java import cache_directory, find_java
+from persistence.location import sqlite_directory
 
 LOG_NAME = "spark.log"
 DAEMON = "batch.worker_daemon"
 PARTITIONS_PER_CORE = 4  # so that a core which is done early finds more to do
+SMALL_STORE_BYTES = 64 << 20  # with less, tasks cost more than what they do: one for each core and step
 TASK_FAILURES_MAX = 4
 STOP_SECONDS_MAX = 2.5  # then the JVM is killed
 # A night on a laptop is seconds of work: quick start counts for more than peak speed.
 _JVM_FLAGS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 
+
+_PARTITIONS = "spark.sql.shuffle.partitions"
 
 _java: subprocess.Popen[bytes] | None = None
 
@@ -66,8 +70,8 @@ def spark_session(
         try:
             session = SparkSession(SparkContext(conf=conf, gateway=gateway))
             session.sparkContext.setLogLevel("ERROR")
-            partitions = session.sparkContext.defaultParallelism * PARTITIONS_PER_CORE
-            session.conf.set("spark.sql.shuffle.partitions", str(partitions))
+            partitions = session.sparkContext.defaultParallelism * _partitions_per_core(location)
+            session.conf.set(_PARTITIONS, str(partitions))
             # It prints a traceback when Java ends first, which is no news to whoever ended it.
             session.sparkContext._accumulatorServer.handle_error = lambda *_: None
             if threading.current_thread() is threading.main_thread():
@@ -78,6 +82,11 @@ def spark_session(
             _end(gateway.proc)
 
 
+def partition_count(session: SparkSession) -> int:
+    """In how many parts the session takes a table or a shuffle."""
+    return int(session.conf.get(_PARTITIONS) or 1)
+
+
 def kill_java() -> None:
     """End Java at once, so that any call to Spark that is under way fails; for signal handlers.
 
@@ -86,6 +95,14 @@ def kill_java() -> None:
     """
     if _java is not None:
         _java.kill()
+
+
+def _partitions_per_core(location: str) -> int:
+    directory = sqlite_directory(location) if location else None
+    if directory is None:
+        return PARTITIONS_PER_CORE
+    size = sum(file.stat().st_size for file in directory.glob("*.sqlite*"))
+    return PARTITIONS_PER_CORE if size > SMALL_STORE_BYTES else 1
 
 
 def _configuration(work_directory: Path, master: str, memory_mb: int) -> SparkConf:
