@@ -57,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the night's batch.")
     parser.add_argument("--users", type=int, nargs="*", default=[10, 100, 1000])
     parser.add_argument("--sensor-seconds", type=int, default=30, help="of a user (default: %(default)s)")
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="that users are measured on")
     parser.add_argument("--once", action="store_true", help="leave out the second run of each")
     parser.add_argument("--slicing-hours", type=float, default=4.0, help="of each of two sensors; 0: none")
     parser.add_argument("--storage", action="store_true", help="what windows take, by combinations")
@@ -70,7 +71,7 @@ def main() -> None:
         "by_users": [],
     }
     for count in options.users:
-        result["by_users"].append(_of_users(count, options.sensor_seconds, is_once=options.once))
+        result["by_users"].append(_of_users(count, options))
         _tell(result, options.json)
     if options.storage:
         result["storage"] = [_storage(COMBINATIONS[:count]) for count in range(1, len(COMBINATIONS) + 1)]
@@ -85,20 +86,22 @@ def _tell(result: Figures, file: Path | None) -> None:
         file.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def _of_users(count: int, sensor_seconds: int, *, is_once: bool) -> Figures:
+def _of_users(count: int, options: argparse.Namespace) -> Figures:
+    master = ("--master", f"local[{options.cores}]")
     with tempfile.TemporaryDirectory(prefix="muvr-batch-") as directory:
         place, started = Path(directory), time.monotonic()
-        rows = fill_with_population(place, count, sensor_seconds, sessions=SESSIONS)
+        rows = fill_with_population(place, count, options.sensor_seconds, sessions=SESSIONS)
         figures = {
             "users": count,
+            "cores": options.cores,
             "rows": rows,
             "sensor_hours": round(rows["sensor"] / 3600, 3),
             "store_mb": round(sum(file.stat().st_size for file in place.rglob("*.sqlite*")) / 1e6, 1),
             "fill_seconds": round(time.monotonic() - started, 1),
-            "first": _run(place),
+            "first": _run(place, *master),
         }
-        if not is_once:
-            figures["again"] = _run(place)
+        if not options.once:
+            figures["again"] = _run(place, *master)
     print(json.dumps(figures), file=sys.stderr, flush=True)
     return figures
 
