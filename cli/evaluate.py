@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.clusters import find_cluster
 from cli.evaluating import (
@@ -160,10 +160,12 @@ def _served(options: argparse.Namespace, models: ModelStore) -> str | None:
 
 def _told_nothing(options: argparse.Namespace) -> None:
     words = "no sessions are new to the model that is served: nothing is evaluated"
+    result: dict[str, Any] = {"data_set": words, "ended": "all", "served": None, "models": []}
     if options.json_progress:
         print_line(stage="evaluate", done=1, total=1, message=words)
+        print_line(result=result)
     if options.json:
-        write_json(options.json, {"data_set": words, "ended": "all", "served": None, "models": []})
+        write_json(options.json, result)
     if not options.json_progress and str(options.json) != "-":
         print(words)
 

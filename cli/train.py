@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli import personal
 from cli.clusters import find_cluster, trainable
+from cli.keys import signing_key
 from cli.places import (
     add_store_arguments,
     existing_store,
@@ -22,7 +23,6 @@ from cli.places import (
 )
 from cli.trained import rival_of, save, scope_of
 from cli.training_words import Teller, lines, print_line, result_of
-from cli.wiring import signing_key
 from domain.errors import ConfigurationError, InvalidArtefact, InvalidInput, StoredValueCorrupt
 from domain.identifiers import ModelId
 from domain.sensors import SensorSet

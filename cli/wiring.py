@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from actors.launcher import Launcher
 from actors.local_launcher import LocalLauncher
 from actors.messages import StartShardHost
@@ -25,6 +23,7 @@ from actors.scheduler_actor import SchedulerActor, StartScheduler
 from actors.shard_host_actor import ShardHostActor
 from actors.tenure import machine_s
 from cli.directory import own_directory
+from cli.keys import signing_key
 from cli.settings import NodeSettings, check
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
@@ -51,16 +50,6 @@ class RunningNode:
 
 def open_tokens(settings: NodeSettings) -> Tokens:
     return Tokens(load_or_make_key(settings.key_directory / "tokens.key"), time.time)
-
-
-def signing_key(settings: NodeSettings) -> bytes:
-    """The Ed25519 seed that models are signed with."""
-    return load_or_make_key(settings.key_directory / "models.key")
-
-
-def verify_key(settings: NodeSettings) -> bytes:
-    """The public key that devices check models with."""
-    return Ed25519PrivateKey.from_private_bytes(signing_key(settings)).public_key().public_bytes_raw()
 
 
 @contextmanager

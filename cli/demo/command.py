@@ -21,10 +21,11 @@ from cli.demo.programme import PlayedSession, Programme, of_directory, simulated
 from cli.demo.report import is_whole, report, table, totals
 from cli.demo.scoring import score_sets
 from cli.demo.words import Words
+from cli.keys import verify_key
 from cli.night import ask_to_run, follow
 from cli.node import serve_until_signal
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
-from cli.wiring import RunningNode, open_tokens, running_node, verify_key
+from cli.wiring import RunningNode, open_tokens, running_node
 from domain.commands import RecogniserSite
 from domain.errors import ConfigurationError, ProcessFailed
 from domain.identifiers import UserId

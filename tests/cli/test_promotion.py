@@ -67,7 +67,9 @@ def test_a_model_that_learned_from_the_latest_sessions_is_left_out(
     assert told(capsys, node, "evaluate", *only_recorded)["models"] == []
     capsys.readouterr()
     assert main(["evaluate", *only_recorded, "--data", str(node), "--json-progress"]) == 0
-    assert "nothing is evaluated" in json.loads(capsys.readouterr().out)["message"]
+    told_lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert "nothing is evaluated" in told_lines[0]["message"]
+    assert told_lines[1]["result"]["models"] == []
 
 
 def test_the_nights_programs_tell_their_progress_and_result(
