@@ -7,7 +7,8 @@ Sensor rows are sampled: of each user the last session has `--sensor-seconds` of
 at 50 Hz, which is what an hour a session would be divided by 30 * 3600 / seconds; the figures say so. `first`
 is a run of everything into an empty store, `again` the run after it: its slices read a day on which a
 thirtieth of the sessions arrived, the last of each user, and its other jobs read all. Per job seconds by the
-clock, and of CPU of all processes.
+clock, and of CPU of the processes that were there at its end: those that ended meanwhile may be missing. Load
+averages tell of other programs.
 
 `storage` is what the windows of an hour of four sensors take by the combinations that are asked for.
 
@@ -98,10 +99,12 @@ def _of_users(count: int, options: argparse.Namespace) -> Figures:
             "sensor_hours": round(rows["sensor"] / 3600, 3),
             "store_mb": round(sum(file.stat().st_size for file in place.rglob("*.sqlite*")) / 1e6, 1),
             "fill_seconds": round(time.monotonic() - started, 1),
+            "load_before": round(os.getloadavg()[0], 1),
             "first": _run(place, *master),
         }
         if not options.once:
             figures["again"] = _run(place, *master)
+    figures["load_after"] = round(os.getloadavg()[0], 1)
     print(json.dumps(figures), file=sys.stderr, flush=True)
     return figures
 
