@@ -6,7 +6,7 @@ doubt whether it was started: asked for again, it is not started again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -62,6 +62,9 @@ class Launcher(Protocol):
 
     def log(self, key: str) -> str:
         """The end of what it printed for people, at most LOG_CHARACTERS_MAX."""
+
+    def retain(self, keys: Collection[str]) -> None:
+        """Forget what is left of runs that have ended, but for these: logs, and what a cluster remembers."""
 
     def close(self) -> None:
         """End what would not outlive this process anyway; returns when it has ended."""

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,13 +26,15 @@ KILL_SECONDS = 2.0  # from the end of a program's time to that of its guard
 
 
 class LocalLauncher:
-    """Logs go to `log_directory`, as KEY.log. A program has `stop_s` between SIGTERM and SIGKILL.
+    """Logs go to `log_directory`, which has nothing else, as KEY.log. A program has `stop_s` between SIGTERM
+    and SIGKILL.
 
     Runs end with the process that started them, as the guard's socket then closes, and when they are not
     kept any longer; `actors/guard.py` sees to it.
     """
 
     def __init__(self, log_directory: Path, stop_s: float = STOP_SECONDS) -> None:
+        log_directory.mkdir(parents=True, exist_ok=True)
         self._log_directory = log_directory
         self._stop_s = stop_s
         self._runs: dict[str, _Run] = {}
@@ -76,6 +78,14 @@ class LocalLauncher:
                 return file.read().decode(errors="replace")[-LOG_CHARACTERS_MAX:]
         except OSError as error:
             return f"(the log cannot be read: {error.strerror})"
+
+    def retain(self, keys: Collection[str]) -> None:
+        kept = {key: run for key, run in self._runs.items() if run.last is None or key in keys}
+        self._runs = kept
+        for file in self._log_directory.glob("*.log"):
+            if file.stem not in kept and file.stem not in keys:
+                with suppress(OSError):
+                    file.unlink()
 
     def close(self) -> None:
         for run in self._runs.values():

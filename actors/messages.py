@@ -45,6 +45,7 @@ class StartShardHost:
 
     open_store: Callable[[], Store]
     master_key: bytes
+    pseudonym_key: bytes
     sessions_max: int
     passivate_after_s: float
     member_id: str

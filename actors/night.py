@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -18,13 +19,21 @@ FINAL = frozenset((SUCCEEDED, FAILED, CANCELLED, SKIPPED))
 class Step:
     """A program of the night, which begins once those named in `after` have succeeded.
 
-    It prints JSON lines: stage, done, total, message; last its result.
+    It prints JSON lines: stage, done, total, message; last its result. One that `is_dated` is told the day of
+    the night, UTC, so that a night which is made up for computes its own.
     """
 
     name: str
     argv: tuple[str, ...]
     seconds_max: float
     after: tuple[str, ...] = ()
+    is_dated: bool = False
+
+    def argv_of(self, due_ms: int) -> tuple[str, ...]:
+        """The program with its arguments, in a night of that time."""
+        if not self.is_dated:
+            return self.argv
+        return (*self.argv, "--date", datetime.fromtimestamp(due_ms / 1000, UTC).date().isoformat())
 
 
 @dataclass(frozen=True, kw_only=True)

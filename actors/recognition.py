@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from domain.errors import MuvrError
+from domain.errors import MuvrError, StoreError
 from domain.identifiers import ModelId, UserId
 from domain.sensors import SensorSet
 from domain.windows import Window
 from edge.artefact import decode
 from edge.int8 import Int8Network
-from persistence.models import EVERYONE, ModelStore, user_of
+from persistence.models import EVERYONE, ModelStore, cluster_in, user_of
 from persistence.tables import CurrentModelRow
 
 log = logging.getLogger(__name__)
 
 WINDOWS_PER_CALL = 256
-OWN_MODELS_MAX = 256  # of users, ready to run: about 0.1 MB each
+OWN_MODELS_MAX = 256  # of users and clusters, ready to run: about 0.1 MB each
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,34 +36,59 @@ class Model:
 class ModelShelf:
     """The served models by scope and sensor set, read from the model store.
 
-    Those for everyone are loaded at once, a user's own when they are first wanted.
+    Those for everyone are loaded at once, those of a user or a cluster when they are first wanted.
+    `cluster_of` tells a user's cluster, and is asked only while there are models of clusters.
     """
 
-    def __init__(self, models: ModelStore) -> None:
+    def __init__(
+        self, models: ModelStore, cluster_of: Callable[[UserId], str | None] = lambda user: None
+    ) -> None:
         self._models = models
+        self._cluster_of = cluster_of
         self._for_all: dict[str, Model] = {}  # by sensor set
         self._own: dict[UserId, list[CurrentModelRow]] = {}
-        self._loaded: OrderedDict[str, Model] = OrderedDict()  # users' own, by digest, last used last
+        self._of_cluster: dict[str, list[CurrentModelRow]] = {}
+        self._loaded: OrderedDict[str, Model] = OrderedDict()  # those for some, by digest, last used last
 
     def refresh(self) -> None:
         """Load what is served now. A model that cannot be read is logged and the one before it kept."""
         own: dict[UserId, list[CurrentModelRow]] = {}
+        of_cluster: dict[str, list[CurrentModelRow]] = {}
         for row in self._models.current_models():
-            user = user_of(row.scope)
+            user, cluster = user_of(row.scope), cluster_in(row.scope)
             if user is not None:
                 own.setdefault(user, []).append(row)
+            elif cluster is not None:
+                of_cluster.setdefault(cluster, []).append(row)
             elif row.scope == EVERYONE:
                 known = self._for_all.get(row.sensor_set)
                 if (known is None or known.model_id != row.model_id) and (model := self._load(row)):
                     self._for_all[row.sensor_set] = model
-        self._own = own
+        self._own, self._of_cluster = own, of_cluster
 
     def best_for(self, user: UserId, sensors: Collection[str]) -> Model | None:
-        """The model that uses most of `sensors` (letters) and no other, the user's own before others."""
-        own = [model for row in self._own.get(user, ()) if (model := self._own_model(row))]
-        return _widest(own, sensors) or _widest(self._for_all.values(), sensors)
+        """The model that uses most of `sensors` (letters) and no other: the user's own before the cluster's
+        before everyone's.
+        """
+        return (
+            _widest(self._loaded_models(self._own.get(user, ())), sensors)
+            or _widest(self._loaded_models(self._rows_of_cluster(user)), sensors)
+            or _widest(self._for_all.values(), sensors)
+        )
 
-    def _own_model(self, row: CurrentModelRow) -> Model | None:
+    def _rows_of_cluster(self, user: UserId) -> Sequence[CurrentModelRow]:
+        if not self._of_cluster:
+            return ()
+        try:
+            return self._of_cluster.get(self._cluster_of(user) or "", ())
+        except StoreError as error:
+            log.error("everyone's model serves %s, whose cluster cannot be read: %s", user, error)
+            return ()
+
+    def _loaded_models(self, rows: Iterable[CurrentModelRow]) -> list[Model]:
+        return [model for row in rows if (model := self._loaded_model(row))]
+
+    def _loaded_model(self, row: CurrentModelRow) -> Model | None:
         if row.digest not in self._loaded:
             model = self._load(row)
             if model is None:

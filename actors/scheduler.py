@@ -96,6 +96,7 @@ class Scheduler:
         self._requests: list[Request] = []
         self._ask_s = float("-inf")
         self._trouble = ""
+        self._tidied_epoch: int | None = None
 
     def round(self) -> None:
         """Do what is to be done now. Nothing is raised: what failed is tried again in the next round."""
@@ -125,8 +126,8 @@ class Scheduler:
             self._run = None  # its time is over, or another adopts it
             return False
         stored = decode_state(self._leadership.state)
-        if stored.over:
-            self._jobs.record_nights([_row(night) for night in stored.over])
+        if stored.over and self._jobs.record_nights([_row(night) for night in stored.over]):
+            self._tidied_epoch = None
         state = msgspec.structs.replace(stored, over=())
         state, ended = self._follow(state)
         state = advance(state, self._plan, self._moment(state, ended))
@@ -136,7 +137,16 @@ class Scheduler:
         if is_new and not self._leadership.save(encode(state)):
             return True  # look again who leads
         self._forget_requests(state)
+        if self._tidied_epoch != self._leadership.epoch:
+            self._tidy(state)
         return is_new
+
+    def _tidy(self, state: State) -> None:
+        """Of runs that are not kept, nothing else is either."""
+        running = state.night.running if state.night is not None else None
+        known = self._jobs.run_ids() | ({running.run_id} if running is not None else set())
+        self._launcher.retain(known)
+        self._tidied_epoch = self._leadership.epoch
 
     def _moment(self, state: State, ended: Ended | None) -> Moment:
         now_ms = self._around.now_ms()
@@ -197,10 +207,12 @@ class Scheduler:
         return state, ended
 
     def _start(self, night: Night, step: StepRuns, run: _Run) -> Ended | None:
+        if run.stopped:
+            return Ended(step.run_id, FAILED, run.stopped)
         if night.is_cancelled or step.name not in self._steps:
             return Ended(step.run_id, INTERRUPTED, "it was not begun")
         try:
-            argv = self._steps[step.name].argv
+            argv = self._steps[step.name].argv_of(night.due_ms)
             self._launcher.start(step.run_id, argv, self._leadership.valid_until_s)
         except ProcessFailed as error:
             self._record(night, step, run, FAILED, str(error))

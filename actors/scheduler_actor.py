@@ -9,14 +9,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, WakeupMessage
 
 from actors.handlers import handled_once
+from actors.launcher import Launcher
 from actors.lease import RENEWALS_PER_LEASE
-from actors.local_launcher import STOP_SECONDS, LocalLauncher
+from actors.local_launcher import STOP_SECONDS
 from actors.messages import Directory, ModelsChanged, Started, StartFailed
 from actors.night import Plan
 from actors.planning import Almanac
@@ -38,12 +38,13 @@ MODELS = "models"  # looks for models trained by hand
 class StartScheduler:
     """Node to scheduler. `cron` (five fields, in `time_zone`) says when nights begin; None: only when asked.
 
-    Of all schedulers of a store one leads, by a lease of `lease_s`. Answered with Started or StartFailed.
+    Of all schedulers of a store one leads, by a lease of `lease_s`. `open_launcher` is told how long a
+    program has between SIGTERM and SIGKILL. Answered with Started or StartFailed.
     """
 
     open_store: Callable[[], Store]
     plan: Plan
-    log_directory: Path
+    open_launcher: Callable[[float], Launcher]
     cron: str | None
     time_zone: str
     lease_s: float
@@ -86,7 +87,6 @@ class SchedulerActor(ActorTypeDispatcher):
             scheduler.close()
 
     def _open(self, message: StartScheduler) -> None:
-        message.log_directory.mkdir(parents=True, exist_ok=True)
         store = message.open_store()
         self._models = ModelStore(store)
         self._announced = self._models.current_models()
@@ -94,7 +94,7 @@ class SchedulerActor(ActorTypeDispatcher):
         stop_s = min(STOP_SECONDS, message.lease_s / RENEWALS_PER_LEASE / 2)
         self._scheduler = Scheduler(
             store,
-            LocalLauncher(message.log_directory, stop_s),
+            message.open_launcher(stop_s),
             message.plan,
             Almanac(message.cron, message.time_zone),
             Surroundings(

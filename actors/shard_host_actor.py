@@ -44,6 +44,7 @@ from actors.session_actor import internal_error
 from actors.shard_host import Answers, ShardHost
 from actors.tenure import Tenure, machine_s
 from actors.user_stores import UserStores
+from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
 
@@ -143,7 +144,7 @@ class ShardHostActor(ActorTypeDispatcher):
         store = self._store = message.open_store()
         stores = UserStores.over(store, message.master_key)
         self._start = message
-        self._shelf = ModelShelf(ModelStore(store))
+        self._shelf = ModelShelf(ModelStore(store), cluster_finder(store, message.pseudonym_key))
         self._shelf.refresh()
         self._holdings = deque()
         sys.setswitchinterval(SWITCH_SECONDS)

@@ -117,17 +117,19 @@ def _shrunk(
 
     Its mean and standard deviation tau are learned from all kinds (empirical Bayes: Efron and Morris,
     Stein's estimation rule and its competitors, JASA 68, 1973). As few kinds say little about tau, it is not
-    taken for known: the answer is averaged over it, uniform beforehand (Gelman, Prior distributions for
-    variance parameters in hierarchical models, Bayesian Analysis 1, 2006).
+    taken for known: the answer is averaged over it. Beforehand its square is uniform, with which intervals
+    hold about as often as they say (Morris and Tang, Estimating random effects via adjustment for density
+    maximization, Statistical Science 26, 2011); a uniform tau pulled too hard where kinds differ.
     """
     spread = float(np.std(coefficients)) + float(np.sqrt(np.median(np.diag(covariance))))
     means, errors, scores = [], [], []
-    for tau in np.linspace(0, 3 * spread, TAU_STEPS):
+    taus = np.linspace(0, 3 * spread, TAU_STEPS)
+    for tau in taus:
         score, mean, error = _given_tau(coefficients, covariance, contrasts, float(tau))
         scores.append(score)
         means.append(mean)
         errors.append(error)
-    odds = np.exp(np.array(scores) - max(scores))
+    odds = np.exp(np.array(scores) - max(scores)) * taus
     odds /= odds.sum()
     effect = odds @ np.array(means)
     tail = (1 - LEVEL) / 2

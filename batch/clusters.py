@@ -136,4 +136,5 @@ CLUSTERS = Job(
     writes=(CLUSTER, CLUSTER_MEMBER),
     previous=(CLUSTER_MEMBER,),
     function=_clusters,
+    is_of_groups=True,
 )

@@ -205,4 +205,5 @@ EFFECTIVENESS = Job(
     reads=(LABEL, PROFILE, MEASUREMENT_BY_USER, CLUSTER_MEMBER, POPULAR_SESSION),
     writes=(SESSION_EFFECT,),
     function=_effectiveness,
+    is_of_groups=True,
 )

@@ -10,10 +10,9 @@ from typing import Any, Protocol
 from pyspark.sql import Column, DataFrame, SparkSession
 
 from domain.sensors import SensorSet
+from persistence.learned_tables import MEMBERS_MIN
 from persistence.runs import Cut
 from persistence.schema import Table
-
-MEMBERS_MIN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +67,8 @@ class Job:
 
     It returns one for each of `writes`, without run_nr and bucket_nr. It runs after the jobs that write what
     it reads. `read` brings its frames, if it does not read whole tables. `measures` are aggregates over what
-    it writes, for the result that people are told.
+    it writes, for the result that people are told. A job `is_of_groups` if it tells of groups of users alone,
+    of which none is smaller than `members_min`.
     """
 
     name: str
@@ -79,3 +79,4 @@ class Job:
     previous: tuple[Table[Any], ...] = ()
     read: Callable[[Source, Parameters], Frames] | None = None
     measures: Callable[[Parameters], Sequence[Column]] = _no_measures
+    is_of_groups: bool = False

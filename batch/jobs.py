@@ -6,14 +6,16 @@ import logging
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from pyspark.sql import DataFrame, Observation
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
 from batch.errors import translated_errors
@@ -24,6 +26,7 @@ from batch.slicing import SLICES
 from batch.sweeping import Places, sweep
 from domain.errors import StoreError, StoreUnavailable
 from persistence.arrivals import day_of
+from persistence.profile_tables import PROFILE
 from persistence.runs import (
     RENEW_SECONDS,
     RUNS_KEPT,
@@ -79,6 +82,8 @@ def run_jobs(
     Running again gives the same rows. What earlier runs left is deleted before and after.
     """
     started_s, started_ms = time.monotonic(), now_ms()
+    shared = _Shared(places.source, jobs)
+    places = replace(places, source=shared)
     runs = RunStore(places.store)
     run = runs.begin(_run_of(jobs, parameters, started_ms))
     results: dict[str, JobResult] = {}
@@ -95,6 +100,7 @@ def run_jobs(
             with suppress(StoreError):  # then the next run finds that this one has died
                 runs.change(partial(ended_badly, number=run.number))
             raise
+    shared.release()
     _patiently(partial(sweep, places, runs, parameters, runs_kept), runs, progress)
     return BatchResult(
         run_nr=run.number,
@@ -103,6 +109,39 @@ def run_jobs(
         jobs=results,
         seconds=time.monotonic() - started_s,
     )
+
+
+class _Shared:
+    """A source that reads a table once for all jobs that read the whole of it. See `batch.job.Source`."""
+
+    def __init__(self, source: Source, jobs: Sequence[Job]) -> None:
+        self._source = source
+        self._frames: dict[Table[Any], DataFrame] = {}
+        times = Counter(table for job in jobs if job.read is None for table in job.reads)
+        self._shared = {table for table, count in times.items() if count > 1}
+
+    @property
+    def session(self) -> SparkSession:
+        return self._source.session
+
+    def scan(self, table: Table[Any]) -> DataFrame:
+        if table not in self._shared:
+            return self._source.scan(table)
+        if table not in self._frames:
+            self._frames[table] = self._source.scan(table).persist(StorageLevel.MEMORY_AND_DISK)
+        return self._frames[table]
+
+    def release(self) -> None:
+        """Let go of what was read."""
+        for frame in self._frames.values():
+            frame.unpersist()
+        self._frames.clear()
+
+    def lookup(self, keys: DataFrame, table: Table[Any]) -> DataFrame:
+        return self._source.lookup(keys, table)
+
+    def write(self, frame: DataFrame, table: Table[Any]) -> None:
+        self._source.write(frame, table)
 
 
 def _run_of(jobs: Sequence[Job], parameters: Parameters, started_ms: int) -> Run:
@@ -128,8 +167,11 @@ def _run_job(
     started_s = time.monotonic()
     source = places.source
     with translated_errors(places.log), reporting(source.session, job.name, job.summary, progress):
+        if job.is_of_groups and _are_too_few(source, parameters):
+            rows = {table.name: 0 for table in job.writes}
+            return JobResult(rows=rows, measures={}, seconds=time.monotonic() - started_s)
         frames = _frames(source, runs.state(), run, job, parameters)
-        rows: dict[str, int] = {}
+        rows = {}
         measures: dict[str, int] = {}
         for table, frame in job.function(frames, parameters).items():
             seen = Observation(f"{job.name} {table.name}")
@@ -139,6 +181,12 @@ def _run_job(
             rows[table.name] = found.pop("rows")
             measures.update(found)
     return JobResult(rows=rows, measures=measures, seconds=time.monotonic() - started_s)
+
+
+def _are_too_few(source: Source, parameters: Parameters) -> bool:
+    """Whether all users who agreed to be counted are fewer than any group of which something is published."""
+    agreed = source.scan(PROFILE).where("in_statistics").limit(parameters.members_min)
+    return int(agreed.count()) < parameters.members_min
 
 
 def _frames(source: Source, state: BatchState, run: Run, job: Job, parameters: Parameters) -> Frames:

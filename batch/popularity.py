@@ -117,4 +117,5 @@ POPULARITY = Job(
     reads=(LABEL, PROFILE, CLUSTER_MEMBER),
     writes=(POPULAR_EXERCISE, POPULAR_SESSION, POPULAR_SEQUENCE),
     function=_popularity,
+    is_of_groups=True,
 )

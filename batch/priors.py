@@ -108,4 +108,5 @@ PRIORS = Job(
     reads=(LABEL, PROFILE, MEASUREMENT_BY_USER, CLUSTER_MEMBER),
     writes=(NEXT_EXERCISE, USUAL_LOAD),
     function=_priors,
+    is_of_groups=True,
 )

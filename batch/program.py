@@ -10,16 +10,17 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from batch.errors import translated_errors
-from batch.job import MEMBERS_MIN, Parameters
+from batch.job import Parameters
 from batch.jobs import BatchResult, run_jobs
 from batch.progress import Progress, ProgressListener
 from batch.registry import chosen
-from batch.session import LOG_NAME, PARTITIONS_PER_CORE, spark_session
+from batch.session import LOG_NAME, partition_count, spark_session
 from batch.slicing import cut_of
 from batch.stores import check_location, open_source
 from batch.sweeping import Places
 from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
+from persistence.learned_tables import MEMBERS_MIN
 from persistence.location import open_store
 from persistence.ports import Store
 from persistence.runs import RUNS_KEPT, RunStore
@@ -68,7 +69,7 @@ def run(config: BatchConfig, progress: ProgressListener) -> BatchResult:
                         source=open_source(session, config.store, store),
                         log=directory / LOG_NAME,
                     )
-                    parameters = _parameters(config, store, session.sparkContext.defaultParallelism)
+                    parameters = _parameters(config, store, partition_count(session))
                     return run_jobs(places, jobs, parameters, progress, runs_kept=config.runs_kept)
     finally:
         store.close()
@@ -93,7 +94,7 @@ def _check(config: BatchConfig) -> None:
             raise ConfigurationError(f"{name} {value}", expected="at least 1", remedy=f"correct {name}")
 
 
-def _parameters(config: BatchConfig, store: Store, core_count: int) -> Parameters:
+def _parameters(config: BatchConfig, store: Store, partitions: int) -> Parameters:
     day = config.day or _today()
     return Parameters(
         day=day,
@@ -101,7 +102,7 @@ def _parameters(config: BatchConfig, store: Store, core_count: int) -> Parameter
         cut=cut_of(RunStore(store).state(), config.sensor_sets, day, everything=config.everything),
         sensor_sets=config.sensor_sets,
         members_min=config.members_min,
-        partition_count=core_count * PARTITIONS_PER_CORE,
+        partition_count=partitions,
     )
 
 

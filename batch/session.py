@@ -26,15 +26,19 @@ import domain
 from batch import connector
 from batch.arrow import ROWS_PER_BATCH
 from batch.java import cache_directory, find_java
+from persistence.location import sqlite_directory
 
 LOG_NAME = "spark.log"
 DAEMON = "batch.worker_daemon"
 PARTITIONS_PER_CORE = 4  # so that a core which is done early finds more to do
+SMALL_STORE_BYTES = 64 << 20  # with less, starting costs more than computing
 TASK_FAILURES_MAX = 4
 STOP_SECONDS_MAX = 2.5  # then the JVM is killed
-# A night on a laptop is seconds of work: quick start counts for more than peak speed.
-_JVM_FLAGS = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
+_JVM_FLAGS = "-XX:+UseSerialGC -Xshare:auto"
+_QUICK_FLAGS = "-XX:TieredStopAtLevel=1"  # no second compiler: for seconds of work it starts too late
 
+
+_PARTITIONS = "spark.sql.shuffle.partitions"
 
 _java: subprocess.Popen[bytes] | None = None
 
@@ -53,7 +57,8 @@ def spark_session(
     global _java
     for name in ("local", "tmp"):
         (work_directory / name).mkdir(parents=True, exist_ok=True)
-    conf = _configuration(work_directory, master, memory_mb)
+    is_small = _is_small(location)
+    conf = _configuration(work_directory, master, memory_mb, is_small=is_small)
     with_connector = connector.is_cassandra(location)
     cache = cache_directory() / "spark-ivy"
     if with_connector:
@@ -66,8 +71,8 @@ def spark_session(
         try:
             session = SparkSession(SparkContext(conf=conf, gateway=gateway))
             session.sparkContext.setLogLevel("ERROR")
-            partitions = session.sparkContext.defaultParallelism * PARTITIONS_PER_CORE
-            session.conf.set("spark.sql.shuffle.partitions", str(partitions))
+            per_core = 1 if is_small else PARTITIONS_PER_CORE
+            session.conf.set(_PARTITIONS, str(session.sparkContext.defaultParallelism * per_core))
             # It prints a traceback when Java ends first, which is no news to whoever ended it.
             session.sparkContext._accumulatorServer.handle_error = lambda *_: None
             if threading.current_thread() is threading.main_thread():
@@ -76,6 +81,11 @@ def spark_session(
             session.stop()
         finally:
             _end(gateway.proc)
+
+
+def partition_count(session: SparkSession) -> int:
+    """In how many parts the session takes a table or a shuffle."""
+    return int(session.conf.get(_PARTITIONS) or 1)
 
 
 def kill_java() -> None:
@@ -88,14 +98,23 @@ def kill_java() -> None:
         _java.kill()
 
 
-def _configuration(work_directory: Path, master: str, memory_mb: int) -> SparkConf:
+def _is_small(location: str) -> bool:
+    """Of Cassandra nobody knows."""
+    directory = sqlite_directory(location) if location else None
+    if directory is None:
+        return False
+    return sum(file.stat().st_size for file in directory.glob("*.sqlite*")) < SMALL_STORE_BYTES
+
+
+def _configuration(work_directory: Path, master: str, memory_mb: int, *, is_small: bool) -> SparkConf:
+    flags = f"{_JVM_FLAGS} {_QUICK_FLAGS}" if is_small else _JVM_FLAGS
     settings = {
         "spark.master": _with_retries(master),
         "spark.app.name": "muvr batch",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": f"{memory_mb}m",
-        "spark.driver.extraJavaOptions": f"{_JVM_FLAGS} -Djava.io.tmpdir={work_directory / 'tmp'} "
+        "spark.driver.extraJavaOptions": f"{flags} -Djava.io.tmpdir={work_directory / 'tmp'} "
         f"-Dderby.system.home={work_directory}",
         "spark.local.dir": str(work_directory / "local"),
         "spark.sql.warehouse.dir": str(work_directory / "warehouse"),

@@ -2,12 +2,13 @@
 
     python -m benchmarks.batch --users 10 100 1000 --json FILE
 
-Users are simulated: 30 sessions each, with arrivals and 20 confirmed sets a session in full. Sensor rows are
-sampled: of each user the last session has `--sensor-seconds` of accelerometer and gyroscope at 50 Hz, which
-is what an hour a session would be divided by 3600 / seconds; the figures say so. `first` is a run of
-everything into an empty store, `again` the run after it, which reads a day on which a thirtieth of the
-sessions arrived, the last of each user. The small night is a run and a training on as many users as
-`--night-users`, from start to end of both programs.
+Users are simulated: 30 sessions each, with profiles, measurements, arrivals and confirmed sets in full.
+Sensor rows are sampled: of each user the last session has `--sensor-seconds` of accelerometer and gyroscope
+at 50 Hz, which is what an hour a session would be divided by 30 * 3600 / seconds; the figures say so. `first`
+is a run of everything into an empty store, `again` the run after it: its slices read a day on which a
+thirtieth of the sessions arrived, the last of each user, and its other jobs read all. Per job seconds by the
+clock, and of CPU of the processes that were there at its end: those that ended meanwhile may be missing. Load
+averages tell of other programs.
 
 `storage` is what the windows of an hour of four sensors take by the combinations that are asked for.
 
@@ -25,79 +26,85 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 
 from batch.labelling import Label, labelled_windows
-from domain.frames import SensorFrame, pack_samples, scale_for
-from domain.identifiers import SessionId, StreamId, UserId, pseudonym_of
-from domain.sensors import SENSORS, SensorSet
+from benchmarks.batch_store import fill_with_population, fill_with_sessions, frames, samples_of
+from domain.identifiers import SessionId, UserId, pseudonym_of
+from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
-from persistence.arrivals import DAY_MS, arrival
-from persistence.ports import Insert, Mutation
-from persistence.schema import Timestamp
-from persistence.sensors import SensorStore, frame_of
+from persistence.sensors import frame_of
 from persistence.sqlite import SqliteStore
-from persistence.tables import LABEL, SENSOR, LabelRow
+from persistence.tables import LABEL, SENSOR
 from persistence.windows import WindowStore
 
-SESSIONS, SETS = 30, 20
-SET_SECONDS, REST_SECONDS = 30, 60
-RATE_HZ = 50.0
+SESSIONS = 30
+SESSION_SECONDS = 500
 SENSOR_SETS = ("a@50", "a,g@50")
 COMBINATIONS = ("a@50", "g@50", "a,g@50", "u,l@10", "a,g,u,l@50")
 STORAGE_SECONDS = 600
-ROWS_PER_WRITE = 2000
 POLL_SECONDS = 0.2
-EXERCISES = ("squat", "press", "row", "lunge")
 Figures = dict[str, Any]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the night's batch.")
-    parser.add_argument("--users", type=int, nargs="+", default=[10, 100, 1000])
-    parser.add_argument("--sensor-seconds", type=int, default=60, help="of a user (default: %(default)s)")
-    parser.add_argument("--slicing-hours", type=float, default=4.0, help="of each of two sensors")
-    parser.add_argument("--night-users", type=int, default=6)
+    parser.add_argument("--users", type=int, nargs="*", default=[10, 100, 1000])
+    parser.add_argument("--sensor-seconds", type=int, default=30, help="of a user (default: %(default)s)")
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="that users are measured on")
+    parser.add_argument("--once", action="store_true", help="leave out the second run of each")
+    parser.add_argument("--slicing-hours", type=float, default=4.0, help="of each of two sensors; 0: none")
+    parser.add_argument("--storage", action="store_true", help="what windows take, by combinations")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     result: Figures = {
         "cores": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
         "sensor_seconds_of_a_user": options.sensor_seconds,
         "sessions_of_a_user": SESSIONS,
-        "by_users": [_of_users(count, options.sensor_seconds) for count in options.users],
-        "storage": [_storage(COMBINATIONS[:count]) for count in range(1, len(COMBINATIONS) + 1)],
-        "slicing": _slicing(options.slicing_hours),
-        "small_night": _small_night(options.night_users),
-        "load_after": os.getloadavg()[0],
         "measured_at": time.strftime("%Y-%m-%d"),
+        "by_users": [],
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if options.json is not None:
-        options.json.write_text(text + "\n")
+    for count in options.users:
+        result["by_users"].append(_of_users(count, options))
+        _tell(result, options.json)
+    if options.storage:
+        result["storage"] = [_storage(COMBINATIONS[:count]) for count in range(1, len(COMBINATIONS) + 1)]
+    if options.slicing_hours:
+        result["slicing"] = _slicing(options.slicing_hours)
+    _tell(result, options.json)
+    print(json.dumps(result, indent=2))
 
 
-def _of_users(count: int, sensor_seconds: int) -> Figures:
+def _tell(result: Figures, file: Path | None) -> None:
+    if file is not None:
+        file.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _of_users(count: int, options: argparse.Namespace) -> Figures:
+    master = ("--master", f"local[{options.cores}]")
     with tempfile.TemporaryDirectory(prefix="muvr-batch-") as directory:
-        place = Path(directory)
-        _fill(place, count, sensor_seconds, sessions=SESSIONS)
+        place, started = Path(directory), time.monotonic()
+        rows = fill_with_population(place, count, options.sensor_seconds, sessions=SESSIONS)
         figures = {
             "users": count,
-            "sessions": count * SESSIONS,
-            "labels": count * SESSIONS * SETS,
-            "sensor_hours": round(count * 2 * sensor_seconds / 3600, 3),
-            "store_mb": round(sum(file.stat().st_size for file in place.rglob("*.sqlite")) / 1e6, 1),
-            "first": _run(place),
-            "again": _run(place),
+            "cores": options.cores,
+            "rows": rows,
+            "sensor_hours": round(rows["sensor"] / 3600, 3),
+            "store_mb": round(sum(file.stat().st_size for file in place.rglob("*.sqlite*")) / 1e6, 1),
+            "fill_seconds": round(time.monotonic() - started, 1),
+            "load_before": round(os.getloadavg()[0], 1),
+            "first": _run(place, *master),
         }
+        if not options.once:
+            figures["again"] = _run(place, *master)
+    figures["load_after"] = round(os.getloadavg()[0], 1)
     print(json.dumps(figures), file=sys.stderr, flush=True)
     return figures
 
@@ -105,10 +112,9 @@ def _of_users(count: int, sensor_seconds: int) -> Figures:
 def _storage(combinations: Sequence[str]) -> Figures:
     """MB of windows of an hour, and how many channels they have together: what they grow with."""
     sets = [SensorSet.parse(text) for text in combinations]
-    samples = _samples(np.random.default_rng(1), "agul")
-    frames = sorted(
-        (frame_of(SENSOR.row(*insert.row)) for insert in _frames(UserId("u"), 0, STORAGE_SECONDS, samples)),
-        key=lambda frame: frame.start_ms,
+    rows = frames(UserId("u"), SessionId("s"), 0, STORAGE_SECONDS, samples_of("agul"))
+    in_order = sorted(
+        (frame_of(SENSOR.row(*insert.row)) for insert in rows), key=lambda frame: frame.start_ms
     )
     labels = [Label(0, 1000 * STORAGE_SECONDS, "squat")]
     with tempfile.TemporaryDirectory(prefix="muvr-batch-") as directory:
@@ -122,7 +128,7 @@ def _storage(combinations: Sequence[str]) -> Figures:
                 label=label,
                 samples=window.samples,
             )
-            for sensor_set, label, window in labelled_windows(frames, labels, sets)
+            for sensor_set, label, window in labelled_windows(in_order, labels, sets)
         )
         store.close()
         size = (Path(directory) / "muvr_training.sqlite").stat().st_size
@@ -136,17 +142,17 @@ def _storage(combinations: Sequence[str]) -> Figures:
 
 def _slicing(hours: float) -> Figures:
     """Sensor-hours a minute; each of the two sensors counts."""
-    sessions = max(4, round(hours * 3600 / 500))
-    sensor_hours = sessions * 2 * 500 / 3600
+    sessions = max(4, round(hours * 3600 / SESSION_SECONDS))
+    sensor_hours = sessions * 2 * SESSION_SECONDS / 3600
     figures: Figures = {"sensor_hours": round(sensor_hours, 2), "sensor_sets": SENSOR_SETS}
     with tempfile.TemporaryDirectory(prefix="muvr-batch-") as directory:
         place = Path(directory)
-        _fill(place, sessions, 500, sessions=1)
+        fill_with_sessions(place, sessions, SESSION_SECONDS)
         seconds = _plainly(place)
         figures["numpy_one_process"] = {"seconds": seconds, "per_min": round(60 * sensor_hours / seconds, 1)}
         for cores in sorted({1, os.cpu_count() or 1}):
-            run = _run(place, "--everything", "--master", f"local[{cores}]")
-            per_core = 60 * sensor_hours / run["job_seconds"] / cores
+            run = _run(place, "slices", "--everything", "--master", f"local[{cores}]")
+            per_core = 60 * sensor_hours / run["jobs"]["slices"]["seconds"] / cores
             share = round(per_core / figures["numpy_one_process"]["per_min"], 2)
             figures[f"spark_{cores}"] = {**run, "per_min_and_core": round(per_core, 1), "of_numpy": share}
     return figures
@@ -178,42 +184,55 @@ def _plainly(place: Path) -> float:
     return round(time.monotonic() - started, 2)
 
 
-def _small_night(users: int) -> Figures:
-    with tempfile.TemporaryDirectory(prefix="muvr-batch-") as directory:
-        place = Path(directory)
-        _fill(place, users, 600, sessions=2)
-        started = time.monotonic()
-        batch = _run(place)
-        train = [sys.executable, "-m", "cli", "train", "--data", str(place), "--budget-minutes", "2"]
-        done = subprocess.run(train, capture_output=True, text=True, check=False)
-        seconds = time.monotonic() - started
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        return {"users": users, "sensor_hours": round(users * 2 * 600 / 3600, 2), "batch": batch,
-                "seconds": round(seconds, 1)}  # fmt: skip
-
-
 def _run(place: Path, *options: str) -> Figures:
-    """`muvr batch run slices`, as a program: its time, and the most memory that its processes had."""
-    command = [sys.executable, "-m", "cli", "batch", "run", "slices", "--json-progress", "--data", str(place)]
-    command += ["--sensor-sets", *SENSOR_SETS, *options]
+    """`muvr batch run`, as a program: seconds and CPU of each job, and the most memory of its processes."""
+    command = [sys.executable, "-m", "cli", "batch", "run", *options, "--json-progress", "--data", str(place)]
+    command += ["--sensor-sets", *SENSOR_SETS]
     started = time.monotonic()
+    lines: list[dict[str, Any]] = []
+    cpu: dict[str, float] = {}  # when each job ended
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        process = psutil.Process(program.pid)
         peaks: dict[str, float] = {}
-        watcher = threading.Thread(target=_watch, args=(psutil.Process(program.pid), peaks), daemon=True)
+        watcher = threading.Thread(target=_watch, args=(process, peaks), daemon=True)
         watcher.start()
-        output, errors = program.communicate()
+        assert program.stdout is not None
+        assert program.stderr is not None
+        for line in program.stdout:
+            lines.append(json.loads(line))
+            if lines[-1].get("done") == lines[-1].get("total", -1):
+                cpu[lines[-1]["stage"]] = _cpu_s(process)
+        errors = program.stderr.read()
     watcher.join()
     if program.returncode:
         raise SystemExit(errors)
-    job = json.loads(output.splitlines()[-1])["result"]["jobs"]["slices"]
+    result = lines[-1]["result"]
+    ends = [0.0, *cpu.values()]
+    spent = {name: ends[nr + 1] - ends[nr] for nr, name in enumerate(cpu)}
     return {
         "seconds": round(time.monotonic() - started, 2),
-        "job_seconds": round(job["seconds"], 2),
-        "windows": job["rows"]["window"],
-        "sessions_cut": job["measures"]["sessions"],
+        "run_seconds": round(result["seconds"], 2),
+        "start_cpu_seconds": round(spent.pop("start"), 1),
+        "jobs": {
+            name: {
+                "seconds": round(job["seconds"], 2),
+                "cpu_seconds": round(spent[name], 1),
+                "rows": job["rows"],
+                **job["measures"],
+            }
+            for name, job in result["jobs"].items()
+        },
         "peak_mb": peaks,
     }
+
+
+def _cpu_s(program: psutil.Process) -> float:
+    """What it and all processes below have used, those that have ended included."""
+    total = 0.0
+    for process in (program, *program.children(recursive=True)):
+        with suppress(psutil.Error):  # of one that has ended, its parent has the time
+            total += sum(process.cpu_times()[:4])
+    return total
 
 
 def _watch(program: psutil.Process, peaks: dict[str, float]) -> None:
@@ -230,58 +249,6 @@ def _watch(program: psutil.Process, peaks: dict[str, float]) -> None:
         for kind, size in now.items():
             peaks[kind] = max(peaks.get(kind, 0.0), round(size / 1e6, 1))
         time.sleep(POLL_SECONDS)
-
-
-def _fill(place: Path, users: int, sensor_seconds: int, *, sessions: int) -> None:
-    """A store whose last session of each user arrived today; those before on the days before."""
-    store = SqliteStore(place / "store")
-    pending: list[Mutation] = []
-    samples = _samples(np.random.default_rng(1))
-    now_ms = time.time_ns() // 1_000_000
-    for number in range(users):
-        user = UserId(f"user{number}")
-        for back in range(sessions):
-            pending += _session(user, back, now_ms - back * DAY_MS)
-        pending += _frames(user, now_ms, sensor_seconds, samples)
-        if len(pending) >= ROWS_PER_WRITE:
-            store.write(pending)
-            pending = []
-    store.write(pending)
-    store.close()
-
-
-def _session(user: UserId, back: int, start_ms: int) -> Iterator[Insert]:
-    session = SessionId(f"s{back}")
-    yield arrival(user, session, [StreamId("a"), StreamId("g")], start_ms)
-    for nr in range(SETS):
-        first = start_ms + 1000 * nr * (SET_SECONDS + REST_SECONDS)
-        times = Timestamp(first), Timestamp(first + 1000 * SET_SECONDS)
-        yield Insert(LABEL, LabelRow(user, session, *times, EXERCISES[nr // 5], 10, 20.0))
-
-
-def _samples(random: np.random.Generator, letters: str = "ag") -> dict[str, list[bytes]]:
-    """Some seconds of each sensor."""
-    shapes = {letter: (int(RATE_HZ), len(SENSORS[letter].axes)) for letter in letters}
-    return {
-        letter: [pack_samples(random.normal(size=shape), scale_for(letter)) for _ in range(64)]
-        for letter, shape in shapes.items()
-    }
-
-
-def _frames(user: UserId, start_ms: int, seconds: int, samples: dict[str, list[bytes]]) -> Iterator[Insert]:
-    for letter, packed in samples.items():
-        for number in range(seconds):
-            frame = SensorFrame(
-                session=SessionId("s0"),
-                stream=StreamId(letter),
-                sequence_nr=number,
-                sensor=letter,
-                start_ms=start_ms + 1000 * number,
-                rate_hz=RATE_HZ,
-                scale=scale_for(letter),
-                samples=packed[(number + len(user)) % len(packed)],
-            )
-            yield SensorStore.entry(user, frame)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from cli.places import add_store_arguments, existing_store, settings_of
 from domain.sensors import SensorSet
+from persistence.learned_tables import MEMBERS_MIN
 from persistence.runs import RUNS_KEPT, RunStore
 from persistence.secret_files import load_or_make_key
 
@@ -87,7 +88,10 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="Spark's: local[CORES], spark://HOST:PORT or mesos://... (default: %(default)s)",
     )
     parser.add_argument(
-        "--members-min", type=int, default=20, help="users that a published group has (default: %(default)s)"
+        "--members-min",
+        type=int,
+        default=MEMBERS_MIN,
+        help="users that a published group has (default: %(default)s)",
     )
     parser.add_argument(
         "--runs-kept", type=int, default=RUNS_KEPT, help="runs whose results stay (default: %(default)s)"

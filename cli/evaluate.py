@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cli.clusters import find_cluster
 from cli.evaluating import (
     Candidate,
     Data,
@@ -20,6 +21,7 @@ from cli.evaluating import (
     record_evaluation,
     serve_best,
     served_candidate,
+    with_new_windows,
 )
 from cli.personal import subject_of
 from cli.places import (
@@ -31,11 +33,11 @@ from cli.places import (
     write_json,
     write_whole,
 )
-from cli.training_words import Teller
+from cli.training_words import Teller, print_line
 from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
 from edge.artefact import Artefact
-from persistence.models import EVERYONE, ModelStore, user_of
+from persistence.models import EVERYONE, ModelStore, cluster_in, user_of
 from persistence.ports import Store
 from persistence.windows import WindowStore
 
@@ -62,15 +64,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--model", type=Path, metavar="FILE", help="a model file")
     which.add_argument("--model-id", metavar="ID", help="a model of the store (default: the one served)")
     which.add_argument("--past", type=int, metavar="N", help="the last N models, and serve the best")
+    parser.add_argument(
+        "--no-promote",
+        action="store_true",
+        help="with --past: only record the figures, for `muvr models promote`; models that have "
+        "learned from the latest sessions are left out, so that the others are judged by them",
+    )
     parser.add_argument("--sensor-set", default="a,g@50", metavar="SET", help="default: %(default)s")
     parser.add_argument(
-        "--scope", default=EVERYONE, help="everyone, cluster:N or user:ID (default: %(default)s)"
+        "--scope", default=EVERYONE, help="everyone, cluster:ID or user:ID (default: %(default)s)"
     )
     parser.add_argument(
         "--budget-minutes", type=float, default=60.0, help="no model is begun after it (default: %(default)s)"
     )
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the confusions there, SVG")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the result as JSON; - is standard output")
+    parser.add_argument(
+        "--json-progress", action="store_true", help="with --no-promote: progress and result as JSON lines"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -94,6 +105,10 @@ def _check(options: argparse.Namespace) -> None:
         raise ConfigurationError(
             "there is no model to evaluate", expected="--model FILE or --data DIR", remedy="give one"
         )
+    if options.no_promote and options.past is None:
+        raise ConfigurationError("--no-promote without --past", remedy="give --past N, or leave it out")
+    if options.json_progress and not options.no_promote:
+        raise ConfigurationError("--json-progress without --no-promote", remedy="give both, or --json -")
     if options.past is not None and options.past < 1:
         raise ConfigurationError(f"--past {options.past}", expected="at least 1")
     if not options.budget_minutes > 0:
@@ -113,19 +128,46 @@ def _one(options: argparse.Namespace, artefact: Artefact, recordings: Recordings
 def _of_store(options: argparse.Namespace, store: Store, recordings: Recordings | None) -> None:
     models = ModelStore(store)
     compared = _compared(options, models)
+    if options.no_promote:
+        subjects = _subjects(options, store, options.scope)
+        compared = with_new_windows(WindowStore(store), options.sensor_set, compared, subjects)
+        if not compared:
+            _told_nothing(options)
+            return
     data: Data = recordings or _windows(options, store, compared)
     now_ms = time.time_ns() // 1_000_000
-    done = evaluate_all(
-        compared,
-        data,
-        lambda candidate, found: record_evaluation(models, candidate, found, data, now_ms),
-        60 * options.budget_minutes,
-    )
+
+    def record(candidate: Candidate, found: Evaluation) -> None:
+        record_evaluation(models, candidate, found, data, compared, now_ms)
+        if options.json_progress:
+            done = compared.index(candidate) + 1
+            message = f"{candidate.row.model_id}: macro F1 {found.metrics.f1_macro:.3f}"
+            print_line(stage="evaluate", done=done, total=len(compared), message=message)
+
+    done = evaluate_all(compared, data, record, 60 * options.budget_minutes)
     if options.past is None:
         ((candidate, found),) = done.evaluations
         _told(options, candidate.artefact, found, data.words)
     else:
-        _told_all(options, done, data.words, serve_best(models, done))
+        served = _served(options, models) if options.no_promote else serve_best(models, done)
+        _told_all(options, done, data.words, served)
+
+
+def _served(options: argparse.Namespace, models: ModelStore) -> str | None:
+    current = models.current(options.scope, options.sensor_set)
+    return current.model_id if current is not None else None
+
+
+def _told_nothing(options: argparse.Namespace) -> None:
+    words = "no sessions are new to the model that is served: nothing is evaluated"
+    result: dict[str, Any] = {"data_set": words, "ended": "all", "served": None, "models": []}
+    if options.json_progress:
+        print_line(stage="evaluate", done=1, total=1, message=words)
+        print_line(result=result)
+    if options.json:
+        write_json(options.json, result)
+    if not options.json_progress and str(options.json) != "-":
+        print(words)
 
 
 def _compared(options: argparse.Namespace, models: ModelStore) -> list[Candidate]:
@@ -141,20 +183,23 @@ def _compared(options: argparse.Namespace, models: ModelStore) -> list[Candidate
 
 def _windows(options: argparse.Namespace, store: Store, compared: list[Candidate]) -> StoredWindows:
     sensor_set = compared[0].artefact.sensor_set if options.model_id else options.sensor_set
-    subject = _subject(options, compared[0].row.scope)
-    return latest_windows(WindowStore(store), sensor_set, compared, Teller().read, subject)
+    subjects = _subjects(options, store, compared[0].row.scope)
+    teller = Teller(as_json=options.json_progress)
+    return latest_windows(WindowStore(store), sensor_set, compared, teller.read, subjects)
 
 
-def _subject(options: argparse.Namespace, scope: str) -> str | None:
-    """A model of one person is judged by that person's windows, which are stored under a pseudonym."""
-    user = user_of(scope)
+def _subjects(options: argparse.Namespace, store: Store, scope: str) -> frozenset[str] | None:
+    """A model for some people is judged by their windows, which are stored under pseudonyms."""
+    user, cluster = user_of(scope), cluster_in(scope)
+    if cluster is not None:
+        return find_cluster(store, cluster).subjects
     if user is None:
         return None
     if not (options.data or options.keys):
         raise ConfigurationError(
             "the windows of a user are found by a key", expected="--data DIR or --keys DIR", remedy="give one"
         )
-    return subject_of(user, settings_of(options))
+    return frozenset((subject_of(user, settings_of(options)),))
 
 
 def _told(options: argparse.Namespace, artefact: Artefact, found: Evaluation, words: str) -> None:
@@ -165,16 +210,19 @@ def _told(options: argparse.Namespace, artefact: Artefact, found: Evaluation, wo
         print("\n".join([f"model {artefact.model_id} on {words}", *lines(found)]))
 
 
-def _told_all(options: argparse.Namespace, done: Round, words: str, served: str) -> None:
+def _told_all(options: argparse.Namespace, done: Round, words: str, served: str | None) -> None:
     for candidate, found in done.evaluations:
         _plot(options, candidate.artefact, found)
+    models = [
+        {"model_id": candidate.row.model_id, "created_ms": candidate.row.created_at, **found.as_json()}
+        for candidate, found in done.evaluations
+    ]
+    result = {"data_set": words, "ended": done.ended, "served": served, "models": models}
     if options.json:
-        models = [
-            {"model_id": candidate.row.model_id, "created_ms": candidate.row.created_at, **found.as_json()}
-            for candidate, found in done.evaluations
-        ]
-        write_json(options.json, {"data_set": words, "ended": done.ended, "served": served, "models": models})
-    if str(options.json) == "-":
+        write_json(options.json, result)
+    if options.json_progress:
+        print_line(result=result)
+    if options.json_progress or str(options.json) == "-":
         return
     print(f"on {words}")
     for candidate, found in done.evaluations:

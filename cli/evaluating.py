@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from domain.recording import Recording
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
 from edge.artefact import Artefact, decode
+from persistence.choosing import COMPARED
 from persistence.models import ModelStore, evaluation_row, stored_metrics
 from persistence.tables import ModelRow
 from persistence.windows import WindowStore
@@ -35,9 +36,10 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Recordings:
-    """Recordings by data set."""
+    """Recordings by data set, of which no model of a store has learned."""
 
     data_sets: Mapping[str, Sequence[Recording]]
+    is_new = True
 
     @property
     def words(self) -> str:
@@ -56,6 +58,7 @@ class StoredWindows:
     windows: WindowStore
     sensor_set: SensorSet
     sessions: frozenset[str] | None
+    is_new: bool  # to all models that are compared
     words: str
     progress: Callable[[int, float], None]
 
@@ -92,19 +95,16 @@ def latest_windows(
     sensor_set: SensorSet,
     compared: Sequence[Candidate],
     progress: Callable[[int, float], None],
-    subject: str | None = None,
+    subjects: Collection[str] | None = None,
 ) -> StoredWindows:
     """The windows of all sessions that none of `compared` has learned from; all, if those are too few.
 
-    Of `subject`'s sessions alone, if there is one. Raises InvalidInput if that one has none.
+    Of the sessions of `subjects` alone, if there are such. Raises InvalidInput if those have none.
     """
-    every = windows.sessions(sensor_set)
-    sessions = {
-        name: count for name, count in every.items() if subject is None or name.startswith(f"{subject}/")
-    }
-    if subject is not None and not sessions:
+    sessions = _sessions_of(windows, sensor_set, subjects)
+    if subjects is not None and not sessions:
         raise InvalidInput(
-            f"no windows of {sensor_set} of that user",
+            f"no windows of {sensor_set} of those users",
             expected="sets that the user has confirmed, and a night since then",
             remedy="correct --scope, or wait for the night",
         )
@@ -119,10 +119,42 @@ def latest_windows(
     return StoredWindows(
         windows=windows,
         sensor_set=sensor_set,
-        sessions=frozenset(chosen) if len(chosen) < len(every) else None,
+        sessions=None if chosen is sessions and subjects is None else frozenset(chosen),
+        is_new=enough,
         words=words if learned else f"all {len(sessions)} sessions",
         progress=progress,
     )
+
+
+def with_new_windows(
+    windows: WindowStore,
+    sensor_set: SensorSet,
+    compared: Sequence[Candidate],
+    subjects: Collection[str] | None = None,
+) -> list[Candidate]:
+    """Those of `compared`, of which the one served comes first, for whom there are windows new to all.
+
+    The others are left out, the newest first; they have learned from too many. None may be left.
+    """
+    sessions = _sessions_of(windows, sensor_set, subjects)
+    left = list(compared)
+    while left:
+        learned = frozenset().union(*(candidate.sessions for candidate in left))
+        if sum(count for name, count in sessions.items() if name not in learned) >= NEW_WINDOWS_MIN:
+            break
+        left.remove(max(left[1:] or left, key=lambda candidate: candidate.row.created_at))
+    return left
+
+
+def _sessions_of(
+    windows: WindowStore, sensor_set: SensorSet, subjects: Collection[str] | None
+) -> dict[str, int]:
+    """How many windows each session of `subjects`, or of everyone, has."""
+    return {
+        name: count
+        for name, count in windows.sessions(sensor_set).items()
+        if subjects is None or name.partition("/")[0] in subjects
+    }
 
 
 def candidate_of(models: ModelStore, row: ModelRow) -> Candidate | None:
@@ -194,9 +226,16 @@ def evaluate_all(
 
 
 def record_evaluation(
-    models: ModelStore, candidate: Candidate, found: Evaluation, data: Data, now_ms: int
+    models: ModelStore,
+    candidate: Candidate,
+    found: Evaluation,
+    data: Data,
+    compared: Sequence[Candidate],
+    now_ms: int,
 ) -> None:
     metrics: Any = stored_metrics(found.as_json(), candidate.artefact.classes)
+    if data.is_new:
+        metrics[COMPARED] = [each.row.model_id for each in compared]
     models.record(evaluation_row(candidate.row.model_id, now_ms, data.words, metrics))
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from cli import batch, evaluate, jobs, models, node, readmodels, schema, train, users
-from cli.cassandra import command as cassandra
-from cli.demo import command as demo
 from domain.errors import MuvrError
 
 _EXAMPLES = """examples:
@@ -29,10 +27,26 @@ _EXAMPLES = """examples:
   muvr users check anna                  whether what is stored of a user can be read
 """
 
+COMMANDS = (
+    ("demo", "cli.demo.command", "record, learn overnight, recognise: the whole loop, on this machine"),
+    ("up", "cli.node:up", "run a node until Ctrl-C"),
+    ("token", "cli.node:token", "make a token for a device, a user or an operator"),
+    ("batch", "cli.batch", "run the night's jobs on Spark, and list their runs"),
+    ("train", "cli.train", "train a model on a store's windows or on recordings"),
+    ("evaluate", "cli.evaluate", "say how good models are, and serve the best"),
+    ("models", "cli.models", "list, show, promote, roll back and export models"),
+    ("jobs", "cli.jobs", "list and show the nights, run one now, cancel one"),
+    ("cassandra", "cli.cassandra.command", "run Cassandra on this machine, to keep a node's data in"),
+    ("schema", "cli.schema", "show, make or check the tables of a store"),
+    ("read-models", "cli.readmodels", "compare what the API shows with the journal, and make it again"),
+    ("users", "cli.users", "check that what is stored of a user can be read"),
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 failed with one line on stderr, 2 wrong usage, 130 ended by Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser(given[0] if given else None).parse_args(given)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         status: int = options.run(options)
@@ -66,7 +80,8 @@ def _interrupt(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """Knows the arguments of the `chosen` command alone, of others what they are for."""
     parser = argparse.ArgumentParser(
         prog="muvr",
         description="A real-time personal trainer that you host yourself.",
@@ -74,22 +89,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, module, words in (
-        ("demo", demo, "record, learn overnight, recognise: the whole loop, on this machine"),
-        ("up", node.up, "run a node until Ctrl-C"),
-        ("token", node.token, "make a token for a device, a user or an operator"),
-        ("batch", batch, "run the night's jobs on Spark, and list their runs"),
-        ("train", train, "train a model on a store's windows or on recordings"),
-        ("evaluate", evaluate, "say how good models are, and serve the best"),
-        ("models", models, "list, show, promote, roll back and export models"),
-        ("jobs", jobs, "list and show the nights, run one now, cancel one"),
-        ("cassandra", cassandra, "run Cassandra on this machine, to keep a node's data in"),
-        ("schema", schema, "show, make or check the tables of a store"),
-        ("read-models", readmodels, "compare what the API shows with the journal, and make it again"),
-        ("users", users, "check that what is stored of a user can be read"),
-    ):
+    for name, place, words in COMMANDS:
         command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        module.add_arguments(command)
-        command.add_argument("--debug", action="store_true", help="show tracebacks and log more")
-        command.set_defaults(run=module.run)
+        if name == chosen:
+            # Imported here: the night starts several programs, and a node's packages take a second to import.
+            module, _, attribute = place.partition(":")
+            found: Any = importlib.import_module(module)
+            found = getattr(found, attribute) if attribute else found
+            found.add_arguments(command)
+            command.add_argument("--debug", action="store_true", help="show tracebacks and log more")
+            command.set_defaults(run=found.run)
     return parser

@@ -11,10 +11,14 @@ from typing import Any
 
 from cli.model_export import Told, export
 from cli.places import add_store_arguments, existing_store
+from cli.training_words import print_line
 from domain.errors import ConfigurationError, StoredValueCorrupt
 from domain.sensors import SensorSet
+from persistence.choosing import choose
 from persistence.models import EVERYONE, ModelStore
 from persistence.tables import EvaluationRow, ModelRow
+
+PAST = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, words in (
         ("list", "models of every scope and sensor set, newest first"),
         ("show", "a model, what it learned from, and its evaluations"),
-        ("promote", "serve a model, however good it is"),
+        ("promote", "serve a model, however good it is; without ID the best by what was recorded"),
         ("rollback", "serve again what was served before"),
         ("export", "write a model's file, or its C99"),
     ):
         action = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        if name in ("show", "promote"):
+        if name == "show":
             action.add_argument("id", metavar="ID", help="as `muvr models list` shows it")
-        if name == "rollback":
+        if name == "promote":
+            _add_choice(action)
+        if name in ("promote", "rollback"):
             action.add_argument("--sensor-set", default="a,g@50", metavar="SET", help="default: %(default)s")
             action.add_argument("--scope", default=EVERYONE, help="default: %(default)s")
         if name == "export":
@@ -42,13 +48,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
+def _add_choice(action: argparse.ArgumentParser) -> None:
+    action.add_argument("id", metavar="ID", nargs="?", help="default: see --past")
+    action.add_argument(
+        "--past",
+        type=int,
+        default=PAST,
+        metavar="N",
+        help="without ID: the best of so many models that were compared with the one served, on windows "
+        "that neither had learned from; never a worse one (default: %(default)s)",
+    )
+    action.add_argument("--json-progress", action="store_true", help="progress and result as JSON lines")
+
+
 def run(options: argparse.Namespace) -> int:
     if options.action == "export":
         result, words = export(options)
     else:
         with existing_store(options) as store:
             result, words = _ACTIONS[options.action](options, ModelStore(store))
-    print(json.dumps(result) if options.json else "\n".join(words))
+    if options.action == "promote" and options.json_progress:
+        print_line(stage="promote", done=1, total=1, message=next(iter(words)))
+        print_line(result=result)
+    else:
+        print(json.dumps(result) if options.json else "\n".join(words))
     return 0
 
 
@@ -128,6 +151,8 @@ def _show_words(item: dict[str, Any], row: ModelRow, evaluations: Sequence[Evalu
 
 
 def _promote(options: argparse.Namespace, models: ModelStore) -> Told:
+    if options.id is None:
+        return _promote_best(options, models)
     row = models.find(options.id)
     try:
         is_whole = models.artefact(row.digest) is not None
@@ -141,6 +166,27 @@ def _promote(options: argparse.Namespace, models: ModelStore) -> Told:
     models.serve(row, newest.f1_macro if newest else 0.0)
     told = {"served": row.model_id, "scope": row.scope, "sensor_set": row.sensor_set}
     return told, [f"{row.model_id} is served to {row.scope} from now on"]
+
+
+def _promote_best(options: argparse.Namespace, models: ModelStore) -> Told:
+    if options.past < 1:
+        raise ConfigurationError(f"--past {options.past}", expected="at least 1")
+    sensor_set = SensorSet.parse(options.sensor_set)
+    choice = choose(models, options.scope, sensor_set, options.past)
+    if choice is not None:
+        models.promote(choice.model, choice.f1_macro, served_f1_macro=choice.rival_f1_macro)
+    current = models.current(options.scope, sensor_set)
+    told = {
+        "served": None if current is None else current.model_id,
+        "is_new": choice is not None,
+        "scope": options.scope,
+        "sensor_set": str(sensor_set),
+        "f1_macro": choice and choice.f1_macro,
+        "rival_f1_macro": choice and choice.rival_f1_macro,
+    }
+    if choice is not None:
+        return told, [f"{choice.model.model_id} is served to {options.scope} from now on"]
+    return told, [f"no model did better than the one that is served to {options.scope}"]
 
 
 def _rollback(options: argparse.Namespace, models: ModelStore) -> Told:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from actors.node import Node
+from cli.metronome import add_metronome_arguments, metronome_settings
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
@@ -48,6 +49,18 @@ class _Up:
             "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
         )
         parser.add_argument(
+            "--members-min",
+            type=int,
+            default=NodeSettings.members_min,
+            metavar="N",
+            help="users of a group of which the night publishes something (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--cluster-models",
+            action="store_true",
+            help="the night also trains a model for each cluster of users, served to them if it is better",
+        )
+        parser.add_argument(
             "--advertise", metavar="URL", help="where devices reach this node (default: ws://HOST:PORT)"
         )
         parser.add_argument(
@@ -73,6 +86,8 @@ class _Up:
             help="of each step of a night (default: %(default)s)",
         )
 
+        add_metronome_arguments(parser)
+
     @staticmethod
     def run(options: argparse.Namespace) -> int:
         settings = NodeSettings(
@@ -85,10 +100,13 @@ class _Up:
             gateway_port=options.gateway_port,
             api_port=options.api_port,
             spark_master=options.spark_master,
+            members_min=options.members_min,
+            cluster_models=options.cluster_models,
             night_cron=options.night,
             time_zone=options.time_zone,
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,
+            metronome=metronome_settings(options),
             debug=options.debug,
         )
         with running_node(settings) as running:

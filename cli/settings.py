@@ -6,8 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from actors.metronome_launcher import MetronomeSettings
 from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
+from persistence.learned_tables import MEMBERS_MIN
 
 GATEWAY_PORT = 8081
 API_PORT = 8080
@@ -37,11 +39,14 @@ class NodeSettings:
     sensor_sets: tuple[SensorSet, ...] = (SensorSet(("a", "g"), 50),)
     spark_master: str = "local[2]"  # the other cores go on serving devices
     train_minutes: float = 10.0
+    members_min: int = MEMBERS_MIN  # users of a group of which the night publishes something
+    cluster_models: bool = False  # the night trains a model for each cluster, too
     night_cron: str | None = "30 2 * * *"
     time_zone: str = "UTC"
     night_catch_up: int = 1  # missed nights that are made up for
     night_attempts: int = 3  # of each step
     night_lease_s: float = 30.0  # after it another node goes on with the night of one that is gone
+    metronome: MetronomeSettings | None = None  # runs the steps on a cluster instead of on this machine
     debug: bool = False
 
     @property
@@ -70,5 +75,9 @@ def check(settings: NodeSettings) -> NodeSettings:
             f"{settings.night_catch_up} nights to catch up and {settings.night_attempts} attempts",
             expected="at least 0 and 1",
             remedy="correct --catch-up or --attempts",
+        )
+    if settings.members_min < 1:
+        raise ConfigurationError(
+            f"groups of {settings.members_min} users", expected="at least 1", remedy="correct --members-min"
         )
     return settings

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import uuid
 from collections.abc import Iterable
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli import personal
-from cli.places import add_store_arguments, load_data_sets, settings_of, write_json, write_whole
-from cli.trained import save, scope_of
-from cli.training_words import Teller, lines, result_of
-from cli.wiring import signing_key
-from domain.errors import ConfigurationError, InvalidArtefact, StoredValueCorrupt
+from cli.clusters import find_cluster, trainable
+from cli.keys import signing_key
+from cli.places import (
+    add_store_arguments,
+    existing_store,
+    load_data_sets,
+    settings_of,
+    write_json,
+    write_whole,
+)
+from cli.trained import rival_of, save, scope_of
+from cli.training_words import Teller, lines, print_line, result_of
+from domain.errors import ConfigurationError, InvalidArtefact, InvalidInput, StoredValueCorrupt
 from domain.identifiers import ModelId
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
@@ -48,6 +55,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--user",
         metavar="NAME",
         help="learn from that person's sets alone; serves that person alone, if better for them",
+    )
+    parser.add_argument(
+        "--cluster",
+        metavar="ID",
+        help="learn from that cluster's users; serves them, if it is better than everyone's for them",
+    )
+    parser.add_argument(
+        "--clusters",
+        action="store_true",
+        help="one model after the other for each cluster with enough users and windows, within the budget",
+    )
+    parser.add_argument(
+        "--no-promote", action="store_true", help="store the model; `muvr models promote` serves the best"
     )
     parser.add_argument("--out", type=Path, metavar="MODEL", help="write the model file there")
     parser.add_argument(
@@ -85,6 +105,8 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     options.sensor_set = SensorSet.parse(options.sensor_set)
     teller = Teller(as_json=options.json_progress)
+    if options.clusters:
+        return _of_clusters(options, teller)
     if options.recordings:
         trained, is_served = _from_recordings(options, teller), None
     else:
@@ -94,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         write_json(options.json, result_of(trained, is_served))
     if options.json_progress:
-        print(json.dumps({"result": result_of(trained, is_served)}), flush=True)
+        print_line(result=result_of(trained, is_served))
     elif str(options.json) != "-":
         print("\n".join([*lines(trained), _ending(options, is_served)]))
     return 0
@@ -107,8 +129,17 @@ def _check(options: argparse.Namespace) -> None:
             expected="either --data DIR or --recordings DIR...",
             remedy="give one of them",
         )
-    if options.recordings and options.user:
-        raise ConfigurationError("recordings know no users", remedy="give --data DIR with --user")
+    whose = [name for name in ("user", "cluster", "clusters") if getattr(options, name)]
+    if options.recordings and whose:
+        raise ConfigurationError("recordings know no users", remedy=f"give --data DIR with --{whose[0]}")
+    if len(whose) > 1:
+        raise ConfigurationError(
+            "--user, --cluster and --clusters exclude each other", remedy="give one of them"
+        )
+    if options.clusters and (options.out or options.plots or options.no_promote):
+        raise ConfigurationError(
+            "--clusters excludes --out, --plots and --no-promote", remedy="leave those out"
+        )
     if options.recordings and not options.out:
         raise ConfigurationError("recordings have no store for the model", remedy="give --out MODEL")
 
@@ -137,7 +168,7 @@ def _from_recordings(options: argparse.Namespace, teller: Teller) -> TrainedMode
     return trained
 
 
-def _from_store(options: argparse.Namespace, teller: Teller) -> tuple[TrainedModel, bool]:
+def _from_store(options: argparse.Namespace, teller: Teller) -> tuple[TrainedModel, bool | None]:
     from training.checkpoint import discard
 
     settings = settings_of(options)
@@ -146,6 +177,9 @@ def _from_store(options: argparse.Namespace, teller: Teller) -> tuple[TrainedMod
         models = ModelStore(store)
         windows = WindowStore(store).read(options.sensor_set, teller.read)
         name, form = options.sensor_set.slug, {}
+        if options.cluster:
+            name = f"{name}-{options.cluster}"
+            windows = find_cluster(store, options.cluster).windows(windows)
         if options.user:
             own = personal.windows_of(options.user, settings, windows)
             name, windows, form = (
@@ -163,6 +197,35 @@ def _from_store(options: argparse.Namespace, teller: Teller) -> tuple[TrainedMod
     finally:
         store.close()
     return trained, is_served
+
+
+def _of_clusters(options: argparse.Namespace, teller: Teller) -> int:
+    """One training for each cluster, which share the budget; those that have nothing to hold out are told."""
+    with existing_store(options) as store:
+        clusters = trainable(store, WindowStore(store).sessions(options.sensor_set))
+    results: dict[str, Any] = {}
+    for cluster in clusters:
+        own = argparse.Namespace(**vars(options))
+        own.cluster, own.budget_minutes = cluster.cluster_id, options.budget_minutes / len(clusters)
+        try:
+            trained, is_served = _from_store(own, teller)
+            results[cluster.cluster_id] = result_of(trained, is_served)
+            words = f"{trained.model_id} is " + ("served" if is_served else "no better than everyone's")
+        except InvalidInput as error:
+            results[cluster.cluster_id], words = {"error": str(error)}, str(error)
+        if not options.json_progress:
+            print(f"cluster {cluster.cluster_id}: {words}", flush=True)
+    if not clusters:
+        message = "there are no two clusters, or none has enough users and windows"
+        if options.json_progress:
+            print_line(stage="train", done=1, total=1, message=message)
+        else:
+            print(message)
+    if options.json:
+        write_json(options.json, {"clusters": results})
+    if options.json_progress:
+        print_line(result={"clusters": results})
+    return 0
 
 
 def _train(
@@ -200,9 +263,8 @@ def _rival(models: ModelStore, options: argparse.Namespace) -> Rival | None:
     """
     from training.program import Rival
 
-    current = models.current(scope_of(options), options.sensor_set)
-    is_first = bool(options.user) and current is None
-    current = models.current(EVERYONE, options.sensor_set) if is_first else current
+    current = rival_of(models, scope_of(options), options.sensor_set)
+    is_first = bool(options.user) and current is not None and current.scope == EVERYONE
     try:
         data = models.artefact(current.digest) if current is not None else None
         if current is None or data is None:
@@ -228,5 +290,5 @@ def _plot(trained: TrainedModel, directory: Path) -> None:
 
 def _ending(options: argparse.Namespace, is_served: bool | None) -> str:
     if is_served is None:
-        return f"written to {options.out}"
+        return "`muvr models promote` serves the best" if options.no_promote else f"written to {options.out}"
     return "it is served from now on" if is_served else "it is not served: the present model did better"

@@ -36,22 +36,25 @@ class Teller:
         left_s = (now_s - self._began_s) * (1 - share) / max(share, 1e-9)
         message = f"{windows} windows read, about {left_s:.0f} s left"
         if self.as_json:
-            line = {"stage": "read", "done": round(100 * share), "total": 100, "message": message}
-            print(json.dumps(line), flush=True)
+            print_line(stage="read", done=round(100 * share), total=100, message=message)
         else:
             print(message, file=sys.stderr, flush=True)
 
     def epoch(self, progress: Progress) -> None:
         message = f"{_words(progress)}, {_left(progress)}"
         if self.as_json:
-            line = {"stage": "train", "done": _percent(progress), "total": 100, "message": message}
-            print(json.dumps(line), flush=True)
+            print_line(stage="train", done=_percent(progress), total=100, message=message)
         else:
             print(f"epoch {progress.epoch} of at most {progress.epochs_max}: {message}", flush=True)
 
 
+def print_line(**values: Any) -> None:
+    """A line for the scheduler: progress (stage, done, total, message), or the result."""
+    print(json.dumps(values), flush=True)
+
+
 def result_of(trained: TrainedModel, is_served: bool | None) -> dict[str, Any]:
-    """What `muvr train` ends with, as JSON; `is_served` is None without a store."""
+    """What `muvr train` ends with, as JSON; `is_served` is None where that was not decided."""
     return {
         "model_id": trained.model_id,
         "is_served": is_served,

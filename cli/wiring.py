@@ -7,20 +7,23 @@ import logging.config
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+from actors.launcher import Launcher
+from actors.local_launcher import LocalLauncher
 from actors.messages import StartShardHost
+from actors.metronome_launcher import MetronomeLauncher, MetronomeSettings
 from actors.night import Plan, Step
 from actors.node import Node
 from actors.scheduler_actor import SchedulerActor, StartScheduler
 from actors.shard_host_actor import ShardHostActor
+from actors.tenure import machine_s
 from cli.directory import own_directory
+from cli.keys import signing_key
 from cli.settings import NodeSettings, check
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
@@ -32,7 +35,9 @@ from persistence.ports import Store
 from persistence.secret_files import load_or_make_key
 
 BATCH_SECONDS_MAX = 4 * 3600.0
-TRAIN_MARGIN_SECONDS = 300.0
+EVALUATION_MINUTES = 30.0
+MODELS_COMPARED = 5  # what is served and the newest others, of which the best is served then
+MARGIN_SECONDS = 300.0
 FILES_WANTED = 1 << 16
 
 
@@ -47,16 +52,6 @@ def open_tokens(settings: NodeSettings) -> Tokens:
     return Tokens(load_or_make_key(settings.key_directory / "tokens.key"), time.time)
 
 
-def signing_key(settings: NodeSettings) -> bytes:
-    """The Ed25519 seed that models are signed with."""
-    return load_or_make_key(settings.key_directory / "models.key")
-
-
-def verify_key(settings: NodeSettings) -> bytes:
-    """The public key that devices check models with."""
-    return Ed25519PrivateKey.from_private_bytes(signing_key(settings)).public_key().public_bytes_raw()
-
-
 @contextmanager
 def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     """Start every part of a node; leaving stops them all."""
@@ -67,6 +62,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     store = partial(open_store, settings.store_location)
     tokens = partial(open_tokens, settings)
     master_key = load_or_make_key(settings.key_directory / "master.key")
+    pseudonym_key = load_or_make_key(settings.key_directory / "pseudonyms.key")
     with own_directory(settings.data) as node_id, Node(log_definitions) as node:
         api_port = node.start(
             "api",
@@ -80,13 +76,16 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
         )
         hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
         lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
-        gateway = StartGateway(settings.host, settings.gateway_port, Limits(), store, tokens, lanes)
+        gateway = StartGateway(
+            settings.host, settings.gateway_port, Limits(), store, tokens, pseudonym_key, lanes
+        )
         gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
         url = settings.advertise or f"ws://{settings.host}:{gateway_port}"
         for member_id, name in lanes:
             host = StartShardHost(
                 open_store=store,
                 master_key=master_key,
+                pseudonym_key=pseudonym_key,
                 sessions_max=settings.sessions_max,
                 passivate_after_s=settings.passivate_after_s,
                 member_id=member_id,
@@ -99,24 +98,46 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
 
 
 def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
-    """The programs of the night: Spark's batch, then training for each sensor set."""
+    """The programs of the night: Spark's batch, then for each sensor set training, evaluation and the choice
+    of what is served.
+    """
     signing_key(settings)
-    load_or_make_key(settings.key_directory / "pseudonyms.key")
     sensor_sets = [str(sensor_set) for sensor_set in settings.sensor_sets]
-    location = settings.store_location
-    batch = [sys.executable, "-m", "cli", "batch", "run", "--json-progress", "--data", str(settings.data)]
-    batch += ["--store", location, "--keys", str(settings.key_directory), "--sensor-sets", *sensor_sets]
-    batch += ["--master", settings.spark_master]
-    steps = [Step("batch", tuple(batch), BATCH_SECONDS_MAX)]
+    how = ("--master", settings.spark_master, "--members-min", str(settings.members_min))
+    batch = _program(settings, "batch", "run", "--sensor-sets", *sensor_sets, *how)
+    steps = [Step("batch", batch, BATCH_SECONDS_MAX, is_dated=True)]
     for sensor_set in sensor_sets:
-        train = [sys.executable, "-m", "cli", "train", "--json-progress", "--data", str(settings.data)]
-        train += ["--store", location, "--keys", str(settings.key_directory)]
-        train += ["--sensor-set", sensor_set, "--budget-minutes", f"{settings.train_minutes:g}"]
-        train += ["--start-over"]
-        name = "train" if len(sensor_sets) == 1 else f"train {sensor_set}"
-        seconds_max = 60 * settings.train_minutes + TRAIN_MARGIN_SECONDS
-        steps.append(Step(name, tuple(train), seconds_max, after=("batch",)))
+        suffix = "" if len(sensor_sets) == 1 else f" {sensor_set}"
+        steps += _model_steps(settings, sensor_set, suffix)
     return tuple(steps)
+
+
+def _model_steps(settings: NodeSettings, sensor_set: str, suffix: str) -> Iterator[Step]:
+    of_set = ("--sensor-set", sensor_set)
+    minutes = f"{settings.train_minutes:g}"
+    budget = ("--budget-minutes", minutes, "--start-over")
+    train = _program(settings, "train", *of_set, *budget, "--no-promote")
+    seconds_max = 60 * settings.train_minutes + MARGIN_SECONDS
+    yield Step(f"train{suffix}", train, seconds_max, after=("batch",))
+    if settings.cluster_models:
+        # Before everyone's is promoted: that one will have learned from all that there is.
+        clusters = _program(settings, "train", *of_set, *budget, "--clusters")
+        yield Step(f"train clusters{suffix}", clusters, seconds_max, after=("batch",))
+    past = ("--past", str(MODELS_COMPARED), "--no-promote", "--budget-minutes", f"{EVALUATION_MINUTES:g}")
+    evaluate = _program(settings, "evaluate", *of_set, *past)
+    # The last model that is begun in time may take as long again.
+    seconds_max = 2 * 60 * EVALUATION_MINUTES + MARGIN_SECONDS
+    yield Step(f"evaluate{suffix}", evaluate, seconds_max, after=(f"train{suffix}",))
+    promote = _program(settings, "models", "promote", *of_set, "--past", str(MODELS_COMPARED))
+    yield Step(f"promote{suffix}", promote, MARGIN_SECONDS, after=(f"evaluate{suffix}",))
+
+
+def _program(settings: NodeSettings, *arguments: str) -> tuple[str, ...]:
+    """`muvr` with `arguments`, on the node's store and keys, telling its progress as JSON."""
+    places = ("--data", str(settings.data), "--store", settings.store_location)
+    keys = ("--keys", str(settings.key_directory))
+    python = settings.metronome.python if settings.metronome is not None else sys.executable
+    return (python, "-m", "cli", *arguments, "--json-progress", *places, *keys)
 
 
 def _allow_files() -> None:
@@ -134,11 +155,21 @@ def _scheduler(settings: NodeSettings, store: partial[Store]) -> StartScheduler:
             catch_up_max=settings.night_catch_up,
             attempts_max=settings.night_attempts,
         ),
-        log_directory=settings.log_directory,
+        open_launcher=_launcher(settings),
         cron=settings.night_cron,
         time_zone=settings.time_zone,
         lease_s=settings.night_lease_s,
     )
+
+
+def _launcher(settings: NodeSettings) -> Callable[[float], Launcher]:
+    if settings.metronome is not None:
+        return partial(_open_metronome, settings.metronome)
+    return partial(LocalLauncher, settings.log_directory / "night")
+
+
+def _open_metronome(settings: MetronomeSettings, _stop_s: float) -> Launcher:
+    return MetronomeLauncher(settings, machine_s)
 
 
 def _log_to_file(settings: NodeSettings) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -91,19 +91,16 @@ class Connection:
                 _cut_off(output, error)
         return output
 
-    def news(self, offers: Sequence[protocol.Offer]) -> list[protocol.Offer]:
-        """Of new offers, those that are for this device."""
+    def news(self, digests: Collection[str]) -> list[protocol.Offer]:
+        """Of the offers of new models, those that are for this device."""
         if self._claims is None:
             return []
         if self._is_shared:
-            return [offer for offer in offers if offer.user is None or offer.user in self.users]
-        user = self._claims.user
-        replaced = {own.sensor_set for own in self._offers.own(user)}
-        return [
-            offer
-            for offer in offers
-            if offer.user == user or (offer.user is None and offer.sensor_set not in replaced)
-        ]
+            own = (offer for user in sorted(self.users) for offer in self._offers.own(user, is_known=True))
+            offers = (*self._offers.all(), *own)
+        else:
+            offers = self._offers.of(self._claims.user, is_known=True)
+        return [offer for offer in offers if offer.digest in digests]
 
     @property
     def _is_shared(self) -> bool:

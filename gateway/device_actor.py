@@ -38,6 +38,7 @@ from gateway.auth import Tokens
 from gateway.lanes import Lanes
 from gateway.offers import Offers
 from gateway.server import DeviceServer, Limits
+from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
 
@@ -58,6 +59,7 @@ class StartGateway:
     limits: Limits
     open_store: Callable[[], Store]
     open_tokens: Callable[[], Tokens]
+    pseudonym_key: bytes
     lanes: tuple[tuple[str, str], ...]
 
 
@@ -131,7 +133,8 @@ class DeviceGatewayActor(ActorTypeDispatcher):
 
     def _start(self, message: StartGateway) -> int:
         self._lanes, self._inbox = Lanes(message.lanes, after_nr=time.time_ns()), deque()
-        self._offers = Offers(ModelStore(message.open_store()))
+        store = message.open_store()
+        self._offers = Offers(ModelStore(store), cluster_finder(store, message.pseudonym_key))
         self._offers.refresh()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)

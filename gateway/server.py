@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -123,10 +123,10 @@ class DeviceServer:
                 for number in tuple(numbers):
                     self.take(number, self._listeners[number].connection.redirect(user, url))
 
-    def offer(self, offers: list[protocol.Offer]) -> None:
+    def offer(self, digests: Collection[str]) -> None:
         """Tell every authenticated device of the new models that are for it."""
         for listener in list(self._listeners.values()):
-            for offer in listener.connection.news(offers):
+            for offer in listener.connection.news(digests):
                 listener.send(protocol.encode(offer), droppable=True)
 
     def joined(self, listener: _Listener) -> int:

@@ -34,16 +34,24 @@ class JobStore:
         """Runs of a job that began at that time or later, newest first."""
         return self._store.read(JOB_RUN, (job,), lower=(since_ms,))
 
-    def record_nights(self, nights: Sequence[NightRow]) -> None:
-        """Store what nights came to. Those before the newest NIGHTS_KEPT are deleted, with their runs."""
+    def run_ids(self) -> set[str]:
+        """Of all runs that are kept."""
+        return {run.run_id for run in self._store.scan(JOB_RUN)}
+
+    def record_nights(self, nights: Sequence[NightRow]) -> bool:
+        """Store what nights came to. Those before the newest NIGHTS_KEPT are deleted, with their runs.
+
+        True if there were such.
+        """
         self._store.write([Insert(NIGHT, night) for night in nights])
         beyond = list(self.nights(NIGHTS_KEPT + 1))[NIGHTS_KEPT:]
         if not beyond:
-            return
+            return False
         newest = beyond[0].due_at
         jobs = {run.job for run in self._store.scan(JOB_RUN)}
         deletes = [Delete(JOB_RUN, (job,), upper=(newest,)) for job in jobs]
         self._store.write([*deletes, Delete(NIGHT, (SCHEDULE_NAME,), upper=(newest,))])
+        return True
 
     def nights(self, limit: int) -> Iterator[NightRow]:
         """Nights that are over, newest first."""

@@ -6,8 +6,10 @@ falls back to EVERYONE.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
+from domain.identifiers import UserId, pseudonym_of
 from persistence.learned_tables import (
     CLUSTER,
     CLUSTER_MEMBER,
@@ -26,7 +28,7 @@ from persistence.learned_tables import (
     UsualLoadRow,
 )
 from persistence.ports import Store
-from persistence.runs import RunStore
+from persistence.runs import RunStore, result_partition
 from persistence.schema import Table
 
 BETTER = "better"
@@ -34,8 +36,15 @@ BETTER = "better"
 RowT = TypeVar("RowT", bound=Any)
 
 
+def cluster_finder(store: Store, pseudonym_key: bytes) -> Callable[[UserId], str | None]:
+    """Tells the cluster of a user, None of who is in none; raises StoreError."""
+    learned = LearnedStore(store)
+    return lambda user: learned.cluster_of(pseudonym_of(user, pseudonym_key))
+
+
 class LearnedStore:
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._runs = RunStore(store)
 
     def clusters(self) -> list[ClusterRow]:
@@ -44,8 +53,16 @@ class LearnedStore:
 
     def cluster_of(self, subject: str) -> str | None:
         """The cluster of a user, asked for by pseudonym; None of who is in none."""
-        found = self._runs.results(CLUSTER_MEMBER, lower=(subject,), upper=(subject,))
+        number = self._runs.served(CLUSTER_MEMBER)
+        if number is None:
+            return None
+        key = (subject,)
+        found = self._store.read(CLUSTER_MEMBER, result_partition(number, subject), lower=key, upper=key)
         return next((row.cluster_id for row in found), None)
+
+    def members(self) -> dict[str, str]:
+        """The cluster of each user who is in one, by pseudonym."""
+        return {row.subject: row.cluster_id for row in self._runs.results(CLUSTER_MEMBER)}
 
     def popular_exercises(self, cluster_id: str = EVERYONE) -> list[PopularExerciseRow]:
         """The most popular first. Names that the catalogue does not have are those that users contributed."""

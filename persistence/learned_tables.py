@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from persistence.schema import MAIN, Table
 
 EVERYONE = "everyone"
+MEMBERS_MIN = 20  # users of a group of which something is published, unless an operator says otherwise
 
 
 class ClusterRow(NamedTuple):

@@ -13,7 +13,7 @@ import msgspec
 from domain.errors import ConfigurationError, StoredValueCorrupt
 from domain.identifiers import UserId
 from domain.sensors import SensorSet
-from persistence.ports import Insert, Store
+from persistence.ports import Delete, Insert, Store
 from persistence.schema import Timestamp
 from persistence.tables import (
     ARTEFACT,
@@ -27,7 +27,7 @@ from persistence.tables import (
 )
 
 EVERYONE = "everyone"
-_USER = "user:"
+_USER, _CLUSTER = "user:", "cluster:"
 EARLIER_MAX = 32  # served models that are remembered per scope and sensor set
 CHUNK_BYTES = 32 * 1024  # below Cassandra's thresholds for a batch
 
@@ -40,6 +40,16 @@ def user_scope(user: UserId) -> str:
 def user_of(scope: str) -> UserId | None:
     """Whom alone models of `scope` are served to; None if it is not such a scope."""
     return UserId(scope.removeprefix(_USER)) if scope.startswith(_USER) else None
+
+
+def cluster_scope(cluster_id: str) -> str:
+    """The scope of models that are served to the users of a cluster."""
+    return f"{_CLUSTER}{cluster_id}"
+
+
+def cluster_in(scope: str) -> str | None:
+    """The cluster whose users models of `scope` are served to; None if it is not such a scope."""
+    return scope.removeprefix(_CLUSTER) if scope.startswith(_CLUSTER) else None
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -133,7 +143,7 @@ class ModelStore:
         current = self._current(model.scope, model.sensor_set)
         if current is not None and current.model_id != model.model_id:
             best = current.f1_macro if served_f1_macro is None else served_f1_macro
-            if best > f1_macro and self._is_whole(current.digest):
+            if best > f1_macro and self.is_whole(current.digest):
                 return False
         self.serve(model, f1_macro)
         return True
@@ -148,6 +158,10 @@ class ModelStore:
         served = Served(model.model_id, model.digest, figure)
         self._write_current(model.scope, model.sensor_set, served, earlier)
 
+    def withdraw(self, scope: str, sensor_set: SensorSet) -> None:
+        """Serve nothing of that scope any more; who is in it has everyone's."""
+        self._store.write([Delete(CURRENT_MODEL, (scope, str(sensor_set)))])
+
     def earlier(self, scope: str, sensor_set: SensorSet) -> list[Served]:
         """What was served before what is served now, newest first."""
         return self._earlier(self._current(scope, str(sensor_set)))
@@ -159,7 +173,7 @@ class ModelStore:
         """
         earlier = self.earlier(scope, sensor_set)
         for number, served in enumerate(earlier):
-            if self._is_whole(served.digest):
+            if self.is_whole(served.digest):
                 self._write_current(scope, str(sensor_set), served, earlier[number + 1 :])
                 return served
         raise ConfigurationError(
@@ -187,7 +201,8 @@ class ModelStore:
         row = CurrentModelRow(scope, sensor_set, served.model_id, served.digest, served.f1_macro, told)
         self._store.write([Insert(CURRENT_MODEL, row)])
 
-    def _is_whole(self, digest: str) -> bool:
+    def is_whole(self, digest: str) -> bool:
+        """Whether the model file is there, and what its digest says."""
         try:
             return self.artefact(digest) is not None
         except StoredValueCorrupt:

@@ -11,6 +11,7 @@ A run that is under way renews itself. One that has not for as long as another p
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -232,6 +233,11 @@ class RunStore:
                 f"{BATCH_STATE.name} row {_NAME!r} is not what a run writes: {error}",
                 remedy="delete it: all windows and results are then made again",
             ) from error
+
+
+def result_partition(number: int, name: str) -> Key:
+    """Of a result table in buckets, the partition that holds a run's row of that name."""
+    return number, zlib.crc32(name.encode()) % RESULT_BUCKET_COUNT
 
 
 def result_partitions(table: Table[Any], number: int) -> list[Key]:

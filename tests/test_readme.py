@@ -67,7 +67,8 @@ def test_muvr_takes_every_command_of_the_pages() -> None:
         "users",
     }
     for command in commands:
-        _parser().parse_args(shlex.split(command)[1:])  # exits with usage if it does not
+        words = shlex.split(command)[1:]
+        _parser(words[0]).parse_args(words)  # exits with usage if it does not
 
 
 def test_programs_of_the_pages_exist() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from actors.launcher import Report, RunState
@@ -117,6 +117,10 @@ class Programs:
 
     def log(self, key: str) -> str:
         return ""
+
+    def retain(self, keys: Collection[str]) -> None:
+        for key in [key for key, program in self.known.items() if not program.is_alive and key not in keys]:
+            del self.known[key]
 
     def close(self) -> None:
         for program in self.known.values() if self._is_local else ():

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 from thespian.actors import ActorExitRequest, ActorSystemFailure
 
+from actors.local_launcher import LocalLauncher
 from actors.messages import Started
 from actors.night import Plan, Step
 from actors.night_record import NightRecord, find_night
@@ -57,7 +58,7 @@ class Scheduling:
         fields = {
             "open_store": partial(open_store, self._location),
             "plan": plan,
-            "log_directory": self._directory / "log",
+            "open_launcher": partial(LocalLauncher, self._directory / "log"),
             "cron": None,
             "time_zone": "Europe/Berlin",
             "lease_s": LEASE_S,

@@ -87,6 +87,7 @@ def test_what_is_no_program_is_told(argv: list[str], launcher: LocalLauncher) ->
 
 def test_a_log_that_cannot_be_written_is_a_clear_failure(tmp_path: Path) -> None:
     launcher = LocalLauncher(tmp_path / "no")
+    (tmp_path / "no").rmdir()
     with pytest.raises(ProcessFailed, match="cannot be started"):
         launcher.start("one", python(HANGS), until())
     assert "cannot be read" in launcher.log("one")
@@ -153,6 +154,18 @@ def test_closing_ends_everything(launcher: LocalLauncher) -> None:
     launcher.close()
     assert are_gone(tree)
     assert launcher.poll("one").state is RunState.ENDED
+
+
+def test_logs_of_runs_that_are_forgotten_are_removed(launcher: LocalLauncher, tmp_path: Path) -> None:
+    (tmp_path / "of-before.log").touch()
+    for key, code in (("old", "exit(0)"), ("kept", "exit(0)"), ("long", HANGS)):
+        launcher.start(key, python(code), until())
+    for key in ("old", "kept"):
+        ended(launcher, key)
+    launcher.retain(["kept"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.log", "long.log"]
+    assert launcher.poll("old").state is RunState.LOST
+    assert launcher.poll("long").state is RunState.RUNNING
 
 
 STARTER = """

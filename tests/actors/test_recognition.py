@@ -13,11 +13,11 @@ import pytest
 
 from actors import recognition
 from actors.recognition import WINDOWS_PER_CALL, ModelShelf, classify
-from domain.errors import InvalidArtefact
+from domain.errors import InvalidArtefact, StoreUnavailable
 from domain.identifiers import ModelId, UserId
 from domain.sensors import SensorSet
 from domain.windows import Window
-from persistence.models import EVERYONE, ModelStore, user_scope
+from persistence.models import EVERYONE, ModelStore, cluster_scope, user_scope
 from persistence.ports import Insert
 from persistence.sqlite import SqliteStore
 from persistence.tables import ARTEFACT, CURRENT_MODEL, ArtefactRow, CurrentModelRow
@@ -150,7 +150,7 @@ def test_a_users_own_model_is_for_that_user_alone(store: SqliteStore) -> None:
     for name, sensor_set, scope in (
         ("everyone", "a,g@50", EVERYONE),
         ("own", "a@50", user_scope(ALICE)),
-        ("cluster", "a,g@50", "cluster:1"),
+        ("cluster", "a,g@50", cluster_scope("1")),
     ):
         serve(store, name, sensor_set, scope=scope)
     shelf.refresh()
@@ -160,6 +160,32 @@ def test_a_users_own_model_is_for_that_user_alone(store: SqliteStore) -> None:
         BOB: "everyone",
     }
     assert shelf.best_for(ALICE, "ag") is found[ALICE]
+
+
+def test_a_clusters_model_is_for_its_users(store: SqliteStore, caplog: pytest.LogCaptureFixture) -> None:
+    clusters: dict[UserId, str | None] = {ALICE: "1", BOB: "1"}
+
+    def cluster_of(user: UserId) -> str | None:
+        if user not in clusters:
+            raise StoreUnavailable("the store is away")
+        return clusters[user]
+
+    shelf = ModelShelf(ModelStore(store), cluster_of)
+    serve(store, "everyone", "a@50")
+    shelf.refresh()
+    carol = UserId("carol")
+    assert shelf.best_for(carol, "a") is not None
+    serve(store, "cluster", "a@50", scope=cluster_scope("1"))
+    serve(store, "own", "a@50", scope=user_scope(ALICE))
+    shelf.refresh()
+    found = {user: shelf.best_for(user, "a") for user in (ALICE, BOB, carol)}
+    names = {user: model and model.model_id for user, model in found.items()}
+    assert names == {ALICE: "own", BOB: "cluster", carol: "everyone"}
+    assert "whose cluster cannot be read" in caplog.text
+    clusters[BOB] = None
+    best = shelf.best_for(BOB, "a")
+    assert best is not None
+    assert best.model_id == "everyone"
 
 
 def test_a_users_own_model_that_cannot_be_read_gives_way(store: SqliteStore) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ import pytest
 from thespian.actors import Actor, WakeupMessage
 
 from actors.leadership import NOBODY
+from actors.local_launcher import LocalLauncher
 from actors.messages import Directory, ModelsChanged, Started, StartFailed
 from actors.night import (
     CANCELLED,
@@ -83,6 +88,19 @@ def test_steps_run_one_after_the_other_and_are_recorded(nights: Scheduling) -> N
         assert row.finished_at is not None
         assert row.finished_at >= row.started_at
     assert JobStore(nights.store).requests() == []
+
+
+def test_a_dated_step_is_told_the_day_and_logs_of_forgotten_runs_go(
+    nights: Scheduling, tmp_path: Path
+) -> None:
+    forgotten = tmp_path / "log" / "batch-0.log"
+    forgotten.parent.mkdir(exist_ok=True)
+    forgotten.touch()
+    code = "import json, sys; print(json.dumps({'result': {'told': sys.argv[1:]}}))"
+    night = nights.over(nights.run(replace(step("batch", code), is_dated=True)))
+    day = datetime.fromtimestamp(night.due_ms / 1000, UTC).date()
+    assert json.loads(night.steps[0].result or "") == {"told": ["--date", day.isoformat()]}
+    assert [path.stem for path in forgotten.parent.iterdir()] == [night.steps[0].run_id]
 
 
 def test_a_step_that_fails_is_tried_again_and_then_stops_the_others(
@@ -244,7 +262,7 @@ def test_what_is_not_for_it_is_passed_over(embedded: Scheduling) -> None:
         ({"cron": "99 * * * *"}, "no time to begin"),
         ({"time_zone": "Mars", "cron": "0 1 * * *"}, "no time zone"),
         ({"open_store": no_store}, "the disk is gone"),
-        ({"log_directory": Path("/dev/null/log")}, "/dev/null/log"),
+        ({"open_launcher": partial(LocalLauncher, Path("/dev/null/log"))}, "/dev/null/log"),
         ({"open_store": None}, "not callable"),
     ],
 )

@@ -86,6 +86,7 @@ def start(tmp_path: Path, open_store: Any = None) -> StartShardHost:
     return StartShardHost(
         open_store=open_store or partial(SqliteStore, tmp_path),
         master_key=MASTER_KEY,
+        pseudonym_key=b"of the test",
         sessions_max=100,
         passivate_after_s=0.0,
         member_id="node/shard-host-0",

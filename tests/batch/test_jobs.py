@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 
 from batch import jobs, sweeping
+from batch.embedded import EmbeddedSource
 from batch.registry import JOBS, chosen
 from domain.errors import ConfigurationError, ProcessFailed, StoreUnavailable
 from domain.identifiers import pseudonym_of
 from persistence import sqlite_schema, tables
 from persistence.migrations import SCHEMA_VERSION
+from persistence.ports import Insert
+from persistence.profile_tables import PROFILE, ProfileRow
 from persistence.runs import RESULT_BUCKET_COUNT, RunStore
 from persistence.sqlite import SqliteStore
 from tests.batch.results import DONE, DONE_JOB, FAVOURITE, FAVOURITES, DoneRow, FavouriteRow
@@ -44,6 +47,36 @@ def location(store, tmp_path) -> str:
 def test_the_store_knows_the_tables_at_this_version(store) -> None:
     assert SCHEMA_VERSION >= 4
     assert list(store.scan(DONE)) == []
+
+
+def test_a_table_that_several_jobs_read_is_read_once(spark, location, monkeypatch) -> None:
+    scanned = []
+    scan = EmbeddedSource.scan
+
+    def counted(self, table):
+        scanned.append(table.name)
+        return scan(self, table)
+
+    monkeypatch.setattr(EmbeddedSource, "scan", counted)
+    again = replace(FAVOURITES, name="again", reads=(tables.LABEL,), previous=(), function=lambda *_: {})
+    run_batch(spark, location, jobs=(DONE_JOB, again))
+    assert scanned == ["label"]
+    run_batch(spark, location, jobs=(DONE_JOB,))
+    assert scanned == ["label", "label"]
+
+
+def test_where_fewer_agreed_than_a_group_has_nothing_is_computed_of_groups(spark, location, store) -> None:
+    def fails(*_):
+        raise AssertionError("nobody asked for it")
+
+    profiles = [ProfileRow(f"u{nr}", START_MS, None, None, None, None, nr > 0) for nr in range(20)]
+    store.write([Insert(PROFILE, row) for row in profiles])
+    of_groups = replace(DONE_JOB, is_of_groups=True, function=fails)
+    assert run_batch(spark, location, jobs=(of_groups,)).jobs["done"].rows == {"done_by_subject": 0}
+    assert list(RunStore(store).results(DONE)) == []
+    store.write([Insert(PROFILE, profiles[0]._replace(in_statistics=True))])
+    counts = run_batch(spark, location, jobs=(replace(DONE_JOB, is_of_groups=True),)).jobs["done"].rows
+    assert counts == {"done_by_subject": 3}
 
 
 def test_jobs_read_the_results_of_those_before_them_and_of_the_run_before(spark, location, store) -> None:

@@ -103,7 +103,9 @@ def test_the_report_has_every_figure(report: dict[str, Any]) -> None:
         "suggestions",
         "seconds",
     }
-    assert {"start", "day_one", "night_batch", "night_training", "day_two"} <= set(report["seconds"])
+    assert {"start", "day_one", "night_batch", "night_train", "night_promote", "day_two"} <= set(
+        report["seconds"]
+    )
     assert report["model"]["bytes_int8"] > 0
     assert 0 < report["model"]["validation"]["f1_macro"] <= 1
     assert report["suggestions"]["made"] > report["suggestions"]["taken"] > 0

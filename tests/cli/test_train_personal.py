@@ -22,11 +22,13 @@ A50 = SensorSet.parse("a@50")
 ANN = user_scope(UserId("ann"))
 
 
-def windows_of(subject: str, hertz: dict[str, float], seed: int) -> list[LabelledWindow]:
-    """Three sessions of exercises, which `hertz` says how quickly the person does."""
+def windows_of(
+    subject: str, hertz: dict[str, float], seed: int, sessions: tuple[str, ...] = ("mon", "tue", "wed")
+) -> list[LabelledWindow]:
+    """Sessions of exercises, which `hertz` says how quickly the person does."""
     random = np.random.default_rng(seed)
     windows = []
-    for session in ("mon", "tue", "wed"):
+    for session in sessions:
         for number, (label, rate) in enumerate(sorted(hertz.items())):
             at = np.arange(50 * 31) / 50
             wave = np.sin(2 * np.pi * rate * at)

@@ -119,6 +119,7 @@ def start_message(directory: Path, **changed: Any) -> StartGateway:
         "limits": Limits(),
         "open_store": partial(SqliteStore, directory),
         "open_tokens": make_tokens,
+        "pseudonym_key": b"of the test",
         "lanes": LANES[:1],
     }
     return StartGateway(**(fields | changed))

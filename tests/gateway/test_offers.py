@@ -6,11 +6,12 @@ from pathlib import Path
 
 import msgpack
 
+from domain.errors import StoreUnavailable
 from domain.identifiers import UserId
 from gateway import protocol
 from gateway.connection import INVALID_MAX, Connection
 from gateway.offers import Offers
-from persistence.models import user_scope
+from persistence.models import ModelStore, cluster_scope, user_scope
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import (
     MODEL_DIGEST,
@@ -95,5 +96,51 @@ def test_news_of_models_reach_those_whom_they_are_for(tmp_path: Path) -> None:
     news = offers.refresh()
     told = [[offer.model for offer in connection.news(news)] for connection in (ann, ben, gateway)]
     assert told == [["own"], ["m-1"], ["m-1"]]
-    assert offers.refresh() == []
+    assert offers.refresh() == set()
     assert Connection(make_tokens(), offers).news(news) == []
+
+
+def test_a_clusters_model_is_for_its_users_in_place_of_everyones(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    serve_model(store)
+    serve_model(store, b"of the cluster", "shared", scope=cluster_scope("c1"))
+    serve_model(store, b"anns", "own", scope=user_scope(UserId("ann")))
+    clusters = {"ann": "c1", "ben": "c1", "cid": "c2"}
+    offers = Offers(ModelStore(store), clusters.get)
+    offers.refresh()
+    found = {user: [offer.model for offer in offers.of(UserId(user))] for user in (*clusters, "dan")}
+    assert found == {"ann": ["own"], "ben": ["shared"], "cid": ["m-1"], "dan": ["m-1"]}
+    (shared,) = offers.own(UserId("ben"))
+    assert shared.user == "ben"
+    (part,) = welcomed(offers, token("ben")).receive(model_part(shared.digest)).send
+    assert isinstance(part, protocol.ModelPart)
+    assert error_of(welcomed(offers, token("cid")).receive(model_part(shared.digest))).digest == shared.digest
+
+
+def test_who_moves_to_another_cluster_gets_its_model_with_the_next_hello(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    serve_model(store)
+    clusters = {"ben": "c1"}
+    offers = Offers(ModelStore(store), clusters.get)
+    offers.refresh()
+    ben = welcomed(offers, token("ben"))
+    for name in ("c1", "c2"):
+        serve_model(store, name.encode(), f"of {name}", scope=cluster_scope(name))
+    assert [offer.model for offer in ben.news(offers.refresh())] == ["of c1"]
+    clusters["ben"] = "c2"
+    serve_model(store, b"newer", "newer")
+    assert ben.news(offers.refresh()) == []
+    welcome = Connection(make_tokens(), offers).receive(hello(token("ben"))).send[0]
+    assert [offer.model for offer in welcome.models] == ["of c2"]  # type: ignore[union-attr]
+
+
+def test_a_cluster_that_cannot_be_read_leaves_everyones_model(tmp_path: Path) -> None:
+    def away(user: UserId) -> str | None:
+        raise StoreUnavailable("the store is away")
+
+    store = SqliteStore(tmp_path)
+    serve_model(store)
+    serve_model(store, b"of the cluster", "shared", scope=cluster_scope("c1"))
+    offers = Offers(ModelStore(store), away)
+    offers.refresh()
+    assert [offer.model for offer in offers.of(UserId("ben"))] == ["m-1"]

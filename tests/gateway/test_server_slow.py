@@ -18,6 +18,7 @@ from domain.replies import Acknowledged, RestBegan
 from gateway import protocol
 from tests.gateway.device_example import (
     MODEL_DIGEST,
+    MODEL_FILE,
     hello,
 )
 from tests.gateway.server_rig import Rig, read, run
@@ -80,7 +81,7 @@ def test_live_replies_are_dropped_for_who_does_not_read_and_answers_are_kept(tmp
         waiting = listener._transport.underlying_transport.get_write_buffer_size
         before = waiting()
         rig.server.deliver([Addressed(None, ANN, RestBegan(session=SessionId("s"), since_ms=1))] * 100, [])
-        rig.server.offer([protocol.Offer(model="m", sensor_set="a@50", digest="d", bytes=1)])
+        rig.server.offer([MODEL_DIGEST])
         assert waiting() == before
         rig.server.deliver([Addressed(listener._number, ANN, acknowledged())], [])
         assert waiting() > before
@@ -105,16 +106,15 @@ def test_stop_does_not_wait_for_who_never_says_goodbye(tmp_path: Path) -> None:
 def test_new_models_are_offered_to_who_is_welcome(tmp_path: Path) -> None:
     async def play(rig: Rig) -> None:
         client, stranger = await rig.connect(greet=hello()), await rig.connect()
-        offer = protocol.Offer(model="m-2", sensor_set="a@50", digest="d", bytes=9)
-        rig.server.offer([offer])
+        rig.server.offer([MODEL_DIGEST])
         assert await read(client) == {
             "type": "model",
-            "model": "m-2",
+            "model": "m-1",
             "sensor_set": "a@50",
-            "digest": "d",
-            "bytes": 9,
+            "digest": MODEL_DIGEST,
+            "bytes": len(MODEL_FILE),
         }
         await stranger.send(b"\xc1")
         assert (await read(stranger))["type"] == "error"  # and no offer before it
 
-    run(tmp_path, play)
+    run(tmp_path, play, with_model=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
-
-from persistence.learned import LearnedStore
+from domain.identifiers import UserId
+from persistence.learned import LearnedStore, cluster_finder
 from persistence.learned_tables import (
     CLUSTER,
     CLUSTER_MEMBER,
@@ -26,12 +25,8 @@ from persistence.learned_tables import (
     UsualLoadRow,
 )
 from persistence.ports import Insert, Store
-from persistence.runs import RESULT_BUCKET_COUNT
+from persistence.runs import result_partition
 from tests.persistence.test_runs import begin, finish
-
-
-def bucket_of(subject: str) -> int:
-    return zlib.crc32(subject.encode()) % RESULT_BUCKET_COUNT
 
 
 def night(store: Store, holder: str, cluster: str) -> None:
@@ -40,7 +35,10 @@ def night(store: Store, holder: str, cluster: str) -> None:
     store.write(
         [
             Insert(CLUSTER, ClusterRow(nr, cluster, 30, 40.0, 0.5, None, 80.0, None, 1.0)),
-            *(Insert(CLUSTER_MEMBER, ClusterMemberRow(nr, bucket_of(s), s, cluster)) for s in ("p1", "p2")),
+            *(
+                Insert(CLUSTER_MEMBER, ClusterMemberRow(*result_partition(nr, s), s, cluster))
+                for s in ("p1", "p2")
+            ),
             Insert(POPULAR_EXERCISE, PopularExerciseRow(nr, EVERYONE, 2, "row", 30, 60)),
             Insert(POPULAR_EXERCISE, PopularExerciseRow(nr, EVERYONE, 1, "squat", 40, 60)),
             Insert(POPULAR_EXERCISE, PopularExerciseRow(nr, cluster, 1, "row", 20, 30)),
@@ -73,6 +71,9 @@ def test_everything_is_of_the_newest_night_that_ended(store: Store) -> None:
     learned = LearnedStore(store)
     assert [row.cluster_id for row in learned.clusters()] == ["new"]
     assert (learned.cluster_of("p2"), learned.cluster_of("p")) == ("new", None)
+    assert learned.members() == {"p1": "new", "p2": "new"}
+    key = b"of the test"
+    assert cluster_finder(store, key)(UserId("anybody")) is None
     assert [row.exercise for row in learned.popular_exercises()] == ["squat", "row"]
     assert [row.exercise for row in learned.popular_exercises("new")] == ["row"]
     assert [row.kind for row in learned.popular_sessions("new")] == ["row+squat"]
