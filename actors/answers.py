@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from domain.commands import COMMANDS, AcceptFrame, Command, session_of
+from domain.commands import COMMANDS, AcceptFrame, CareCommand, Command, session_of
 from domain.errors import InvalidInput, MuvrError, OutOfOrder, Rejected
-from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised
+from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised, TipGiven
 from domain.identifiers import StreamId
-from domain.replies import ExerciseAdvised, Refused, Reply, SessionEnded, SetFound
+from domain.replies import ExerciseAdvised, Refused, Reply, SessionEnded, SetFound, TipTold
 
 
 def stream_of(command: Command) -> StreamId:
@@ -14,6 +14,9 @@ def stream_of(command: Command) -> StreamId:
 
 
 def number_of(command: Command) -> int:
+    """The number that the device gave `command`; 0 for one that is known by its time."""
+    if isinstance(command, CareCommand):
+        return 0
     return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr
 
 
@@ -59,6 +62,16 @@ def live_reply(event: Event) -> Reply | None:
                 repetitions=event.repetitions,
                 reason=event.reason,
                 rest_s=event.rest_s,
+            )
+        case TipGiven():
+            return TipTold(
+                session=event.session,
+                at_ms=event.at_ms,
+                exercise=event.tip.exercise,
+                kind=event.tip.kind,
+                text=event.tip.text,
+                figure=event.tip.figure,
+                stop=event.tip.stop,
             )
         case SessionClosed():
             return SessionEnded(session=event.session, at_ms=event.at_ms)

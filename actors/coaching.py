@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coach.habits import Habits, in_order, learned, learned_all
+from coach.prescribed import due
 from coach.records import records, streak_weeks, volume_kg
 from coach.suggestion import Situation, Suggestion, expected_exercises, plan_session, suggest
 from coach.week import plan_week
@@ -19,6 +20,7 @@ from domain.events import (
     FrameReceived,
     LabelConfirmed,
     ProfileEvent,
+    ProgrammeSet,
     SessionClosed,
     SessionOpened,
     SetRecognised,
@@ -60,7 +62,7 @@ class Coaching:
 
         A session that begins is planned, one that ends summed up; advice follows a set and what was refused.
         """
-        if isinstance(event, FrameReceived | ProfileEvent):
+        if isinstance(event, FrameReceived | ProfileEvent | ProgrammeSet):
             return ()
         session = after.sessions.get(event.session)
         if session is None:
@@ -96,7 +98,8 @@ class Coaching:
         self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None
     ) -> Sequence[Suggest]:
         """What to do next in a session, after `last`, which nobody may have confirmed yet."""
-        found = suggest(self._situation(user, name, at_ms, last))
+        situation = self._situation(user, name, at_ms, last)
+        found = next(iter(due(user.care, situation)), None) or suggest(situation)
         if found is None:
             return ()
         advice = Suggest(
@@ -113,7 +116,7 @@ class Coaching:
     def _plan(self, user: User, name: SessionId, at_ms: int, *, with_week: bool) -> Sequence[SessionPlanned]:
         """The whole of a session, if there is anything to plan it from; the week takes some 30 ms more."""
         situation = self._situation(user, name, at_ms, None)
-        sets = tuple(_planned(each) for each in plan_session(situation))
+        sets = tuple(_planned(each) for each in (*due(user.care, situation), *plan_session(situation)))
         if not sets:
             return ()
         days = plan_week(situation) if with_week else ()

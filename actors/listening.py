@@ -8,7 +8,7 @@ from typing import NamedTuple
 from actors.effects import Classified, ClassifyRequest
 from actors.recognition import Model
 from domain.frames import SensorFrame
-from domain.identifiers import ModelId, SessionId
+from domain.identifiers import SessionId
 from edge.recogniser import Observation, Recogniser
 
 
@@ -68,7 +68,7 @@ class Listening:
         if session in self._live:
             self._closing.append(session)
 
-    def classified(self, answers: Classified) -> Iterator[tuple[SessionId, ModelId, Observation]]:
+    def classified(self, answers: Classified) -> Iterator[tuple[SessionId, Model, Observation]]:
         """What the recognisers make of the classified windows; advice may be given meanwhile."""
         requests, self._requested = self._requested, []
         for request, probabilities in zip(requests, answers.probabilities, strict=True):
@@ -76,10 +76,10 @@ class Listening:
             if live is None:
                 continue  # so many sessions were opened since that this one is remembered no more
             for observation in live.recogniser.classified(request.windows, probabilities):
-                yield request.session, live.model.model_id, observation
+                yield request.session, live.model, observation
         closing, self._closing = self._closing, []
         for session in closing:
             if (live := self._live.get(session)) is not None:
                 for observation in live.recogniser.finish():
-                    yield session, live.model.model_id, observation
+                    yield session, live.model, observation
                 del self._live[session]

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 
 from actors.answers import live_reply, number_of, refusal, stream_of
 from actors.arriving import Arrivals
+from actors.caring import after_set, answer, during_set, heart_beats, told
 from actors.coaching import Coaching
 from actors.effects import Classified, Effects
+from actors.histories import missing, superseded
 from actors.listening import Listening
-from actors.recognition import ModelShelf
+from actors.recognition import Model, ModelShelf
 from actors.user_stores import UserStores
 from domain.commands import (
     AcceptFrame,
+    CareCommand,
     CloseSession,
     Command,
     FoundSet,
@@ -26,10 +29,10 @@ from domain.commands import (
     Suggest,
     session_of,
 )
-from domain.errors import NotOwner, Rejected, StoredValueCorrupt
+from domain.errors import Rejected
 from domain.events import Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
-from domain.identifiers import ModelId, SessionId, StreamId, UserId
+from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan, SetUpBegan
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
 from edge.recogniser import Exercising, Observation, Resting, SetEnded, SettingUp
@@ -111,10 +114,15 @@ class UserEntity:
         effects = Effects()
         touched: dict[tuple[int, SessionId, StreamId], int] = {}  # to the highest number taken
         for connection, command in commands:
+            before = self._state
             try:
                 self._apply(command, effects)
             except Rejected as error:
                 effects.replies.append((connection, refusal(command, error)))
+                continue
+            if isinstance(command, CareCommand):
+                if self._state is before:  # else all of the user's connections are told
+                    effects.replies.append((connection, answer(self._state, command)))
                 continue
             effects.writes += self._arrivals.note(self.user, command, self._state.sessions, now_ms)
             key, number = (connection, session_of(command), stream_of(command)), number_of(command)
@@ -140,8 +148,8 @@ class UserEntity:
         effects = Effects()
         listening = self._listening
         assert listening is not None, "it wanted answers"
-        for session, model_id, observation in listening.classified(answers):
-            self._observe(session, model_id, observation, effects)
+        for session, model, observation in listening.classified(answers):
+            self._observe(session, model, observation, effects)
         if listening.is_over:
             self._listening = None
         return effects
@@ -182,31 +190,15 @@ class UserEntity:
         sequence_nr, state, row = self._sequence_nr, self._state, self._last_row
         for row, event in history.tail.events:
             if row.sequence_nr != sequence_nr + 1:
-                raise self._missing(sequence_nr + 1, row.sequence_nr - 1)
+                raise missing(self.user, sequence_nr + 1, row.sequence_nr - 1)
             sequence_nr, state = row.sequence_nr, evolve(state, event)
         self._sequence_nr, self._state, self._last_row = sequence_nr, state, row
         if self._last_row is not None:
             self._last_epoch = self._last_row.writer_epoch
             if self._last_epoch > self._writer_epoch:
-                raise self._superseded()
+                raise superseded(self.user, self._last_epoch, self._writer_epoch)
             if self._last_epoch == self._writer_epoch:
                 self._last_row = None
-
-    def _superseded(self) -> NotOwner:
-        """What this writer added would not count beside what is there."""
-        return NotOwner(
-            f"the journal of user {self.user!r} was written under epoch {self._last_epoch}, "
-            f"this node has epoch {self._writer_epoch}",
-            expected="an epoch above those of all writers before",
-            remedy="another node serves the user; if none does, muvr_keys is older than the journal: "
-            "restore both from one backup",
-        )
-
-    def _missing(self, first_nr: int, last_nr: int) -> StoredValueCorrupt:
-        return StoredValueCorrupt(
-            f"events {first_nr} to {last_nr} of user {self.user!r} are missing",
-            remedy="restore the journal from a backup",
-        )
 
     def _resume(
         self,
@@ -264,6 +256,8 @@ class UserEntity:
             self._frames_unsaved += 1
             if self._listening is not None:
                 self._listening.hear(event.frame)
+            for stop in heart_beats(self._state, event.frame):
+                self._apply(stop, effects)
             return
         self._sequence_nr += 1
         effects.writes += Journal.entries(
@@ -278,6 +272,7 @@ class UserEntity:
         self._last_epoch, self._last_row = self._writer_epoch, None
         if (reply := live_reply(event)) is not None:
             effects.replies.append((None, reply))
+        effects.replies += [(None, held) for held in told(self._state, event)]
         if isinstance(event, SetRecognised):
             self._expect(event.session, event.end_ms, event)
         for said in self._coaching.happened(before, self._state, event):
@@ -304,9 +299,7 @@ class UserEntity:
         self._listening.begin(name, model)
         self._expect(name, session.opened_ms, None)
 
-    def _observe(
-        self, session: SessionId, model_id: ModelId, observation: Observation, effects: Effects
-    ) -> None:
+    def _observe(self, session: SessionId, model: Model, observation: Observation, effects: Effects) -> None:
         match observation:
             case Exercising():
                 reply: Reply = ExerciseRecognised(
@@ -317,6 +310,8 @@ class UserEntity:
                     repetitions=observation.repetitions_so_far,
                 )
                 effects.replies.append((None, reply))
+                for advice in during_set(self._state, session, model, observation):
+                    self._apply(advice, effects)
             case Resting():
                 effects.replies.append((None, RestBegan(session=session, since_ms=observation.since_ms)))
             case SettingUp():
@@ -329,9 +324,13 @@ class UserEntity:
                     exercise=observation.exercise,
                     confidence=observation.confidence,
                     repetitions=observation.repetitions,
-                    model_id=model_id,
+                    model_id=model.model_id,
                 )
+                before = self._state
                 self._apply(found, effects)
+                if self._state is not before:  # else it was found before a recovery
+                    for said in after_set(self._state, session, model, observation):
+                        self._apply(said, effects)
 
     def _expect(self, name: SessionId, at_ms: int, last: SetRecognised | None) -> None:
         """Let what the user usually does next advise the session's recogniser."""

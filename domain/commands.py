@@ -13,8 +13,10 @@ from typing import Literal
 import msgspec
 
 from domain.errors import InvalidInput
+from domain.form import KeptForm, SetForm, Tip, check_form, check_tip
 from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
 from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
+from domain.programme import Programme, check_programme
 from domain.sensors import SENSORS
 from domain.training import Training, check_training
 
@@ -101,8 +103,35 @@ class RefuseSuggestion(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     exercise: str
 
 
-NumberedCommand = OpenSession | ConfirmLabel | RecordSet | CloseSession | SetTraining | RefuseSuggestion
-Command = NumberedCommand | AcceptFrame
+class RecordForm(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="form"):
+    """The device measured a set that its own recogniser found, and perhaps gave a tip."""
+
+    session: SessionId
+    command_nr: int
+    form: SetForm
+    tip: Tip | None = None
+
+
+NumberedCommand = (
+    OpenSession | ConfirmLabel | RecordSet | CloseSession | SetTraining | RefuseSuggestion | RecordForm
+)
+
+
+class SetProgramme(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_programme"):
+    """Whoever looks after the user prescribes, from `device`; known by its time, of no session."""
+
+    device: DeviceId
+    programme: Programme
+
+
+class AskAdherence(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ask_adherence"):
+    """Whoever looks after the user asks what was done of the programme until `at_ms`."""
+
+    at_ms: int
+
+
+CareCommand = SetProgramme | AskAdherence
+Command = NumberedCommand | AcceptFrame | CareCommand
 
 
 class FoundSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +158,23 @@ class Suggest(msgspec.Struct, frozen=True, kw_only=True):
     rest_s: int | None = None
 
 
-InnerCommand = FoundSet | Suggest
+class NoteForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The server measured a set; given by the session actor to itself. `kept` becomes the user's best."""
+
+    session: SessionId
+    form: SetForm
+    kept: KeptForm | None
+
+
+class GiveTip(msgspec.Struct, frozen=True, kw_only=True):
+    """There is something to say about a set; given by the session actor to itself."""
+
+    session: SessionId
+    at_ms: int
+    tip: Tip
+
+
+InnerCommand = FoundSet | Suggest | NoteForm | GiveTip
 
 
 class SetProfile(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile"):
@@ -158,11 +203,16 @@ ProfileCommand = SetProfile | MeasureBody
 
 
 def session_of(command: Command) -> SessionId:
+    """The session that a command is of; an empty name for those of no session."""
+    if isinstance(command, CareCommand):
+        return SessionId("")
     return command.frame.session if isinstance(command, AcceptFrame) else command.session
 
 
 def check_command(command: Command) -> Command:
     """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
+    if isinstance(command, CareCommand):
+        return _check_care(command)
     check_identifier("session", session_of(command))
     if isinstance(command, AcceptFrame):
         check_identifier("stream", command.frame.stream)
@@ -180,8 +230,19 @@ def check_command(command: Command) -> Command:
     elif isinstance(command, RefuseSuggestion):
         _check_time("at_ms", command.at_ms)
         check_identifier("exercise", command.exercise)
+    elif isinstance(command, RecordForm):
+        _check_form(command)
     else:
         _check_set(command)
+    return command
+
+
+def _check_care(command: CareCommand) -> CareCommand:
+    if isinstance(command, AskAdherence):
+        _check_time("at_ms", command.at_ms)
+    else:
+        check_identifier("device", command.device)
+        check_programme(command.programme)
     return command
 
 
@@ -196,18 +257,31 @@ def _check_streams(streams: tuple[Stream, ...]) -> None:
         )
 
 
-def _check_set(command: ConfirmLabel | RecordSet) -> None:
-    check_identifier("exercise", command.exercise)
-    _check_time("start_ms", command.start_ms)
-    _check_time("end_ms", command.end_ms)
-    length_ms = command.end_ms - command.start_ms
+def _check_form(command: RecordForm) -> None:
+    _check_done(command.form)
+    check_form(command.form)
+    if command.tip is not None:
+        check_identifier("exercise", command.tip.exercise)
+        check_tip(command.tip)
+
+
+def _check_done(done: ConfirmLabel | RecordSet | SetForm) -> None:
+    """What everything that tells of a set has in common."""
+    check_identifier("exercise", done.exercise)
+    _check_time("start_ms", done.start_ms)
+    _check_time("end_ms", done.end_ms)
+    length_ms = done.end_ms - done.start_ms
     _check(0 < length_ms <= SET_MS_MAX, f"a set of {length_ms} ms", f"1 to {SET_MS_MAX} ms")
-    repetitions = command.repetitions
+    repetitions = done.repetitions
     _check(
         repetitions is None or 0 <= repetitions <= REPETITIONS_MAX,
         f"{repetitions} repetitions",
         f"0 to {REPETITIONS_MAX}",
     )
+
+
+def _check_set(command: ConfirmLabel | RecordSet) -> None:
+    _check_done(command)
     if isinstance(command, ConfirmLabel):
         weight = command.weight_kg
         right = weight is None or (math.isfinite(weight) and 0 <= weight <= WEIGHT_KG_MAX)

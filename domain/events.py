@@ -11,8 +11,10 @@ from typing import Literal
 import msgspec
 
 from domain.commands import Experience, Quantity, RecogniserSite, Sex, Stream
+from domain.form import KeptForm, SetForm, Tip
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
+from domain.programme import Programme
 from domain.training import Training
 
 
@@ -90,6 +92,28 @@ class TrainingSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     training: Training
 
 
+class SetMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_measured"):
+    """`command_nr` is None when the server measured the set; `kept` is from now on the user's best."""
+
+    session: SessionId
+    command_nr: int | None
+    form: SetForm
+    kept: KeptForm | None = None
+
+
+class TipGiven(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="tip_given"):
+    session: SessionId
+    at_ms: int
+    tip: Tip
+
+
+class ProgrammeSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="programme_set"):
+    """Whoever looks after the user prescribed, from `device`."""
+
+    device: DeviceId
+    programme: Programme
+
+
 class ProfileChanged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile_changed"):
     at_ms: int
     birth_year: int | None
@@ -115,9 +139,11 @@ SessionEvent = (
     | SuggestionAnswered
     | SessionClosed
     | TrainingSet
+    | SetMeasured
+    | TipGiven
 )
 ProfileEvent = ProfileChanged | BodyMeasured
-JournalEvent = SessionEvent | ProfileEvent
+JournalEvent = SessionEvent | ProfileEvent | ProgrammeSet
 
 
 class FrameReceived(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,9 @@ from domain.commands import (
     CloseSession,
     ConfirmLabel,
     FoundSet,
+    GiveTip,
+    NoteForm,
+    RecordForm,
     RecordSet,
     RefuseSuggestion,
     SetTraining,
@@ -17,8 +20,10 @@ from domain.events import (
     ExerciseSuggested,
     LabelConfirmed,
     SessionClosed,
+    SetMeasured,
     SetRecognised,
     SuggestionAnswered,
+    TipGiven,
     TrainingSet,
 )
 
@@ -26,7 +31,7 @@ WEIGHT_KG_CLOSE = 0.1  # a weight that differs by less is the suggested one
 
 
 def taken(
-    command: ConfirmLabel | RecordSet | CloseSession | SetTraining | RefuseSuggestion,
+    command: ConfirmLabel | RecordSet | CloseSession | SetTraining | RefuseSuggestion | RecordForm,
     suggestion: ExerciseSuggested | None,
 ) -> tuple[Event, ...]:
     """Of a device's numbered command; `suggestion` is the one that is not answered yet."""
@@ -40,16 +45,23 @@ def taken(
             return (TrainingSet(session=session, command_nr=number, training=command.training),)
         case RefuseSuggestion():
             return (_refused(command, suggestion),)
+        case RecordForm():
+            return _measured(command)
         case CloseSession():
             return (
                 SessionClosed(session=command.session, command_nr=command.command_nr, at_ms=command.at_ms),
             )
 
 
-def noted(command: FoundSet | Suggest) -> Event:
+def noted(command: FoundSet | Suggest | NoteForm | GiveTip) -> Event:
     """Of what the session actor tells itself."""
-    if isinstance(command, FoundSet):
-        return _recognised(command, None)
+    match command:
+        case FoundSet():
+            return _recognised(command, None)
+        case NoteForm():
+            return SetMeasured(session=command.session, command_nr=None, form=command.form, kept=command.kept)
+        case GiveTip():
+            return TipGiven(session=command.session, at_ms=command.at_ms, tip=command.tip)
     return ExerciseSuggested(
         session=command.session,
         at_ms=command.at_ms,
@@ -59,6 +71,14 @@ def noted(command: FoundSet | Suggest) -> Event:
         reason=command.reason,
         rest_s=command.rest_s,
     )
+
+
+def _measured(command: RecordForm) -> tuple[Event, ...]:
+    form, session = command.form, command.session
+    measured = SetMeasured(session=session, command_nr=command.command_nr, form=form)
+    if command.tip is None:
+        return (measured,)
+    return (measured, TipGiven(session=session, at_ms=form.end_ms, tip=command.tip))
 
 
 def _recognised(command: FoundSet | RecordSet, command_nr: int | None) -> SetRecognised:

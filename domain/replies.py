@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from domain.form import TipKind
 from domain.identifiers import SessionId, StreamId, UserId
+from domain.programme import Programme
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ack"):
@@ -114,15 +116,58 @@ class SessionSummed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     streak_weeks: int
 
 
+class TipTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="tip"):
+    """How a set is or was done; with `stop` a limit is passed that was prescribed."""
+
+    session: SessionId
+    at_ms: int
+    exercise: str
+    kind: TipKind
+    text: str
+    figure: float
+    stop: bool
+
+
+class ProgrammeHeld(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="programme"):
+    """What is prescribed now: to who prescribes, and to the user's devices."""
+
+    programme: Programme
+
+
+class WeekAdhered(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """An exercise in the week that begins at `week_ms`. `reach_share` is None if no set was compared.
+
+    `prescribed` and `done` are sets; of `measured` repetitions `within` kept the programme's bounds.
+    """
+
+    week_ms: int
+    exercise: str
+    prescribed: int
+    done: int
+    days: int
+    repetitions: int
+    measured: int
+    within: int
+    reach_share: float | None
+
+
+class AdherenceTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="adherence"):
+    """What was done of the programme until `at_ms`, to who asked; by week and exercise, oldest first."""
+
+    at_ms: int
+    weeks: tuple[WeekAdhered, ...]
+
+
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):
     session: SessionId
     at_ms: int
 
 
-LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdvised | SessionEnded
+LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdvised | TipTold | SessionEnded
 CoachReply = SessionPlanned | RecordBroken | SessionSummed
 PassingReply = LiveReply | CoachReply  # never repeated: a slow reader misses some
-Reply = Acknowledged | Refused | PassingReply
+CareReply = ProgrammeHeld | AdherenceTold
+Reply = Acknowledged | Refused | CareReply | PassingReply
 
 
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -14,19 +14,21 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.bests import Best, bettered
+from domain.care import NO_CARE, Care, cared, decide_care
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
+    CareCommand,
     Command,
     FoundSet,
+    GiveTip,
     InnerCommand,
     OpenSession,
     ProfileCommand,
     RecogniserSite,
     Stream,
-    Suggest,
 )
-from domain.errors import OutOfOrder, Rejected
+from domain.errors import Rejected
 from domain.events import (
     Answer,
     Event,
@@ -34,14 +36,19 @@ from domain.events import (
     FrameReceived,
     LabelConfirmed,
     ProfileEvent,
+    ProgrammeSet,
     SessionClosed,
+    SessionEvent,
     SessionOpened,
+    SetMeasured,
     SetRecognised,
     SuggestionAnswered,
+    TipGiven,
     TrainingSet,
 )
 from domain.happenings import noted, taken
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.numbering import is_next
 from domain.profile import Body, Profile, decide_profile, profiled
 from domain.training import Training
 
@@ -50,11 +57,6 @@ FORGOTTEN_MAX = 256  # older sessions of which the name is remembered, so that n
 HISTORY_MAX = 256  # confirmed sets that the coach looks back on
 DECLINED_MAX = 32
 REFUSED_MAX = 32  # exercises of one session
-
-
-SessionEvent = (
-    LabelConfirmed | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed | TrainingSet
-)
 
 
 class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -89,6 +91,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     suggestion: ExerciseSuggested | None = None
     last_set_end_ms: int = 0
     refused: tuple[str, ...] = ()  # exercises that the user does not want in this session
+    tip_ms: int = 0  # of the latest tip: there is one of a set at most
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -108,6 +111,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     bests: Mapping[str, Best] = {}
     profile: Profile | None = None
     body: Body = ()
+    care: Care = NO_CARE
 
 
 def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tuple[Event, ...]:
@@ -117,6 +121,8 @@ def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tupl
     """
     if isinstance(command, ProfileCommand):
         return decide_profile(user.profile, user.body, command)
+    if isinstance(command, CareCommand):
+        return decide_care(user.care, command)
     if isinstance(command, AcceptFrame):
         return _accept_frame(user, command)
     if isinstance(command, InnerCommand):
@@ -126,7 +132,7 @@ def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tupl
     if isinstance(command, OpenSession):
         return _open(user, command)
     session = _session(user, command.session)
-    if not _is_next(session, COMMANDS, command.command_nr):
+    if not is_next(session.next_nrs, COMMANDS, command.command_nr):
         return ()
     if session.closed:
         raise Rejected(
@@ -143,6 +149,8 @@ def evolve(user: User, event: Event) -> User:
     if isinstance(event, ProfileEvent):
         profile, body = profiled(user.profile, user.body, event)
         return replace(user, profile=profile, body=body)
+    if isinstance(event, ProgrammeSet):
+        return replace(user, care=cared(user.care, event, offset_min=user.training.utc_offset_min))
     if isinstance(event, SessionOpened):
         return _opened(user, event)
     session = user.sessions.get(event.session)
@@ -150,6 +158,8 @@ def evolve(user: User, event: Event) -> User:
         return user  # so many sessions followed that this one is remembered no more
     sessions = {**user.sessions, event.session: _changed(session, event)}
     user = replace(user, sessions=sessions)
+    if isinstance(event, LabelConfirmed | SetRecognised | SetMeasured):
+        user = replace(user, care=cared(user.care, event, offset_min=user.training.utc_offset_min))
     match event:
         case LabelConfirmed():
             place = user.training.place
@@ -175,7 +185,8 @@ def shared(user: User) -> User:
         replace(past, session=names.setdefault(past.session, past.session), exercise=intern(past.exercise))
         for past in user.history
     )
-    return replace(user, sessions=sessions, history=history)
+    care = NO_CARE if user.care == NO_CARE else user.care
+    return replace(user, sessions=sessions, history=history, care=care)
 
 
 def next_nr(user: User, session: SessionId, stream: StreamId, taken_nr: int = -1) -> int:
@@ -211,7 +222,7 @@ def _accept_frame(user: User, command: AcceptFrame) -> tuple[Event, ...]:
         if frame.session in user.forgotten:
             return ()
         session = _session(user, frame.session)
-    if not _is_next(session, frame.stream, frame.sequence_nr):
+    if not is_next(session.next_nrs, frame.stream, frame.sequence_nr):
         return ()
     for stream in session.streams:
         if stream.stream == frame.stream and stream.sensor == frame.sensor:
@@ -223,12 +234,14 @@ def _accept_frame(user: User, command: AcceptFrame) -> tuple[Event, ...]:
     )
 
 
-def _note(user: User, command: FoundSet | Suggest) -> tuple[Event, ...]:
+def _note(user: User, command: InnerCommand) -> tuple[Event, ...]:
     session = user.sessions.get(command.session)
     if session is None:
         return ()  # forgotten meanwhile; no device asked, so there is nobody to refuse
     if isinstance(command, FoundSet) and command.start_ms < session.last_set_end_ms:
         return ()  # found again after a recovery
+    if isinstance(command, GiveTip) and command.at_ms <= session.tip_ms:
+        return ()  # given before the recovery
     return (noted(command),)
 
 
@@ -250,14 +263,6 @@ def _check_not_given_up(user: User, session: SessionId) -> None:
             expected=f"at most {SESSIONS_KEPT_MAX} open sessions of a user",
             remedy="drop what is left of it",
         )
-
-
-def _is_next(session: Session, stream: StreamId, number: int) -> bool:
-    """True if `number` is next, False if it was taken before; raises OutOfOrder if it comes too early."""
-    expected = session.next_nrs.get(stream, 0)
-    if number > expected:
-        raise OutOfOrder(stream, number, expected)
-    return number == expected
 
 
 def _opened(user: User, event: SessionOpened) -> User:
@@ -330,6 +335,8 @@ def positioned(user: User, name: SessionId, stream: StreamId, next_: int) -> Use
 def _changed(session: Session, event: SessionEvent) -> Session:
     if isinstance(event, ExerciseSuggested):
         return replace(session, suggestion=event)
+    if isinstance(event, TipGiven):
+        return replace(session, tip_ms=max(session.tip_ms, event.at_ms))
     if isinstance(event, SuggestionAnswered):
         session = _answered(session, event)
     if event.command_nr is not None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from domain.errors import InvalidArtefact, NotAuthorised
+from domain.form import SetForm, Tip
 from domain.frames import SensorFrame
 from edge import protocol
 from edge.artefact import FILE_BYTES_MAX, Artefact, decode, digest
@@ -195,6 +196,27 @@ class DeviceClient:
     def refuse(self, session: str, at_ms: int, exercise: str) -> None:
         """The user does not want `exercise` today; the server suggests something else."""
         self._command(session, {"type": "refuse", "at_ms": at_ms, "exercise": exercise})
+
+    def record_form(self, session: str, form: SetForm, tip: Tip | None) -> None:
+        """The device measured a set, and gave a tip about it if there was one to give."""
+        given = None
+        if tip is not None:
+            given = {"kind": tip.kind, "text": tip.text, "figure": tip.figure, "stop": tip.stop}
+        self._command(
+            session,
+            {
+                "type": "form",
+                "start_ms": form.start_ms,
+                "end_ms": form.end_ms,
+                "exercise": form.exercise,
+                "repetitions": form.repetitions,
+                "tempo_s": form.tempo_s,
+                "reach": form.reach,
+                "reach_share": form.reach_share,
+                "within": form.within,
+                "tip": given,
+            },
+        )
 
     def close_session(self, session: str, at_ms: int) -> None:
         self._command(session, {"type": "close", "at_ms": at_ms}, is_last=True)

@@ -24,7 +24,7 @@ from domain.errors import InvalidInput, MuvrError, NotAuthorised
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId, check_identifier
 from domain.training import Goal, Place, Training
-from gateway import coach_messages, protocol
+from gateway import care_messages, coach_messages, protocol
 from gateway.auth import ANY_USER, Claims, Tokens
 from gateway.lanes import LANE_BATCHES_MAX
 from gateway.offers import Offers
@@ -145,7 +145,7 @@ class Connection:
                 expected=f"version {protocol.VERSION}",
                 remedy="update the device or the server",
             )
-        claims = self._tokens.verify(message.token, ("device", "user"))
+        claims = self._tokens.verify(message.token, ("device", "user", "coach"))
         self._device = DeviceId(check_identifier("device", message.device))
         self._claims = claims
         if claims.user != ANY_USER and not self._join(claims.user, output):
@@ -159,8 +159,9 @@ class Connection:
             )
         )
 
-    def _forward(self, message: protocol.SessionMessage, output: Output) -> None:
+    def _forward(self, message: protocol.SessionMessage | care_messages.CareMessage, output: Output) -> None:
         claims = self._authenticated()
+        _check_scope(claims, message)
         try:
             user = _user(claims, message.user)
             command = check_command(_command_of(message, self._device))
@@ -222,13 +223,27 @@ def _user(claims: Claims, named: str | None) -> UserId:
     return user
 
 
+def _check_scope(claims: Claims, message: protocol.SessionMessage | care_messages.CareMessage) -> None:
+    """Who looks after a user prescribes and asks what was done, and nobody else; and does nothing else."""
+    if isinstance(message, care_messages.CareMessage) != (claims.scope == "coach"):
+        raise NotAuthorised(
+            f"the token's scope is {claims.scope!r}",
+            expected="scope coach to prescribe and to ask for adherence, device or user for all else",
+            remedy="get a token of that scope",
+        )
+
+
 def _cut_off(output: Output, error: MuvrError) -> None:
     output.close_code = CLOSE_POLICY
     output.close_reason = str(error)
 
 
-def _command_of(message: protocol.SessionMessage, device: DeviceId) -> Command:
+def _command_of(message: protocol.SessionMessage | care_messages.CareMessage, device: DeviceId) -> Command:
     match message:
+        case care_messages.Prescribe() | care_messages.GetAdherence():
+            return care_messages.care_command(message, device)
+        case care_messages.MeasuredForm():
+            return care_messages.form_command(message)
         case protocol.Frame():
             frame = SensorFrame(
                 session=SessionId(message.session),
@@ -305,15 +320,15 @@ def _training_of(message: coach_messages.TrainingWishes) -> SetTraining:
     return SetTraining(session=SessionId(message.session), command_nr=message.nr, training=training)
 
 
-def _refused(claims: Claims, message: protocol.SessionMessage, error: InvalidInput) -> protocol.Error:
+def _refused(
+    claims: Claims, message: protocol.SessionMessage | care_messages.CareMessage, error: InvalidInput
+) -> protocol.Error:
     user = message.user if claims.user == ANY_USER else claims.user
-    return protocol.Error(
-        code=error.code,
-        wrong=error.wrong,
-        expected=error.expected,
-        remedy=error.remedy,
-        retry=error.retry,
-        user=None if user is None else user[:64],
+    told = msgspec.structs.replace(protocol.error_message(error), user=None if user is None else user[:64])
+    if isinstance(message, care_messages.CareMessage):
+        return told
+    return msgspec.structs.replace(
+        told,
         session=message.session[:64],
         stream=message.stream[:64] if isinstance(message, protocol.Frame) else "",
         nr=message.nr,

@@ -14,8 +14,10 @@ from domain.commands import Stream
 from domain.errors import InvalidInput, MuvrError
 from domain.replies import (
     Acknowledged,
+    AdherenceTold,
     ExerciseAdvised,
     ExerciseRecognised,
+    ProgrammeHeld,
     RecordBroken,
     Refused,
     Reply,
@@ -25,6 +27,16 @@ from domain.replies import (
     SessionSummed,
     SetFound,
     SetUpBegan,
+    TipTold,
+)
+from gateway.care_messages import (
+    Adherence,
+    CareMessage,
+    MeasuredForm,
+    Programme,
+    Tip,
+    adherence_of,
+    programme_of,
 )
 from gateway.coach_messages import (
     Plan,
@@ -109,8 +121,8 @@ class GetModel(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     offset: int
 
 
-SessionMessage = Open | Frame | Label | RecognisedSet | TrainingWishes | Refuse | Close
-DeviceMessage = Hello | SessionMessage | GetModel
+SessionMessage = Open | Frame | Label | RecognisedSet | MeasuredForm | TrainingWishes | Refuse | Close
+DeviceMessage = Hello | SessionMessage | CareMessage | GetModel
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="model", omit_defaults=True):
@@ -228,6 +240,9 @@ ServerMessage = (
     | SettingUp
     | Suggestion
     | Plan
+    | Tip
+    | Programme
+    | Adherence
     | Record
     | Summary
     | Ended
@@ -289,6 +304,12 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
             return SettingUp(user=user, **msgspec.structs.asdict(reply))
         case ExerciseAdvised():
             return Suggestion(user=user, **msgspec.structs.asdict(reply))
+        case TipTold():
+            return Tip(user=user, **msgspec.structs.asdict(reply))
+        case ProgrammeHeld():
+            return programme_of(user, reply)
+        case AdherenceTold():
+            return adherence_of(user, reply)
         case SessionPlanned():
             return plan_of(user, reply)
         case RecordBroken():

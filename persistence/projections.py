@@ -9,10 +9,13 @@ from domain.events import (
     FrameReceived,
     LabelConfirmed,
     ProfileChanged,
+    ProgrammeSet,
     SessionClosed,
     SessionOpened,
+    SetMeasured,
     SetRecognised,
     SuggestionAnswered,
+    TipGiven,
     TrainingSet,
 )
 from domain.identifiers import UserId, shard_of
@@ -62,7 +65,7 @@ def project(user: UserId, before: User, event: Event) -> list[Insert]:
             return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, event))]
         case SuggestionAnswered():
             return _answered(user, before, event)
-        case TrainingSet():
+        case TrainingSet() | SetMeasured() | TipGiven() | ProgrammeSet():
             return []
         case ProfileChanged():
             newest = ProfileRow(

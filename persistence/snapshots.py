@@ -19,7 +19,7 @@ from persistence.tables import SNAPSHOT, SnapshotRow
 
 SNAPSHOTS_KEPT = 2  # the newest, and one to fall back to
 
-STATE_UPCASTERS: dict[int, Upcaster] = {1: as_it_is}
+STATE_UPCASTERS: dict[int, Upcaster] = {1: as_it_is, 2: as_it_is}
 
 _codec: BlobCodec[User] = BlobCodec(User, STATE_UPCASTERS)
 

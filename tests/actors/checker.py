@@ -10,8 +10,11 @@ from domain.events import (
     JournalEvent,
     LabelConfirmed,
     ProfileEvent,
+    ProgrammeSet,
+    SetMeasured,
     SetRecognised,
     SuggestionAnswered,
+    TipGiven,
     TrainingSet,
 )
 from domain.identifiers import UserId, shard_of
@@ -61,7 +64,10 @@ def _check_commands(events: list[JournalEvent], sessions: Mapping[str, Sent]) ->
     taken: dict[str, list[tuple[object, ...]]] = {name: [] for name in sessions}
     ends_ms: dict[str, int] = {}
     for event in events:
-        if isinstance(event, ExerciseSuggested | SuggestionAnswered | ProfileEvent):
+        if isinstance(event, ExerciseSuggested | SuggestionAnswered | ProfileEvent | ProgrammeSet | TipGiven):
+            continue
+        if isinstance(event, SetMeasured):
+            assert event.command_nr is None, "no device here measures"
             continue
         if event.command_nr is None:
             assert isinstance(event, SetRecognised)

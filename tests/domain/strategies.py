@@ -10,15 +10,18 @@ from domain.commands import (
     REPETITIONS_MAX,
     WEIGHT_KG_MAX,
     AcceptFrame,
+    AskAdherence,
     CloseSession,
     Command,
     ConfirmLabel,
     MeasureBody,
     OpenSession,
     ProfileCommand,
+    RecordForm,
     RecordSet,
     RefuseSuggestion,
     SetProfile,
+    SetProgramme,
     SetTraining,
     Stream,
 )
@@ -31,12 +34,16 @@ from domain.events import (
     SessionClosed,
     SessionEvent,
     SessionOpened,
+    SetMeasured,
     SetRecognised,
     SuggestionAnswered,
+    TipGiven,
     TrainingSet,
 )
+from domain.form import KeptForm, SetForm, Tip
 from domain.frames import EPOCH_MS_MAX, SensorFrame
 from domain.profile import BIRTH_YEARS, HEIGHTS_CM, VALUES
+from domain.programme import Prescription, Programme, Span
 from domain.sensors import SENSORS, SensorSet
 from domain.training import EQUIPMENT, MUSCLES, Place, Training
 
@@ -51,6 +58,7 @@ times_ms = st.integers(0, EPOCH_MS_MAX)
 numbers = st.integers(0, 2**31 - 1)
 repetitions = st.integers(0, REPETITIONS_MAX)
 _LOADS_KG = st.floats(0.05, 500)
+_FIGURES = st.floats(0, 500)
 weights_kg = st.none() | st.floats(0, WEIGHT_KG_MAX)
 sensor_sets = st.builds(
     lambda letters, rate_hz: SensorSet(tuple(letters), rate_hz),
@@ -120,6 +128,14 @@ def events() -> st.SearchStrategy[SessionEvent]:
             at_ms=times_ms,
         ),
         st.builds(TrainingSet, **numbered, training=trainings()),
+        st.builds(
+            SetMeasured,
+            session=identifiers,
+            command_nr=st.none() | numbers,
+            form=forms(),
+            kept=st.none() | kept_forms(),
+        ),
+        st.builds(TipGiven, session=identifiers, at_ms=times_ms, tip=tips()),
         st.builds(SessionClosed, **numbered, at_ms=times_ms),
     )
 
@@ -163,6 +179,71 @@ def wild_commands() -> st.SearchStrategy[Command]:
         st.builds(CloseSession, session=text, command_nr=integers, at_ms=integers),
         st.builds(RefuseSuggestion, session=text, command_nr=integers, at_ms=integers, exercise=text),
         st.builds(SetTraining, session=text, command_nr=integers, training=trainings(text, floats, integers)),
+        st.builds(
+            RecordForm,
+            session=text,
+            command_nr=integers,
+            form=forms(text, floats, integers),
+            tip=st.none() | tips(text, floats),
+        ),
+        st.builds(SetProgramme, device=text, programme=programmes(text, floats, integers)),
+        st.builds(AskAdherence, at_ms=integers),
+    )
+
+
+def forms(
+    text: st.SearchStrategy[str] = identifiers,
+    floats: st.SearchStrategy[float] = _FIGURES,
+    integers: st.SearchStrategy[int] = times_ms,
+) -> st.SearchStrategy[SetForm]:
+    """Figures of sets; the repetitions may be any number."""
+    return st.builds(
+        SetForm,
+        start_ms=integers,
+        end_ms=integers,
+        exercise=text,
+        repetitions=repetitions | integers,
+        tempo_s=floats,
+        reach=floats,
+        reach_share=st.none() | floats,
+        within=st.none() | st.integers(0, 20) | integers,
+    )
+
+
+def kept_forms() -> st.SearchStrategy[KeptForm]:
+    names = ("scale", "tempo_s", "tempo_s_deviation", "range", "range_deviation", "likeness", "distance")
+    return st.builds(KeptForm, course=st.binary(min_size=96, max_size=96), **dict.fromkeys(names, _FIGURES))
+
+
+def tips(
+    text: st.SearchStrategy[str] = identifiers, floats: st.SearchStrategy[float] = _FIGURES
+) -> st.SearchStrategy[Tip]:
+    return st.builds(Tip, exercise=text, text=text, figure=floats)
+
+
+def programmes(
+    text: st.SearchStrategy[str] = identifiers,
+    floats: st.SearchStrategy[float] = _FIGURES,
+    integers: st.SearchStrategy[int] = times_ms,
+) -> st.SearchStrategy[Programme]:
+    """Programmes of these names and numbers, many of them within the limits."""
+    few = st.integers(1, 7)
+    span = st.just(Span()) | st.builds(Span, least=st.none() | floats, most=st.none() | floats)
+    prescription = st.builds(
+        Prescription,
+        exercise=text,
+        set_count=few | integers,
+        repetitions=few | integers,
+        days_per_week=few | integers,
+        tempo_s=span,
+        reach=span,
+        repetitions_limit=st.none() | st.integers(7, 20) | integers,
+    )
+    return st.builds(
+        Programme,
+        at_ms=integers,
+        prescriptions=st.lists(prescription, max_size=3).map(tuple),
+        heart_rate_limit=st.none() | st.integers(40, 250) | integers,
     )
 
 

@@ -13,14 +13,18 @@ from domain import user as rules
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
+    CareCommand,
     CloseSession,
     Command,
     ConfirmLabel,
     FoundSet,
+    GiveTip,
     InnerCommand,
     OpenSession,
+    RecordForm,
     RecordSet,
     RefuseSuggestion,
+    SetProgramme,
     SetTraining,
     Stream,
     Suggest,
@@ -29,7 +33,10 @@ from domain.commands import (
 )
 from domain.errors import OutOfOrder, Rejected
 from domain.events import Event, FrameReceived, LabelConfirmed, SessionOpened
+from domain.form import SetForm, Tip
 from domain.identifiers import DeviceId, SessionId, StreamId, UserId
+from domain.programme import Prescription, Programme
+from domain.progress import SETS_KEPT_MAX
 from domain.training import Training
 from domain.user import DECLINED_MAX, HISTORY_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr
 from persistence.projections import project
@@ -125,6 +132,25 @@ class Devices(RuleBasedStateMachine):
         number, training = self.number(session, early), Training(at_ms=at_ms, goal="muscle")
         self.send(SetTraining(session=session, command_nr=number, training=training))
 
+    @rule(session=SESSIONS, early=SHORT, exercise=EXERCISES, start_ms=TIMES_MS)
+    def measure(self, session: SessionId, early: int, exercise: str, start_ms: int) -> None:
+        form = SetForm(
+            start_ms=start_ms,
+            end_ms=start_ms + 1,
+            exercise=exercise,
+            repetitions=3,
+            tempo_s=2.0,
+            reach=1.0,
+            within=2,
+        )
+        self.send(RecordForm(session=session, command_nr=self.number(session, early), form=form))
+
+    @rule(exercise=EXERCISES, at_ms=TIMES_MS)
+    def prescribe(self, exercise: str, at_ms: int) -> None:
+        prescription = Prescription(exercise=exercise, set_count=3, repetitions=8, days_per_week=3)
+        programme = Programme(at_ms=at_ms, prescriptions=(prescription,))
+        self.send(SetProgramme(device=DeviceId("practice"), programme=programme))
+
     @rule(session=SESSIONS, at_ms=TIMES_MS)
     def close_session(self, session: SessionId, at_ms: int) -> None:
         self.send(CloseSession(session=session, command_nr=self.number(session, 0), at_ms=at_ms))
@@ -152,6 +178,8 @@ class Devices(RuleBasedStateMachine):
                 session=session, at_ms=start_ms, exercise=exercise, weight_kg=None, repetitions=3, reason=""
             )
         )
+        tip = Tip(kind="stuck", exercise=exercise, text="Repetition 2 stood still for 1.0 s.", figure=1.0)
+        self.take(GiveTip(session=session, at_ms=start_ms + 10, tip=tip))
 
     def number(self, session: SessionId, early: int) -> int:
         return max(1, next_nr(self.user, session, COMMANDS) + early - 2)
@@ -160,6 +188,9 @@ class Devices(RuleBasedStateMachine):
         """What a device sends is taken, was taken before, or is refused with what to do; no other error."""
         check_command(command)
         self.sent.append(command)
+        if isinstance(command, CareCommand):
+            self.take(command)
+            return
         session = session_of(command)
         stream, number = (
             (command.frame.stream, command.frame.sequence_nr)
@@ -211,6 +242,7 @@ class Devices(RuleBasedStateMachine):
         labels = [event for event in self.events if isinstance(event, LabelConfirmed)]
         assert len(self.user.history) == min(len(labels), HISTORY_MAX)
         assert len(self.user.declined) <= DECLINED_MAX
+        assert len(self.user.care.progress.sets) <= SETS_KEPT_MAX
 
     @invariant()
     def the_state_is_the_fold_of_its_events(self) -> None:

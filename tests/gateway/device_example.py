@@ -63,6 +63,20 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "repetitions": 8,
         "model": "m-1",
     },
+    "form": {
+        "type": "form",
+        "session": "s",
+        "nr": 6,
+        "start_ms": START_MS,
+        "end_ms": START_MS + 1,
+        "exercise": "squat",
+        "repetitions": 8,
+        "tempo_s": 2.5,
+        "reach": 0.75,
+        "reach_share": 0.9,
+        "within": 7,
+        "tip": {"kind": "faster", "text": "The last two repetitions were faster.", "figure": 0.4},
+    },
     "training": {
         "type": "training",
         "session": "s",
@@ -76,6 +90,25 @@ MESSAGES: dict[str, dict[str, Any]] = {
     },
     "refuse": {"type": "refuse", "session": "s", "nr": 4, "at_ms": START_MS + 1, "exercise": "squat"},
     "close": {"type": "close", "session": "s", "nr": 5, "at_ms": START_MS + 2},
+}
+
+
+CARE_MESSAGES: dict[str, dict[str, Any]] = {
+    "prescribe": {
+        "type": "prescribe",
+        "at_ms": START_MS,
+        "prescriptions": [
+            {
+                "exercise": "squat",
+                "sets": 3,
+                "repetitions": 10,
+                "days_per_week": 2,
+                "reach": {"least": 0.8},
+            }
+        ],
+        "heart_rate_limit": 140,
+    },
+    "get_adherence": {"type": "get_adherence", "at_ms": START_MS},
 }
 
 
@@ -114,7 +147,7 @@ def serve_model(
 
 
 def message(kind: str, **changed: object) -> bytes:
-    packed: bytes = msgpack.packb(MESSAGES[kind] | changed)
+    packed: bytes = msgpack.packb((MESSAGES | CARE_MESSAGES)[kind] | changed)
     return packed
 
 

@@ -1,0 +1,124 @@
+"""What is measured of each repetition of a set: how long, how far, how steadily, where it halts.
+
+Everything is measured along one line, the direction in which the first sensor moves most: for an
+accelerometer on a limb that turns, this is where the limb is. Each repetition goes from one end of the line
+to the other, out, and back again. Lengths of time and reach come as logarithms of shares of the set's usual,
+so that neither the unit of a sensor nor the tempo of an exercise matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from coach.form.movement import Movement
+from coach.repetitions import Repetitions
+from coach.repetitions.signals import GRID_HZ, FloatArray, IntArray, Resampler, axes_of, smoothed
+
+SMOOTH_S = 0.12  # standard deviation of the Gaussian that removes tremor and knocks from the line
+HALT_SPEED = 0.12  # of the usual speed: what is slower stands still
+HALT_INSIDE = (0.15, 0.85)  # of the reach: nearer to its ends everybody stands still
+_ENDS = (5, 95)  # percentiles that count as the ends of a repetition
+_STILL = 1e-6  # less is the arithmetic's
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RepetitionFigures:
+    """Of each repetition of a set, oldest first; every array is [count].
+
+    `lasted_s`: from its beginning to that of the next. `reach`: how far it went, in the first sensor's unit.
+    `out_s`, `back_s`: how long its two ways took. `peak_speed`, `usual_speed`: reach per second, the fastest
+    and the usual on its ways. `halt_s`: the longest stand between the ends of a way. `unsteadiness`: the
+    movement that is too quick to be meant, as a share of the reach.
+    """
+
+    times_s: FloatArray
+    lasted_s: FloatArray
+    reach: FloatArray
+    out_s: FloatArray
+    back_s: FloatArray
+    peak_speed: FloatArray
+    halt_s: FloatArray
+    halt_at: FloatArray
+    unsteadiness: FloatArray
+
+    @property
+    def count(self) -> int:
+        return len(self.times_s)
+
+
+def measure(movement: Movement) -> RepetitionFigures:
+    """The figures of the repetitions of a set; of less than two repetitions none."""
+    found = movement.found
+    if found.count < 2:
+        return _figures(np.empty((0, 9)))
+    grid = Resampler(movement.rate_hz).push(np.asarray(movement.values, np.float64))
+    line, rough = _line(grid)
+    bounds = _bounds(found, len(line))
+    speed = np.gradient(line) * GRID_HZ
+    rows = [
+        _repetition(line, speed, rough, start, end)
+        for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+    ]
+    table = np.array(rows)
+    middles = found.times_s
+    lasted = np.diff(middles, append=2 * middles[-1] - middles[-2])
+    return _figures(np.column_stack([middles, lasted, table]))
+
+
+def _figures(table: FloatArray) -> RepetitionFigures:
+    names = RepetitionFigures.__dataclass_fields__
+    return RepetitionFigures(**dict(zip(names, table.T, strict=True)))
+
+
+def _line(grid: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The first sensor along the direction of most movement, smooth, and what smoothing took away."""
+    sensor = grid[:, : axes_of(grid.shape[1])]
+    smooth = smoothed(sensor, SMOOTH_S * GRID_HZ)
+    centred = smooth - smooth.mean(axis=0)
+    direction = np.linalg.eigh(centred.T @ centred)[1][:, -1]
+    rough = np.sqrt(((sensor - smooth) ** 2).sum(axis=1))
+    return np.asarray(centred @ direction), rough
+
+
+def _bounds(found: Repetitions, length: int) -> IntArray:
+    """Where repetitions begin and end on the grid, [count + 1]: half way to their neighbours."""
+    middles = found.times_s
+    half = found.tempo_s[[0, -1]] / 2
+    inner = (middles[1:] + middles[:-1]) / 2
+    bounds = np.concatenate([[middles[0] - half[0]], inner, [middles[-1] + half[1]]])
+    return np.clip(np.rint(bounds * GRID_HZ), 0, length - 1).astype(np.intp)
+
+
+def _repetition(
+    line: FloatArray, speed: FloatArray, rough: FloatArray, start: int, end: int
+) -> tuple[float, ...]:
+    part = line[start : max(end, start + 2) + 1]
+    low, high = np.percentile(part, _ENDS)
+    reach = max(float(high - low), _STILL)
+    quick = np.abs(speed[start : start + len(part)])
+    rising = speed[start : start + len(part)] > 0
+    inside = (part > low + HALT_INSIDE[0] * reach) & (part < low + HALT_INSIDE[1] * reach)
+    peak = float(np.percentile(quick, 95))
+    halt, at = _longest(inside & (quick < HALT_SPEED * reach * 2 / (len(part) / GRID_HZ)))
+    return (
+        reach,
+        float(rising.sum()) / GRID_HZ,
+        float((~rising).sum()) / GRID_HZ,
+        peak,
+        halt / GRID_HZ,
+        at / len(part),
+        float(np.sqrt(np.mean(rough[start : start + len(part)] ** 2))) / reach,
+    )
+
+
+def _longest(flags: npt.NDArray[np.bool_]) -> tuple[int, float]:
+    """The length and the middle of the longest run of flags."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    if not len(starts):
+        return 0, 0.0
+    longest = int(np.argmax(ends - starts))
+    return int(ends[longest] - starts[longest]), float(ends[longest] + starts[longest]) / 2
