@@ -17,8 +17,8 @@ from coach.form.movement import Movement
 from coach.repetitions import Repetitions
 from coach.repetitions.signals import GRID_HZ, FloatArray, IntArray, Resampler, axes_of, smoothed
 
-SMOOTH_S = 0.12  # standard deviation of the Gaussian that removes tremor and knocks from the line
-HALT_SPEED = 0.12  # of the usual speed: what is slower stands still
+SMOOTH = 0.05  # of a usual repetition: standard deviation of the Gaussian that removes tremor and knocks
+HALT_SPEED = 0.25  # of the set's usual speed: what is slower stands still
 HALT_INSIDE = (0.15, 0.85)  # of the reach: nearer to its ends everybody stands still
 _ENDS = (5, 95)  # percentiles that count as the ends of a repetition
 _STILL = 1e-6  # less is the arithmetic's
@@ -55,14 +55,23 @@ def measure(movement: Movement) -> RepetitionFigures:
     if found.count < 2:
         return _figures(np.empty((0, 9)))
     grid = Resampler(movement.rate_hz).push(np.asarray(movement.values, np.float64))
-    line, rough = _line(grid)
+    line, rough = _line(grid, SMOOTH * float(np.median(found.tempo_s)))
     bounds = _bounds(found, len(line))
     speed = np.gradient(line) * GRID_HZ
-    rows = [
-        _repetition(line, speed, rough, start, end)
+    parts = [
+        slice(start, max(end, start + 2) + 1)
         for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
     ]
-    table = np.array(rows)
+    ends = np.array([np.percentile(line[part], _ENDS) for part in parts])
+    usual = 2 * float(np.median(ends[:, 1] - ends[:, 0]) / np.median(found.tempo_s))
+    table = np.array(
+        [
+            _repetition(
+                line[part], speed[part], rough[part], low, max(high - low, _STILL), HALT_SPEED * usual
+            )
+            for part, (low, high) in zip(parts, ends.tolist(), strict=True)
+        ]
+    )
     middles = found.times_s
     lasted = np.diff(middles, append=2 * middles[-1] - middles[-2])
     return _figures(np.column_stack([middles, lasted, table]))
@@ -73,10 +82,10 @@ def _figures(table: FloatArray) -> RepetitionFigures:
     return RepetitionFigures(**dict(zip(names, table.T, strict=True)))
 
 
-def _line(grid: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _line(grid: FloatArray, smooth_s: float) -> tuple[FloatArray, FloatArray]:
     """The first sensor along the direction of most movement, smooth, and what smoothing took away."""
     sensor = grid[:, : axes_of(grid.shape[1])]
-    smooth = smoothed(sensor, SMOOTH_S * GRID_HZ)
+    smooth = smoothed(sensor, smooth_s * GRID_HZ)
     centred = smooth - smooth.mean(axis=0)
     direction = np.linalg.eigh(centred.T @ centred)[1][:, -1]
     rough = np.sqrt(((sensor - smooth) ** 2).sum(axis=1))
@@ -93,24 +102,20 @@ def _bounds(found: Repetitions, length: int) -> IntArray:
 
 
 def _repetition(
-    line: FloatArray, speed: FloatArray, rough: FloatArray, start: int, end: int
+    line: FloatArray, speed: FloatArray, rough: FloatArray, low: float, reach: float, still: float
 ) -> tuple[float, ...]:
-    part = line[start : max(end, start + 2) + 1]
-    low, high = np.percentile(part, _ENDS)
-    reach = max(float(high - low), _STILL)
-    quick = np.abs(speed[start : start + len(part)])
-    rising = speed[start : start + len(part)] > 0
-    inside = (part > low + HALT_INSIDE[0] * reach) & (part < low + HALT_INSIDE[1] * reach)
-    peak = float(np.percentile(quick, 95))
-    halt, at = _longest(inside & (quick < HALT_SPEED * reach * 2 / (len(part) / GRID_HZ)))
+    """The figures from `reach` on, of one repetition's part of each line."""
+    quick, rising = np.abs(speed), speed > 0
+    inside = (line > low + HALT_INSIDE[0] * reach) & (line < low + HALT_INSIDE[1] * reach)
+    halt, at = _longest(inside & (quick < still))
     return (
         reach,
         float(rising.sum()) / GRID_HZ,
         float((~rising).sum()) / GRID_HZ,
-        peak,
+        float(np.percentile(quick, 95)),
         halt / GRID_HZ,
-        at / len(part),
-        float(np.sqrt(np.mean(rough[start : start + len(part)] ** 2))) / reach,
+        at / len(line),
+        float(np.sqrt(np.mean(rough**2))) / reach,
     )
 
 

@@ -1,0 +1,263 @@
+"""Tips on form: how many injected faults they find in real recordings, and how often they are wrong.
+
+    python -m benchmarks.tips --recordings DIR... [--json FILE] [--fit]
+
+DIR is a data set as edge.recordings.load_directory reads it. A set is a recording of an exercise in which
+repetitions are found; of ptexercises the templates, and of its five sensors the one that moves most. Each set
+is judged as it is, where every tip counts as false, and with each fault of benchmarks/tip_faults.py, where a
+tip of the fault's kind is right and any other wrong. Faults that people really had are in the tests of
+ptexercises: ten repetitions done right, ten too quickly, ten with too little reach.
+
+Half of the sessions are for development, sorted, every other one from the first (of data sets with several
+people, half of the people). `--fit` chooses the limits of coach/tips/signs.py on those and prints them; all
+figures are of the other half unless they say otherwise. The baseline is told by limits on the coefficients of
+variation of tempo and range, also chosen on the development half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.tip_faults import FAULTS
+from benchmarks.tip_limits import (
+    FALSE_SHARE,
+    RANGE,
+    TEMPO,
+    as_table,
+    baseline_tip,
+    chosen_baseline,
+    chosen_limits,
+    variation,
+)
+from coach.form import Movement, learn, measure
+from coach.form.reference import compare
+from coach.tips import Judge
+from coach.tips.judging import CONFIDENCE_MIN
+from coach.tips.signs import REPETITIONS_MIN, Sign, signs
+from domain.care import NO_CARE
+from domain.recording import REST, Recording
+from edge.recordings import load_directory
+
+NONE = "none"  # what is wrong with a set as it was recorded
+_PACKET = 112  # samples of a Pebble's packet: muvr's recordings of whole packets lost some
+BASELINE_KINDS = {"shorter": RANGE, "faster": TEMPO, "irregular": TEMPO, "stuck": TEMPO, "momentum": RANGE}
+_FALSE_SHARE_OF_KIND = FALSE_SHARE / 5
+_TESTS = "-test"  # sessions of ptexercises with faults that people had
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TipSet:
+    """What is made of a set as recorded, and with each fault; `seconds` is what judging the first took."""
+
+    name: str
+    development: bool
+    tips: dict[str, str | None]
+    signs: dict[str, tuple[Sign, ...]]
+    variations: dict[str, tuple[float, float]]
+    seconds: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recordings", type=Path, nargs="+", required=True, metavar="DIR")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--fit", action="store_true", help="choose limits on the development halves")
+    arguments = parser.parse_args()
+    data_sets: dict[str, list[TipSet]] = {}
+    real: dict[str, Any] = {}
+    for directory in arguments.recordings:
+        recordings = load_directory(directory)
+        data_sets[directory.name] = list(tip_sets(directory.name, recordings))
+        if any(each.session.endswith(_TESTS) for each in recordings):
+            real[directory.name] = real_faults(recordings)
+    if arguments.fit:
+        print(json.dumps(chosen_limits(_tables(data_sets), _FALSE_SHARE_OF_KIND), indent=4))
+        return
+    baseline = chosen_baseline(_variations(data_sets))
+    figures = {
+        "false_tips_per_set_aimed_at": FALSE_SHARE,
+        "baseline_limits": baseline,
+        "data_sets": {name: _figures(sets, baseline) for name, sets in data_sets.items()},
+        "real_faults": real,
+        "not_measured": "tips about sides, heart rate and programmes, for which nobody recorded anything",
+    }
+    text = json.dumps(figures, indent=2)
+    if arguments.json:
+        arguments.json.write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+def tip_sets(name: str, recordings: Iterable[Recording]) -> Iterator[TipSet]:
+    """The sets of a data set, each judged as it is and with each fault."""
+    sets = [each for each in _exercise_sets(name, recordings) if not each.session.endswith(_TESTS)]
+    several = len({each.subject for each in sets}) > 1
+    units = sorted({each.subject if several else each.session for each in sets})
+    development = set(units[::2])
+    for each in sets:
+        movement = _movement(each)
+        if not movement.found.count:
+            continue
+        movements = {NONE: movement}
+        if movement.found.count >= REPETITIONS_MIN:
+            random = np.random.default_rng(zlib.crc32(f"{name}/{each.name}".encode()))
+            movements |= {
+                kind: Movement.counted(fault(movement, random), movement.rate_hz)
+                for kind, fault in FAULTS.items()
+            }
+        unit = each.subject if several else each.session
+        yield _judged(each.name, unit in development, movements)
+
+
+def real_faults(recordings: Iterable[Recording]) -> dict[str, Any]:
+    """The tests of ptexercises, by thirds: right, too quick, too little reach, beside the person's template.
+
+    `tips` counts the kinds of tips on the whole of a test. `outside` is the share of repetitions whose tempo
+    or range is below 0.75 of the template's.
+    """
+    moving = {(each.session, each.label): each for each in _exercise_sets("ptexercises", recordings)}
+    tips: Counter[str] = Counter()
+    outside: dict[str, list[float]] = {"right": [], "too quick": [], "too little reach": []}
+    for (session, label), test in moving.items():
+        template = moving.get((session.replace(_TESTS, "-template"), label))
+        if not session.endswith(_TESTS) or template is None:
+            continue
+        movement = _movement(test)
+        tips[_tip_of(movement) or NONE] += 1
+        if template.location != test.location:
+            continue
+        form = compare(learn([_movement(template)]), movement)
+        thirds = np.array_split(np.minimum(form.tempo_ratio, form.range_ratio) < 0.75, 3)
+        for which, third in zip(outside, thirds, strict=True):
+            outside[which].append(float(third.mean()) if len(third) else 0.0)
+    shares = {which: round(float(np.mean(of_third)), 3) for which, of_third in outside.items()}
+    return {"tips": dict(tips), "outside": shares, "compared": len(outside["right"])}
+
+
+def _exercise_sets(name: str, recordings: Iterable[Recording]) -> list[Recording]:
+    """The recordings of exercises; of several sensors at once the one whose acceleration varies most."""
+    sets = [each for each in recordings if each.label != REST]
+    if name == "muvr":
+        sets = [each for each in sets if len(each.values["a"]) % _PACKET]
+    if name != "ptexercises":
+        return sets
+    moving: dict[tuple[str, str], Recording] = {}
+    for each in sets:
+        key = each.session, each.label
+        if key not in moving or _variance(each) > _variance(moving[key]):
+            moving[key] = each
+    return list(moving.values())
+
+
+def _variance(recording: Recording) -> float:
+    return float(recording.values["a"].var(axis=0).sum())
+
+
+def _movement(recording: Recording) -> Movement:
+    length = min(len(values) for values in recording.values.values())
+    values = np.concatenate([each[:length] for each in recording.values.values()], axis=1)
+    return Movement.counted(values.astype(np.float64), recording.rate_hz)
+
+
+def _judged(name: str, development: bool, movements: dict[str, Movement]) -> TipSet:
+    started = time.process_time()
+    _tip_of(movements[NONE])
+    seconds = time.process_time() - started
+    return TipSet(
+        name=name,
+        development=development,
+        tips={kind: _tip_of(movement) for kind, movement in movements.items()},
+        signs={kind: _signs_of(movement) for kind, movement in movements.items()},
+        variations={kind: variation(movement) for kind, movement in movements.items()},
+        seconds=seconds,
+    )
+
+
+def _tip_of(movement: Movement) -> str | None:
+    judged = Judge(care=NO_CARE).after(movement, "exercise", movement.found.count, 0, 1)
+    return None if judged is None or judged.tip is None else judged.tip.kind
+
+
+def _signs_of(movement: Movement) -> tuple[Sign, ...]:
+    sure = movement.found.confidence >= CONFIDENCE_MIN
+    return tuple(signs(measure(movement))) if sure else ()
+
+
+def _tables(data_sets: dict[str, list[TipSet]]) -> dict[str, Any]:
+    """Of the development sets, for `chosen_limits`."""
+    tables: dict[str, Any] = {}
+    for kind in FAULTS:
+        tables[kind] = {
+            name: tuple(
+                as_table([_sign(each, of, kind) for each in sets if each.development and of in each.signs])
+                for of in (NONE, kind)
+            )
+            for name, sets in data_sets.items()
+        }
+    return tables
+
+
+def _sign(each: TipSet, of: str, kind: str) -> Sign | None:
+    return next((sign for sign in each.signs[of] if sign.kind == kind), None)
+
+
+def _variations(data_sets: dict[str, list[TipSet]]) -> list[list[tuple[float, float]]]:
+    return [[each.variations[NONE] for each in sets if each.development] for sets in data_sets.values()]
+
+
+def _figures(sets: list[TipSet], baseline: dict[str, float]) -> dict[str, Any]:
+    """Of a data set's held-out half, and of its development half for comparison."""
+    held_out = [each for each in sets if not each.development]
+    development = [each for each in sets if each.development]
+    told = {
+        "held_out": _told(held_out, lambda each, of: each.tips[of], {kind: kind for kind in FAULTS}),
+        "development": _told(development, lambda each, of: each.tips[of], {kind: kind for kind in FAULTS}),
+        "baseline_held_out": _told(
+            held_out, lambda each, of: baseline_tip(each.variations[of], baseline), BASELINE_KINDS
+        ),
+    }
+    milliseconds = [1000 * each.seconds for each in sets]
+    return {
+        **told,
+        "milliseconds_per_set": {
+            "median": round(float(np.median(milliseconds)), 2),
+            "most": round(max(milliseconds), 2),
+        },
+    }
+
+
+def _told(sets: list[TipSet], tip_of: Callable[[TipSet, str], str | None], right: dict[str, str]) -> Any:
+    """False tips of undisturbed sets; of each fault how many got a tip of the right kind, and any.
+
+    `precision` is of a mixture of as many undisturbed sets as sets with faults, each fault as often.
+    """
+    false = Counter(tip for each in sets if (tip := tip_of(each, NONE)) is not None)
+    faults, rights, wrongs = {}, [], []
+    for kind in FAULTS:
+        tips = [tip_of(each, kind) for each in sets if kind in each.tips]
+        rights.append(float(np.mean([tip == right[kind] for tip in tips])))
+        wrongs.append(float(np.mean([tip is not None and tip != right[kind] for tip in tips])))
+        faults[kind] = {"sets": len(tips), "recall": round(rights[-1], 3), "wrong_kind": round(wrongs[-1], 3)}
+    false_share = sum(false.values()) / max(1, len(sets))
+    found, mistaken = float(np.mean(rights)), float(np.mean(wrongs)) + false_share
+    return {
+        "sets": len(sets),
+        "false_tips": dict(false),
+        "false_tips_per_set": round(false_share, 4),
+        "recall": round(found, 3),
+        "precision": round(found / (found + mistaken), 3) if found + mistaken else None,
+        "faults": faults,
+    }
+
+
+if __name__ == "__main__":
+    main()
