@@ -15,16 +15,21 @@ from domain.progress import DoneWeek, week_start_ms
 from domain.replies import AdherenceTold, CareReply, ProgrammeHeld, WeekAdhered
 from domain.user import User
 from edge.recogniser import Exercising, SetEnded
+from edge.sides import BothSides
 
 HEART_EVERY_MS = 60_000  # a limit that stays passed is told again after that
 
 
-def after_set(user: User, name: SessionId, model: Model, ended: SetEnded) -> Iterator[NoteForm | GiveTip]:
+def after_set(
+    user: User, name: SessionId, model: Model, ended: SetEnded, sides: BothSides | None
+) -> Iterator[NoteForm | GiveTip]:
     """A set that the server found, in figures, and a tip unless one was given while it went on."""
     if ended.movement is None:
         return
     judge = Judge(care=user.care, references=model.references)
-    judged = judge.after(ended.movement, ended.exercise, ended.repetitions, ended.start_ms, ended.end_ms)
+    judged = judge.after(
+        ended.movement, ended.exercise, ended.repetitions, ended.start_ms, ended.end_ms, sides=sides
+    )
     if judged is None:
         return
     yield NoteForm(session=name, form=judged.form, kept=judged.kept)
@@ -35,7 +40,7 @@ def after_set(user: User, name: SessionId, model: Model, ended: SetEnded) -> Ite
 def during_set(user: User, name: SessionId, model: Model, seen: Exercising) -> Iterator[GiveTip]:
     """What cannot wait until the set ends, once."""
     session = user.sessions.get(name)
-    if session is None or seen.movement is None or not user.care.programme.prescriptions:
+    if session is None or seen.movement is None:
         return
     if session.tip_ms > session.last_set_end_ms:
         return

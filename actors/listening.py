@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from actors.effects import Classified, ClassifyRequest
 from actors.recognition import Model
+from domain.commands import Stream
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId
 from edge.recogniser import Observation, Recogniser
+from edge.sides import BothSides, SideMemory
 
 
 class _Live(NamedTuple):
     model: Model
     recogniser: Recogniser
+    sides: SideMemory | None
 
 
 class Listening:
@@ -40,8 +43,14 @@ class Listening:
     def wants_answers(self) -> bool:
         return bool(self._requested or self._closing)
 
-    def begin(self, session: SessionId, model: Model) -> None:
-        self._live[session] = _Live(model, Recogniser(model.sensor_set, model.classes))
+    def begin(self, session: SessionId, model: Model, streams: Iterable[Stream]) -> None:
+        recogniser = Recogniser(model.sensor_set, model.classes)
+        self._live[session] = _Live(model, recogniser, SideMemory.of(streams))
+
+    def both_sides(self, session: SessionId, start_ms: int, end_ms: int) -> BothSides | None:
+        """What left and right did in a set, of a session with a sensor on each."""
+        live = self._live.get(session)
+        return None if live is None or live.sides is None else live.sides.between(start_ms, end_ms)
 
     def expect(self, session: SessionId, prior: Mapping[str, float]) -> None:
         """Advice for a session's recogniser, if it has one."""
@@ -52,6 +61,8 @@ class Listening:
         live = self._live.get(frame.session)
         if live is None:
             return
+        if live.sides is not None:
+            live.sides.push(frame)
         windows = live.recogniser.push(frame)
         if windows:
             self._requested.append(ClassifyRequest(frame.session, live.model, windows))

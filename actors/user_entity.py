@@ -296,7 +296,7 @@ class UserEntity:
             return
         if self._listening is None:
             self._listening = Listening()
-        self._listening.begin(name, model)
+        self._listening.begin(name, model, session.streams)
         self._expect(name, session.opened_ms, None)
 
     def _observe(self, session: SessionId, model: Model, observation: Observation, effects: Effects) -> None:
@@ -329,7 +329,9 @@ class UserEntity:
                 before = self._state
                 self._apply(found, effects)
                 if self._state is not before:  # else it was found before a recovery
-                    for said in after_set(self._state, session, model, observation):
+                    assert self._listening is not None, "it observed"
+                    sides = self._listening.both_sides(session, observation.start_ms, observation.end_ms)
+                    for said in after_set(self._state, session, model, observation, sides):
                         self._apply(said, effects)
 
     def _expect(self, name: SessionId, at_ms: int, last: SetRecognised | None) -> None:

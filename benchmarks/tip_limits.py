@@ -1,4 +1,4 @@
-"""Chooses limits for tips and for the baseline on development sets: the most recall at a rate of false tips."""
+"""Chooses limits for tips and for the baseline on development sets: most recall at a rate of false tips."""
 
 from __future__ import annotations
 

@@ -7,14 +7,16 @@ from msgspec.structs import replace
 
 from coach.tips import Judge
 from domain.care import Care
-from domain.commands import RecogniserSite
+from domain.commands import RecogniserSite, Stream
 from domain.form import Tip
 from domain.frames import SensorFrame
+from domain.identifiers import StreamId
 from domain.programme import Programme
 from edge.artefact import Artefact
 from edge.client import DeviceClient
 from edge.int8 import Int8Network
 from edge.recogniser import Exercising, Observation, Recogniser, SetEnded
+from edge.sides import SideMemory
 
 ADVICE_PROBABILITY = 0.5  # suggestions are taken about as often as not
 
@@ -32,6 +34,7 @@ class Watch:
         self._network: Int8Network | None = None
         self._model_id = ""
         self._care = Care()
+        self._sides: SideMemory | None = None
         self._tip: Tip | None = None
         self._has_told = False  # something during the set that is under way
 
@@ -44,14 +47,21 @@ class Watch:
         site: RecogniserSite = "device" if recogniser == "device" and fits else "server"
         self._client.open_session(session, at_ms, site, streams)
         self._session, self._recogniser, self._network = session, None, None
+        self._sides, self._has_told = None, False
         if site == "device" and model is not None:
             self._use(model)
+            self._sides = SideMemory.of(
+                Stream(stream=StreamId(name), sensor=letter, location=location)
+                for name, letter, location in streams
+            )
 
     def frame(self, frame: SensorFrame) -> list[Observation]:
         """Record a frame; return what the watch's own recogniser makes of it."""
         self._client.frame(frame)
         if self._recogniser is None or self._network is None:
             return []
+        if self._sides is not None:
+            self._sides.push(frame)
         windows = self._recogniser.push(frame)
         if not windows:
             return []
@@ -113,7 +123,10 @@ class Watch:
         if found.movement is None:
             return
         judge = Judge(care=self._care)
-        judged = judge.after(found.movement, found.exercise, found.repetitions, found.start_ms, found.end_ms)
+        sides = None if self._sides is None else self._sides.between(found.start_ms, found.end_ms)
+        judged = judge.after(
+            found.movement, found.exercise, found.repetitions, found.start_ms, found.end_ms, sides=sides
+        )
         if judged is None:
             return
         if judged.kept is not None:

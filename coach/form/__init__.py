@@ -7,6 +7,7 @@ from coach.form.figures import RepetitionFigures, measure
 from coach.form.keeping import is_better, kept, unpacked
 from coach.form.movement import Movement
 from coach.form.reference import COURSE_POINTS, Form, FormReference, compare, learn
+from coach.form.sides import Sides, compare_sides
 
 __all__ = [
     "COURSE_POINTS",
@@ -14,7 +15,9 @@ __all__ = [
     "FormReference",
     "Movement",
     "RepetitionFigures",
+    "Sides",
     "compare",
+    "compare_sides",
     "is_better",
     "kept",
     "learn",

@@ -71,15 +71,16 @@ def learn(sets: Sequence[Movement]) -> FormReference:
     """
     if len({movement.values.shape[1] for movement in sets}) > 1:
         raise InvalidInput("sets of different sensors", expected="the same channels in each")
-    courses = [course for movement in sets for course in courses_of(movement)]
-    if len(courses) < REPETITIONS_MIN:
+    parts = [courses_of(movement) for movement in sets]
+    count = sum(len(part) for part in parts)
+    if count < REPETITIONS_MIN:
         raise InvalidInput(
-            f"{len(courses)} repetitions to learn an exercise's form from",
+            f"{count} repetitions to learn an exercise's form from",
             expected=f"at least {REPETITIONS_MIN}",
             remedy="record another set of it",
         )
-    aligned = _aligned(courses, np.mean(courses, axis=0))
-    mean = np.asarray(np.mean(aligned, axis=0))
+    courses = np.concatenate(parts)
+    mean = np.asarray(_aligned(courses, courses.mean(axis=0)).mean(axis=0))
     tempo = np.concatenate([movement.found.tempo_s for movement in sets])
     ranges = np.concatenate([movement.found.ranges for movement in sets])
     closest = _aligned(courses, mean)
@@ -89,9 +90,9 @@ def learn(sets: Sequence[Movement]) -> FormReference:
         tempo_s_deviation=float(tempo.std()),
         range=float(ranges.mean()),
         range_deviation=float(ranges.std()),
-        likeness=float(np.mean([_alike(course, mean) for course in closest])),
-        distance=float(distances(np.array(closest), mean).mean()),
-        repetition_count=len(courses),
+        likeness=float(_alike(closest, mean).mean()),
+        distance=float(distances(closest, mean).mean()),
+        repetition_count=count,
     )
 
 
@@ -105,15 +106,14 @@ def compare(reference: FormReference, movement: Movement) -> Form:
             f"{movement.values.shape[1]} channels", expected=f"the reference's {reference.course.shape[1]}"
         )
     found = movement.found
-    aligned = np.array(_turned(courses_of(movement), reference.course))
-    aligned = aligned.reshape(-1, *reference.course.shape)
+    aligned = _turned(courses_of(movement), reference.course)
     apart = distances(aligned, reference.course)
     farthest = np.argsort(apart)[-max(1, len(apart) // 3) :]
     return Form(
         times_s=found.times_s,
         tempo_ratio=found.tempo_s / reference.tempo_s,
         range_ratio=found.ranges / max(reference.range, 1e-9),
-        likeness=np.array([_alike(course, reference.course) for course in aligned]),
+        likeness=_alike(aligned, reference.course),
         distance=apart,
         differences=(
             course_of_differences(aligned[farthest].mean(axis=0), reference.course)
@@ -123,41 +123,53 @@ def compare(reference: FormReference, movement: Movement) -> Form:
     )
 
 
-def courses_of(movement: Movement) -> list[FloatArray]:
-    """Each repetition on COURSE_POINTS points, without its mean, [COURSE_POINTS, channels]."""
+def courses_of(movement: Movement) -> FloatArray:
+    """Each repetition on COURSE_POINTS points, without its mean, [repetitions, COURSE_POINTS, channels]."""
     values, found = movement.values, movement.found
     at = np.arange(len(values)) / movement.rate_hz
-    courses = []
-    for middle_s, tempo_s in zip(found.times_s, found.tempo_s, strict=True):
-        points = middle_s + tempo_s * ((np.arange(COURSE_POINTS) + 0.5) / COURSE_POINTS - 0.5)
-        course = np.stack([np.interp(points, at, channel) for channel in values.T], axis=1)
-        courses.append(course - course.mean(axis=0))
-    return courses
+    parts = (np.arange(COURSE_POINTS) + 0.5) / COURSE_POINTS - 0.5
+    points = found.times_s[:, None] + found.tempo_s[:, None] * parts
+    courses = np.stack([np.interp(points, at, channel) for channel in values.T], axis=2)
+    return np.asarray(courses - courses.mean(axis=1, keepdims=True))
 
 
-def _turned(courses: list[FloatArray], reference: FloatArray) -> list[FloatArray]:
-    """Each course shifted, and its sensors turned, to where they agree best with `reference`."""
-    if not courses or axes_of(reference.shape[1]) < 3:
-        return _aligned(courses, reference)
-    mean = np.mean(_aligned(courses, np.mean(courses, axis=0)), axis=0)
-    ways = []
-    for shift in range(-SHIFT_MAX, SHIFT_MAX + 1, 2):
-        shifted = np.roll(mean, shift, axis=0)
-        turns = [
-            _turn(shifted[:, first : first + 3], reference[:, first : first + 3]) for first in _firsts(mean)
-        ]
-        ways.append((_alike(_with_turns(shifted, turns), reference), turns))
-    turns = max(ways, key=lambda way: way[0])[1]
-    return _aligned([_with_turns(course, turns) for course in courses], reference)
+def _turned(courses: FloatArray, reference: FloatArray) -> FloatArray:
+    """The courses shifted, and their sensors turned, to where they agree best with `reference`.
+
+    A set may have been cut where the movement turns at its other end, so the set as a whole is shifted by up
+    to half a repetition, and each repetition by less.
+    """
+    if not len(courses):
+        return courses
+    mean = np.asarray(_aligned(courses, courses.mean(axis=0)).mean(axis=0))
+    best, shift, turns = -np.inf, 0, None
+    for way in sorted(range(-COURSE_POINTS // 2, COURSE_POINTS // 2, 2), key=abs):
+        shifted = np.roll(mean, way, axis=0)
+        turned = _turns(shifted, reference)
+        alike = float(_alike(_with_turns(shifted, turned), reference))
+        if alike > best + 1e-9:
+            best, shift, turns = alike, way, turned
+    assert turns is not None, "each way is better than none"
+    return _aligned(_with_turns(np.roll(courses, shift, axis=1), turns), reference)
+
+
+def _turns(course: FloatArray, reference: FloatArray) -> list[FloatArray]:
+    """For each sensor of three axes the rotation that brings it closest to the reference's; else none."""
+    if axes_of(course.shape[1]) < 3:
+        return []
+    parts = [slice(first, first + 3) for first in _firsts(course)]
+    return [_turn(course[:, part], reference[:, part]) for part in parts]
 
 
 def _firsts(course: FloatArray) -> range:
-    return range(0, course.shape[1], 3)
+    return range(0, course.shape[-1], 3)
 
 
-def _with_turns(course: FloatArray, turns: Sequence[FloatArray]) -> FloatArray:
-    parts = [course[:, first : first + 3] @ turn for first, turn in zip(_firsts(course), turns, strict=True)]
-    return np.concatenate(parts, axis=1)
+def _with_turns(courses: FloatArray, turns: Sequence[FloatArray]) -> FloatArray:
+    if not turns:
+        return courses
+    pairs = zip(_firsts(courses), turns, strict=True)
+    return np.concatenate([courses[..., first : first + 3] @ turn for first, turn in pairs], axis=-1)
 
 
 def _turn(course: FloatArray, reference: FloatArray) -> FloatArray:
@@ -167,16 +179,15 @@ def _turn(course: FloatArray, reference: FloatArray) -> FloatArray:
     return np.asarray(left @ np.diag([1.0, 1.0, mirrored]) @ right)
 
 
-def _aligned(courses: Sequence[FloatArray], mean: FloatArray) -> list[FloatArray]:
-    """Each shifted to where it agrees best with `mean`."""
-    return [np.roll(course, _shift(course, mean), axis=0) for course in courses]
+def _aligned(courses: FloatArray, mean: FloatArray) -> FloatArray:
+    """Each of `courses` [count, points, channels] shifted to where it agrees best with `mean`; else least."""
+    ways = sorted(range(-SHIFT_MAX, SHIFT_MAX + 1), key=abs)
+    shifted = np.array([np.roll(mean, -way, axis=0).ravel() for way in ways])
+    best = np.argmax(courses.reshape(len(courses), -1) @ shifted.T, axis=1)
+    return np.array([np.roll(course, ways[way], axis=0) for course, way in zip(courses, best, strict=True)])
 
 
-def _shift(course: FloatArray, mean: FloatArray) -> int:
-    shifts = range(-SHIFT_MAX, SHIFT_MAX + 1)
-    return max(shifts, key=lambda shift: (float((np.roll(course, shift, axis=0) * mean).sum()), -abs(shift)))
-
-
-def _alike(course: FloatArray, mean: FloatArray) -> float:
-    scale = float(np.sqrt((course**2).sum() * (mean**2).sum()))
-    return float((course * mean).sum()) / scale if scale > 0 else 0.0
+def _alike(courses: FloatArray, mean: FloatArray) -> FloatArray:
+    """The correlation of each of `courses` [..., points, channels] with `mean`."""
+    scale = np.sqrt((courses**2).sum(axis=(-2, -1)) * (mean**2).sum())
+    return np.asarray((courses * mean).sum(axis=(-2, -1)) / np.maximum(scale, 1e-12))

@@ -1,8 +1,6 @@
 """What there is to say about a set: at most one tip, at its end or, when it matters, while it goes on.
 
-The same code runs on a server and on a device without network. `Judge` is a user's: what is prescribed, and
-the references that sets are compared with: the model's, which a physiotherapist recorded, before the user's
-own best.
+The same code runs on a server and on a device without network.
 """
 
 from __future__ import annotations
@@ -14,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from coach.form import Form, FormReference, Movement, compare, is_better, kept, learn, measure, unpacked
+from coach.tips.collapsing import collapse_tip
+from coach.tips.differing import difference_tip
 from coach.tips.prescribed import limit_tip, within
+from coach.tips.siding import side_tip
 from coach.tips.signs import REPETITIONS_MIN, signs
 from coach.tips.words import of_sign
 from domain.care import Care
-from domain.errors import InvalidInput
 from domain.form import KeptForm, SetForm, Tip
 
 CONFIDENCE_MIN = 0.5  # of the repetitions: nothing is said of what was hardly understood
@@ -36,23 +36,35 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True)
 class Judge:
-    """`references` by exercise: those that go with the model in use."""
+    """A user's: what is prescribed, and what sets are compared with.
+
+    `references` by exercise go with the model in use, which a physiotherapist had recorded; they come before
+    the user's own best.
+    """
 
     care: Care
     references: Mapping[str, FormReference] = field(default_factory=dict)
 
     def after(
-        self, movement: Movement, exercise: str, repetitions: int, start_ms: int, end_ms: int
+        self,
+        movement: Movement,
+        exercise: str,
+        repetitions: int,
+        start_ms: int,
+        end_ms: int,
+        *,
+        sides: tuple[Movement, Movement] | None = None,
     ) -> Judged | None:
         """Of a set of `exercise` that has ended; None if no repetitions were found in it.
 
-        `repetitions` are all of the set, of which `movement` may be the latest part.
+        `repetitions` are all of the set, of which `movement` may be the latest part; `sides` the same on the
+        left and on the right.
         """
         found = movement.found
         if not found.count:
             return None
         compared = self._compared(movement, exercise)
-        shares = self._shares(movement, compared)
+        shares = _shares(movement, compared)
         prescription = self.care.programme.of(exercise)
         form = SetForm(
             start_ms=start_ms,
@@ -65,19 +77,25 @@ class Judge:
             within=None if prescription is None else within(prescription, found.tempo_s, shares),
         )
         tip = limit_tip(prescription, repetitions, found.tempo_s, shares, exercise)
-        sure = found.confidence >= CONFIDENCE_MIN
-        if tip is None and sure:
-            tip = _clearest(movement, exercise)
-        best = self._best(movement, exercise) if tip is None and sure else None
-        return Judged(form=form, tip=tip, kept=best)
+        if found.confidence < CONFIDENCE_MIN:
+            return Judged(form=form, tip=tip, kept=None)
+        tip = tip or _clearest(movement, exercise)
+        if tip is None and sides is not None:
+            tip = side_tip(*sides, exercise)
+        if tip is None and compared is not None:
+            tip = difference_tip(compared, self._reference(exercise), exercise)
+        return Judged(form=form, tip=tip, kept=self._best(movement, exercise) if tip is None else None)
 
     def during(self, movement: Movement, exercise: str, repetitions: int) -> Tip | None:
-        """Of a set that goes on: only what cannot wait, because a limit is passed that was prescribed."""
-        prescription = self.care.programme.of(exercise)
-        if prescription is None or not movement.found.count:
+        """Of a set that goes on: only what cannot wait until it ends."""
+        found = movement.found
+        if not found.count:
             return None
-        shares = self._shares(movement, self._compared(movement, exercise))
-        return limit_tip(prescription, repetitions, movement.found.tempo_s, shares, exercise, stops_only=True)
+        tip = None
+        if (prescription := self.care.programme.of(exercise)) is not None:
+            shares = _shares(movement, self._compared(movement, exercise))
+            tip = limit_tip(prescription, repetitions, found.tempo_s, shares, exercise, stops_only=True)
+        return tip or (collapse_tip(found, exercise) if found.confidence >= CONFIDENCE_MIN else None)
 
     def _compared(self, movement: Movement, exercise: str) -> Form | None:
         reference = self._reference(exercise)
@@ -91,23 +109,20 @@ class Judge:
         own = self.care.forms.get(exercise)
         return None if own is None else unpacked(own)
 
-    def _shares(self, movement: Movement, compared: Form | None) -> npt.NDArray[np.float64]:
-        """How far each repetition went, as a share of the reference or of the set's first ones."""
-        if compared is not None:
-            return compared.range_ratio
-        ranges = movement.found.ranges
-        return np.asarray(ranges / max(float(np.median(ranges[:FIRST])), 1e-9))
-
     def _best(self, movement: Movement, exercise: str) -> KeptForm | None:
         """The set, if it is from now on what later ones are compared with."""
         if movement.found.count < REPETITIONS_MIN:
             return None
-        try:
-            fresh = learn([movement])
-        except InvalidInput:
-            return None
-        known = self.care.forms.get(exercise)
+        fresh, known = learn([movement]), self.care.forms.get(exercise)
         return kept(fresh) if known is None or is_better(fresh, known) else None
+
+
+def _shares(movement: Movement, compared: Form | None) -> npt.NDArray[np.float64]:
+    """How far each repetition went, as a share of the reference or of the set's first ones."""
+    if compared is not None:
+        return compared.range_ratio
+    ranges = movement.found.ranges
+    return np.asarray(ranges / max(float(np.median(ranges[:FIRST])), 1e-9))
 
 
 def _clearest(movement: Movement, exercise: str) -> Tip | None:

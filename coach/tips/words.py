@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from coach.tips.signs import Sign
 from domain.form import Tip, TipKind
 
@@ -17,7 +19,8 @@ def of_sign(sign: Sign, exercise: str, count: int) -> Tip:
         "stuck": _stuck,
         "momentum": _momentum,
     }
-    return tip(sign.kind, exercise, texts[sign.kind](sign, count), sign.figure)
+    told = replace(sign, figure=round(sign.figure, 3))
+    return tip(sign.kind, exercise, texts[sign.kind](told, count), told.figure)
 
 
 def tip(kind: TipKind, exercise: str, text: str, figure: float, *, stop: bool = False) -> Tip:
@@ -39,7 +42,7 @@ def _shorter(sign: Sign, count: int) -> str:
 
 def _faster(sign: Sign, count: int) -> str:
     which = f"Repetitions {sign.first + 1} to {sign.last}"
-    if sign.last >= count - 1:
+    if sign.last >= count:
         which = f"The last {counted(count - sign.first)} repetitions"
     elif sign.first == 0:
         which = f"The first {counted(sign.last)} repetitions"

@@ -55,13 +55,16 @@ class Patient:
     def __init__(self, store: SqliteStore) -> None:
         model = Model(ModelId("m"), SensorSet(("a",), RATE_HZ), (REST, "curl"), cast(Any, MovingIsCurling()))
         self.entity = Entity(store, StubShelf(model))
+        self.right_share: float | None = None  # how far the right arm goes, if it wears a sensor
         self._second = 0
 
     def open(self) -> list[tuple[int | None, Reply]]:
         streams = (
-            Stream(stream=StreamId("a"), sensor="a", location="wrist"),
+            Stream(stream=StreamId("a"), sensor="a", location="left-wrist"),
             Stream(stream=StreamId("h"), sensor="h", location="chest"),
         )
+        if self.right_share is not None:
+            streams += (Stream(stream=StreamId("r"), sensor="a", location="right-wrist"),)
         opened = OpenSession(
             session=NAME,
             command_nr=0,
@@ -103,22 +106,29 @@ class Patient:
         return self.entity.take(self._frame("h", number, self._second, values, 4.0))
 
     def _moves(self, angle: npt.NDArray[np.float64]) -> list[tuple[int | None, Reply]]:
-        """The wrist's tilt over time, in radians, as an accelerometer sees it."""
-        random = np.random.default_rng(self._second)
-        values = np.stack([np.sin(angle), np.zeros(len(angle)), np.cos(angle)], axis=1)
-        values += 0.005 * random.standard_normal(values.shape)
+        """The wrists' tilt over time, in radians, as an accelerometer sees it."""
+        shares = {"a": 1.0} if self.right_share is None else {"a": 1.0, "r": self.right_share}
+        sides = {stream: self._seen(share * angle) for stream, share in shares.items()}
         frames: list[Command] = []
-        for part in values.reshape(-1, RATE_HZ, 3):
-            frames.append(self._frame("a", self._second, self._second, part, RATE_HZ))
+        for second in range(len(angle) // RATE_HZ):
+            for stream, parts in sides.items():
+                frames.append(self._frame(stream, self._second, self._second, parts[second], RATE_HZ))
             self._second += 1
         return self.entity.take(*frames)
 
+    def _seen(self, angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        random = np.random.default_rng(self._second)
+        values = np.stack([np.sin(angle), np.zeros(len(angle)), np.cos(angle)], axis=1)
+        values += 0.005 * random.standard_normal(values.shape)
+        return values.reshape(-1, RATE_HZ, 3)
+
     def _frame(
-        self, sensor: str, number: int, second: int, values: npt.NDArray[np.float64], rate_hz: float
+        self, stream: str, number: int, second: int, values: npt.NDArray[np.float64], rate_hz: float
     ) -> AcceptFrame:
+        sensor = "h" if stream == "h" else "a"
         frame = SensorFrame(
             session=NAME,
-            stream=StreamId(sensor),
+            stream=StreamId(stream),
             sequence_nr=number,
             sensor=sensor,
             start_ms=T0_MS + 1000 * second,
@@ -155,6 +165,15 @@ def test_a_set_that_gets_shorter_is_followed_by_one_tip_with_its_figure(patient:
     assert f"{100 * tip.figure:.0f} %" in tip.text
     assert patient.entity.entity.state.sessions[NAME].tip_ms == tip.at_ms
     assert patient.entity.entity.state.care.forms == {}
+
+
+def test_a_side_that_goes_less_far_is_told(patient: Patient) -> None:
+    patient.right_share = 0.5
+    patient.open()
+    patient.rest()
+    (tip,) = of(TipTold, patient.curls(*[1.5] * 8))
+    assert tip.kind == "sides"
+    assert tip.text.startswith("The right side went")
 
 
 def test_more_repetitions_than_the_limit_are_stopped_while_the_set_goes_on(patient: Patient) -> None:

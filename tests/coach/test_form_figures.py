@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -13,40 +11,13 @@ from hypothesis import strategies as st
 from coach.form import Movement, RepetitionFigures, is_better, kept, learn, measure, unpacked
 from coach.form.warping import course_of_differences, distances
 from coach.repetitions import NO_REPETITIONS, Repetitions
+from tests.coach.tips_example import RATE_HZ, a_set, changed, with_stand
 
-RATE_HZ = 50.0
 FloatArray = npt.NDArray[np.float64]
 
 
-def swings(reaches: list[float], tempos_s: list[float], *, seed: int = 0) -> Movement:
-    """Repetitions of these reaches and lengths, along a slanting line of three axes, counted rightly."""
-    parts = [
-        reach * (1 - np.cos(2 * np.pi * np.arange(round(tempo_s * RATE_HZ)) / (tempo_s * RATE_HZ))) / 2
-        for reach, tempo_s in zip(reaches, tempos_s, strict=True)
-    ]
-    line = np.concatenate(parts)
-    values = line[:, None] * np.array([0.8, 0.0, -0.6]) + np.array([0.0, 0.0, 1.0])
-    values += 0.002 * np.random.default_rng(seed).standard_normal(values.shape)
-    ends_s = np.cumsum([len(part) / RATE_HZ for part in parts])
-    tempo = np.array(tempos_s)
-    found = Repetitions(
-        count=len(reaches),
-        times_s=ends_s - tempo / 2,
-        tempo_s=tempo,
-        ranges=np.array(reaches),
-        confidence=0.9,
-    )
-    return Movement(values=values, rate_hz=RATE_HZ, found=found)
-
-
-def changed(movement: Movement, **fields: Any) -> Movement:
-    return Movement(
-        **{"values": movement.values, "rate_hz": movement.rate_hz, "found": movement.found, **fields}
-    )
-
-
 def test_reach_and_length_of_each_repetition_are_measured() -> None:
-    figures = measure(swings([1.0, 1.0, 0.5, 1.0, 1.0], [2.0, 2.0, 2.0, 3.0, 2.0]))
+    figures = measure(a_set([1.0, 1.0, 0.5, 1.0, 1.0], [2.0, 2.0, 2.0, 3.0, 2.0]))
     assert figures.reach[[1, 2, 4]] == pytest.approx([1.0, 0.5, 1.0], rel=0.1)
     assert figures.lasted_s[:4] == pytest.approx([2.0, 2.0, 2.5, 2.5], abs=0.01)
     assert figures.out_s + figures.back_s == pytest.approx([2.0, 2.0, 2.25, 2.75, 2.25], abs=0.35)
@@ -54,22 +25,14 @@ def test_reach_and_length_of_each_repetition_are_measured() -> None:
 
 
 def test_a_stand_between_the_ends_is_seen_where_it_is() -> None:
-    movement = swings([1.0] * 6, [2.0] * 6)
-    at, length = round(4.5 * RATE_HZ), round(1.2 * RATE_HZ)
-    values = np.insert(movement.values, [at] * length, movement.values[at], axis=0)
-    times_s, tempo_s = movement.found.times_s.copy(), movement.found.tempo_s.copy()
-    times_s[2] += 0.6
-    times_s[3:] += 1.2
-    tempo_s[2] += 1.2
-    found = Repetitions(count=6, times_s=times_s, tempo_s=tempo_s, ranges=np.ones(6), confidence=0.9)
-    figures = measure(changed(movement, values=values, found=found))
+    figures = measure(with_stand(a_set([1.0] * 6), 4.5, 1.2))
     assert int(np.argmax(figures.halt_s)) == 2
     assert figures.halt_s[2] == pytest.approx(1.2, abs=0.4)
     assert np.delete(figures.halt_s, 2).max() < 0.3
 
 
 def test_of_less_than_two_repetitions_there_are_no_figures() -> None:
-    assert measure(swings([1.0], [2.0])).count == 0
+    assert measure(a_set([1.0], [2.0])).count == 0
     assert measure(Movement(values=np.ones((500, 3)), rate_hz=RATE_HZ, found=NO_REPETITIONS)).count == 0
 
 
@@ -78,7 +41,7 @@ sets = st.lists(st.tuples(st.floats(0.3, 1.5), st.floats(1.2, 4.0)), min_size=3,
 
 @given(sets, st.floats(0.01, 100))
 def test_the_unit_only_changes_reach_and_speed(pairs: list[tuple[float, float]], unit: float) -> None:
-    movement = swings(*map(list, zip(*pairs, strict=True)))  # type: ignore[arg-type]
+    movement = a_set(*map(list, zip(*pairs, strict=True)))  # type: ignore[arg-type]
     scaled = measure(changed(movement, values=movement.values * unit))
     as_it_was = measure(movement)
     assert scaled.reach == pytest.approx(as_it_was.reach * unit)
@@ -89,7 +52,7 @@ def test_the_unit_only_changes_reach_and_speed(pairs: list[tuple[float, float]],
 
 @given(sets, st.integers(0, 5))
 def test_how_a_sensor_is_worn_makes_no_difference(pairs: list[tuple[float, float]], seed: int) -> None:
-    movement = swings(*map(list, zip(*pairs, strict=True)))  # type: ignore[arg-type]
+    movement = a_set(*map(list, zip(*pairs, strict=True)))  # type: ignore[arg-type]
     turn = np.linalg.qr(np.random.default_rng(seed).standard_normal((3, 3)))[0]
     turned, as_it_was = measure(changed(movement, values=movement.values @ turn)), measure(movement)
     assert turned.reach == pytest.approx(as_it_was.reach)
@@ -102,7 +65,7 @@ def test_how_a_sensor_is_worn_makes_no_difference(pairs: list[tuple[float, float
 def test_played_slower_everything_lasts_longer_and_goes_as_far(
     pairs: list[tuple[float, float]], slower: float
 ) -> None:
-    movement = swings(*map(list, zip(*pairs, strict=True)))  # type: ignore[arg-type]
+    movement = a_set(*map(list, zip(*pairs, strict=True)))  # type: ignore[arg-type]
     found = movement.found
     stretched = Repetitions(
         count=found.count,
@@ -118,7 +81,7 @@ def test_played_slower_everything_lasts_longer_and_goes_as_far(
 
 
 def test_a_kept_reference_is_nearly_what_was_learned() -> None:
-    reference = learn([swings([1.0] * 8, [2.0] * 8)])
+    reference = learn([a_set([1.0] * 8, [2.0] * 8)])
     small = kept(reference)
     assert small is not None
     assert len(small.course) == reference.course.size
@@ -132,8 +95,8 @@ def test_a_kept_reference_is_nearly_what_was_learned() -> None:
 
 
 def test_better_is_what_is_more_alike_and_goes_as_far() -> None:
-    uneven = kept(learn([swings([1.0, 0.7, 1.2, 0.8, 1.1, 0.9], [2.0, 2.5, 2.2, 1.7, 2.1, 2.4])]))
-    even, short = learn([swings([1.0] * 6, [2.0] * 6)]), learn([swings([0.5] * 6, [2.0] * 6)])
+    uneven = kept(learn([a_set([1.0, 0.7, 1.2, 0.8, 1.1, 0.9], [2.0, 2.5, 2.2, 1.7, 2.1, 2.4])]))
+    even, short = learn([a_set([1.0] * 6, [2.0] * 6)]), learn([a_set([0.5] * 6, [2.0] * 6)])
     assert uneven is not None
     assert is_better(even, uneven)
     assert not is_better(short, uneven)
@@ -174,6 +137,6 @@ def test_distance_has_no_unit_and_is_none_of_the_same(seed: int, unit: float) ->
 
 
 def test_figures_are_of_equal_length() -> None:
-    figures = measure(swings([1.0] * 4, [2.0] * 4))
+    figures = measure(a_set([1.0] * 4, [2.0] * 4))
     assert isinstance(figures, RepetitionFigures)
     assert {len(getattr(figures, name)) for name in figures.__dataclass_fields__} == {4}

@@ -189,7 +189,11 @@ def test_nothing_is_lost_when_weeks_are_summed_up(hours: list[int], offset_min: 
     progress = Progress()
     for hour in hours:
         fresh = DoneSet(
-            session="s", start_ms=hour * 3_600_000, end_ms=hour * 3_600_000 + 1, exercise="curl", repetitions=7
+            session="s",
+            start_ms=hour * 3_600_000,
+            end_ms=hour * 3_600_000 + 1,
+            exercise="curl",
+            repetitions=7,
         )
         progress = done(progress, PROGRAMME, fresh, offset_min=offset_min)
     assert len(progress.sets) <= SETS_KEPT_MAX
