@@ -33,14 +33,36 @@ def faster(movement: Movement, random: np.random.Generator) -> FloatArray:
 
 def shorter(movement: Movement, random: np.random.Generator) -> FloatArray:
     """The last quarter to half of the repetitions go 0.5 to 0.75 times as far."""
-    count = movement.found.count
-    number = max(2, round(count * random.uniform(0.25, 0.5)))
-    size = np.ones(len(movement.values))
-    size[_samples(movement, count - number, count).start :] = random.uniform(0.5, 0.75)
-    half = max(1, round(movement.rate_hz * 0.2))
-    size = np.convolve(np.pad(size, half, mode="edge"), np.ones(2 * half + 1) / (2 * half + 1), "valid")
-    pose = movement.values[_samples(movement, 0, count)].mean(axis=0)
-    return np.asarray(pose + (movement.values - pose) * size[:, None])
+    number = max(2, round(movement.found.count * random.uniform(0.25, 0.5)))
+    return _smaller(movement, number, random.uniform(0.5, 0.75))
+
+
+def collapsed(movement: Movement, random: np.random.Generator) -> FloatArray:
+    """The last third to half of the repetitions go 0.25 to 0.4 times as far."""
+    number = max(4, round(movement.found.count * random.uniform(0.33, 0.5)))
+    return _smaller(movement, number, random.uniform(0.25, 0.4))
+
+
+def scaled(movement: Movement, random: np.random.Generator) -> FloatArray:
+    """All of the movement 0.5 to 0.7 times as far."""
+    return _smaller(movement, movement.found.count, random.uniform(0.5, 0.7))
+
+
+def swung_aside(movement: Movement, random: np.random.Generator) -> tuple[FloatArray, int]:
+    """A quarter of every repetition swings aside, by 0.6 to 1 of its reach, and which quarter."""
+    quarter = int(random.integers(0, 4))
+    aside = np.zeros(len(movement.values))
+    for number in range(movement.found.count):
+        part = _samples(movement, number, number + 1)
+        length = part.stop - part.start
+        first, last = part.start + quarter * length // 4, part.start + (quarter + 1) * length // 4
+        aside[first:last] = np.sin(np.pi * np.arange(last - first) / max(1, last - first))
+    centred = movement.values[:, :3] - movement.values[:, :3].mean(axis=0)
+    least = np.linalg.eigh(centred.T @ centred)[1][:, 0]
+    values = np.array(movement.values, np.float64)
+    reach = random.uniform(0.6, 1.0) * float(np.median(movement.found.ranges))
+    values[:, :3] += reach * aside[:, None] * least
+    return values, quarter
 
 
 def irregular(movement: Movement, random: np.random.Generator) -> FloatArray:
@@ -98,6 +120,17 @@ def _samples(movement: Movement, first: int, last: int) -> slice:
     bounds = np.concatenate([[middles[0] - half[0]], inner, [middles[-1] + half[-1]]])
     at = np.clip(np.rint(bounds[[first, last]] * movement.rate_hz), 0, len(movement.values))
     return slice(int(at[0]), int(at[1]))
+
+
+def _smaller(movement: Movement, number: int, share: float) -> FloatArray:
+    """The last `number` repetitions, and what follows, go `share` times as far from the mean pose."""
+    count = movement.found.count
+    size = np.ones(len(movement.values))
+    size[_samples(movement, count - number, count).start :] = share
+    half = max(1, round(movement.rate_hz * 0.2))
+    size = np.convolve(np.pad(size, half, mode="edge"), np.ones(2 * half + 1) / (2 * half + 1), "valid")
+    pose = movement.values[_samples(movement, 0, count)].mean(axis=0)
+    return np.asarray(pose + (movement.values - pose) * size[:, None])
 
 
 def _played(movement: Movement, speed: FloatArray) -> FloatArray:

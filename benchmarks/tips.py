@@ -21,7 +21,7 @@ import json
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from benchmarks.tip_limits import (
     chosen_limits,
     variation,
 )
+from benchmarks.tip_others import Named, beside_own_best, both_sides, during
 from coach.form import Movement, learn, measure
 from coach.form.reference import compare
 from coach.tips import Judge
@@ -74,10 +75,14 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true", help="choose limits on the development halves")
     arguments = parser.parse_args()
     data_sets: dict[str, list[TipSet]] = {}
+    others: dict[str, Any] = {}
     real: dict[str, Any] = {}
     for directory in arguments.recordings:
         recordings = load_directory(directory)
-        data_sets[directory.name] = list(tip_sets(directory.name, recordings))
+        named = named_sets(directory.name, recordings)
+        data_sets[directory.name] = [tip_set(directory.name, each) for each in named]
+        if not arguments.fit:
+            others[directory.name] = _others(named)
         if any(each.session.endswith(_TESTS) for each in recordings):
             real[directory.name] = real_faults(recordings)
     if arguments.fit:
@@ -88,8 +93,9 @@ def main() -> None:
         "false_tips_per_set_aimed_at": FALSE_SHARE,
         "baseline_limits": baseline,
         "data_sets": {name: _figures(sets, baseline) for name, sets in data_sets.items()},
+        "others_held_out": others,
         "real_faults": real,
-        "not_measured": "tips about sides, heart rate and programmes, for which nobody recorded anything",
+        "not_measured": "heart rate and bounds of programmes, of which there are no recordings",
     }
     text = json.dumps(figures, indent=2)
     if arguments.json:
@@ -97,25 +103,29 @@ def main() -> None:
     print(text)
 
 
-def tip_sets(name: str, recordings: Iterable[Recording]) -> Iterator[TipSet]:
-    """The sets of a data set, each judged as it is and with each fault."""
+def named_sets(name: str, recordings: Iterable[Recording]) -> list[Named]:
+    """The sets of a data set in which repetitions are found, those with real faults left out."""
     sets = [each for each in _exercise_sets(name, recordings) if not each.session.endswith(_TESTS)]
     several = len({each.subject for each in sets}) > 1
-    units = sorted({each.subject if several else each.session for each in sets})
-    development = set(units[::2])
-    for each in sets:
-        movement = _movement(each)
-        if not movement.found.count:
-            continue
-        movements = {NONE: movement}
-        if movement.found.count >= REPETITIONS_MIN:
-            random = np.random.default_rng(zlib.crc32(f"{name}/{each.name}".encode()))
-            movements |= {
-                kind: Movement.counted(fault(movement, random), movement.rate_hz)
-                for kind, fault in FAULTS.items()
-            }
-        unit = each.subject if several else each.session
-        yield _judged(each.name, unit in development, movements)
+    units = {each.name: each.subject if several else each.session for each in sets}
+    development = set(sorted(set(units.values()))[::2])
+    named = [
+        Named(recording=each, movement=_movement(each), development=units[each.name] in development)
+        for each in sets
+    ]
+    return [each for each in named if each.movement.found.count]
+
+
+def tip_set(name: str, each: Named) -> TipSet:
+    """What is made of a set as it was recorded and with each fault."""
+    movements = {NONE: each.movement}
+    if each.movement.found.count >= REPETITIONS_MIN:
+        random = np.random.default_rng(zlib.crc32(f"{name}/{each.recording.name}".encode()))
+        movements |= {
+            kind: Movement.counted(fault(each.movement, random), each.movement.rate_hz)
+            for kind, fault in FAULTS.items()
+        }
+    return _judged(each.recording.name, each.development, movements)
 
 
 def real_faults(recordings: Iterable[Recording]) -> dict[str, Any]:
@@ -141,6 +151,15 @@ def real_faults(recordings: Iterable[Recording]) -> dict[str, Any]:
             outside[which].append(float(third.mean()) if len(third) else 0.0)
     shares = {which: round(float(np.mean(of_third)), 3) for which, of_third in outside.items()}
     return {"tips": dict(tips), "outside": shares, "compared": len(outside["right"])}
+
+
+def _others(named: list[Named]) -> dict[str, Any]:
+    held_out = [each for each in named if not each.development]
+    return {
+        "while_it_goes_on": during(held_out),
+        "beside_own_best": beside_own_best(held_out),
+        "sides": both_sides(held_out),
+    }
 
 
 def _exercise_sets(name: str, recordings: Iterable[Recording]) -> list[Recording]:
