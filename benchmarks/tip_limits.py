@@ -14,15 +14,26 @@ FloatArray = npt.NDArray[np.float64]
 
 FALSE_SHARE = 0.02  # of undisturbed sets, all kinds of tips together, that may get one
 TEMPO, RANGE = "tempo", "range"
+WORTH = 0.1  # of the faults
 STEPS = 40  # of each limit that is tried
 
-# By data set, of each development set as recorded and with the fault: what the limits bound, [sets, 2].
+LIKENESSES = (0.7, 0.75, 0.8, 0.84, 0.88, 0.91)
+
+# By data set, of each development set as recorded and with the fault: what the limits bound, [sets, 3].
 Table = Mapping[str, tuple[FloatArray, FloatArray]]
 
 
-def chosen_limits(tables: Mapping[str, Table], false_share: float) -> dict[str, dict[str, float]]:
-    """Of each kind the two limits with the greatest mean recall at `false_share` of false tips."""
-    return {kind: _chosen(table, false_share) for kind, table in tables.items()}
+def chosen_limits(tables: Mapping[str, Table]) -> dict[str, dict[str, float]]:
+    """Of each kind the limits with the greatest mean recall of data sets, without any false tip.
+
+    One false tip is let pass where that finds WORTH more of the faults. What passes limits that were chosen on
+    these sets passes others more often: so this leaves a margin to FALSE_SHARE.
+    """
+    limits = {}
+    for kind, table in tables.items():
+        strict, lenient = _chosen(table, 0), _chosen(table, 1)
+        limits[kind] = lenient if lenient["recall"] >= strict["recall"] + WORTH else strict
+    return limits
 
 
 def variation(movement: Movement) -> tuple[float, float]:
@@ -50,28 +61,30 @@ def chosen_baseline(undisturbed: Sequence[Sequence[tuple[float, float]]]) -> dic
     return {TEMPO: round(float(tempo), 3), RANGE: round(float(range_), 3)}
 
 
-def _chosen(table: Table, false_share: float) -> dict[str, float]:
-    undisturbed = [pair[0] for pair in table.values()]
+def _chosen(table: Table, false_max: int) -> dict[str, float]:
+    undisturbed = np.concatenate([pair[0] for pair in table.values()])
     faulty = [pair[1] for pair in table.values()]
     sizes, clearnesses = (_steps(np.concatenate(faulty)[:, column]) for column in (0, 1))
-    best: tuple[float, float, float] = (-1.0, 0.0, 0.0)
-    for size in sizes:
-        for clearness in clearnesses:
-            if np.mean([_share(each, size, clearness) for each in undisturbed]) <= false_share:
-                recall = float(np.mean([_share(each, size, clearness) for each in faulty]))
-                best = max(best, (recall, size, clearness))
-                break  # a higher limit of clearness finds less
-    return {"size": round(best[1], 3), "clearness": round(best[2], 3), "recall": round(best[0], 3)}
+    best: tuple[float, ...] = (-1.0,)
+    for likeness in LIKENESSES:
+        for size in sizes:
+            passing = undisturbed[(undisturbed[:, 0] >= size) & (undisturbed[:, 2] >= likeness)]
+            mistaken = np.sort(passing[:, 1])[::-1]
+            least = mistaken[false_max] if len(mistaken) > false_max else -1.0
+            clearness = next((step for step in clearnesses if step > least), None)
+            if clearness is not None:
+                limits = np.array([size, clearness, likeness])
+                recall = float(np.mean([(each >= limits).all(axis=1).mean() for each in faulty]))
+                best = max(best, (recall, size, clearness, likeness))
+    names = ("recall", "size", "clearness", "likeness")
+    return {name: round(value, 3) for name, value in zip(names, best, strict=True)}
 
 
 def _steps(values: FloatArray) -> list[float]:
     return [float(each) for each in np.quantile(values, np.linspace(0, 1, STEPS))]
 
 
-def _share(values: FloatArray, size: float, clearness: float) -> float:
-    return float(((values[:, 0] >= size) & (values[:, 1] >= clearness)).mean()) if len(values) else 0.0
-
-
 def as_table(rows: Sequence[Any]) -> FloatArray:
-    """Signs' size and clearness, [sets, 2]; of a set without the sign nothing passes."""
-    return np.array([(0.0, 0.0) if row is None else (row.size, row.clearness) for row in rows]).reshape(-1, 2)
+    """What of signs Limit bounds, [sets, 3]; of a set without the sign nothing passes."""
+    told = [(-1.0, -1.0, -1.0) if row is None else (row.size, row.clearness, row.likeness) for row in rows]
+    return np.array(told).reshape(-1, 3)

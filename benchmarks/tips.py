@@ -3,10 +3,10 @@
     python -m benchmarks.tips --recordings DIR... [--json FILE] [--fit]
 
 DIR is a data set as edge.recordings.load_directory reads it. A set is a recording of an exercise in which
-repetitions are found; of ptexercises the templates, and of its five sensors the one that moves most. Each set
-is judged as it is, where every tip counts as false, and with each fault of benchmarks/tip_faults.py, where a
-tip of the fault's kind is right and any other wrong. Faults that people really had are in the tests of
-ptexercises: ten repetitions done right, ten too quickly, ten with too little reach.
+repetitions are found. Each set is judged as it is, where every tip counts as false, and with each fault of
+benchmarks/tip_faults.py, where a tip of the fault's kind is right and any other wrong. Faults that people
+really had are in ptexercises, of whose five sensors the one that moves most is looked at: a third of the
+repetitions is done right, a third too quickly, a third with too little reach.
 
 Half of the sessions are for development, sorted, every other one from the first (of data sets with several
 people, half of the people). `--fit` chooses the limits of coach/tips/signs.py on those and prints them; all
@@ -42,8 +42,8 @@ from benchmarks.tip_limits import (
 from benchmarks.tip_others import Named, beside_own_best, both_sides, during
 from coach.form import Movement, learn, measure
 from coach.form.reference import compare
+from coach.repetitions.result import first_of
 from coach.tips import Judge
-from coach.tips.judging import CONFIDENCE_MIN
 from coach.tips.signs import REPETITIONS_MIN, Sign, signs
 from domain.care import NO_CARE
 from domain.recording import REST, Recording
@@ -52,8 +52,8 @@ from edge.recordings import load_directory
 NONE = "none"  # what is wrong with a set as it was recorded
 _PACKET = 112  # samples of a Pebble's packet: muvr's recordings of whole packets lost some
 BASELINE_KINDS = {"shorter": RANGE, "faster": TEMPO, "irregular": TEMPO, "stuck": TEMPO, "momentum": RANGE}
-_FALSE_SHARE_OF_KIND = FALSE_SHARE / 5
-_TESTS = "-test"  # sessions of ptexercises with faults that people had
+_WITH_FAULTS = "ptexercises"
+REPETITIONS_RIGHT = 3  # at the beginning of its templates
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -79,14 +79,15 @@ def main() -> None:
     real: dict[str, Any] = {}
     for directory in arguments.recordings:
         recordings = load_directory(directory)
+        if directory.name == _WITH_FAULTS:
+            real = real_faults(recordings)
+            continue
         named = named_sets(directory.name, recordings)
         data_sets[directory.name] = [tip_set(directory.name, each) for each in named]
         if not arguments.fit:
             others[directory.name] = _others(named)
-        if any(each.session.endswith(_TESTS) for each in recordings):
-            real[directory.name] = real_faults(recordings)
     if arguments.fit:
-        print(json.dumps(chosen_limits(_tables(data_sets), _FALSE_SHARE_OF_KIND), indent=4))
+        print(json.dumps(chosen_limits(_tables(data_sets)), indent=4))
         return
     baseline = chosen_baseline(_variations(data_sets))
     figures = {
@@ -104,8 +105,10 @@ def main() -> None:
 
 
 def named_sets(name: str, recordings: Iterable[Recording]) -> list[Named]:
-    """The sets of a data set in which repetitions are found, those with real faults left out."""
-    sets = [each for each in _exercise_sets(name, recordings) if not each.session.endswith(_TESTS)]
+    """The sets of a data set in which repetitions are found."""
+    sets = [each for each in recordings if each.label != REST]
+    if name == "muvr":
+        sets = [each for each in sets if len(each.values["a"]) % _PACKET]
     several = len({each.subject for each in sets}) > 1
     units = {each.name: each.subject if several else each.session for each in sets}
     development = set(sorted(set(units.values()))[::2])
@@ -129,28 +132,38 @@ def tip_set(name: str, each: Named) -> TipSet:
 
 
 def real_faults(recordings: Iterable[Recording]) -> dict[str, Any]:
-    """The tests of ptexercises, by thirds: right, too quick, too little reach, beside the person's template.
+    """ptexercises: a third of the repetitions right, a third too quick, a third with too little reach.
 
-    `tips` counts the kinds of tips on the whole of a test. `outside` is the share of repetitions whose tempo
-    or range is below 0.75 of the template's.
+    `tips` counts the kinds of tips, of templates (9 repetitions) and of tests (30). `outside`: of the tests
+    whose template is of the same sensor, the shares of each third's repetitions whose tempo or range is below
+    0.75 of what it is in the template's first three.
     """
-    moving = {(each.session, each.label): each for each in _exercise_sets("ptexercises", recordings)}
-    tips: Counter[str] = Counter()
+    moving = {(each.session, each.label): each for each in _exercise_sets(recordings)}
+    movements = {key: _movement(each) for key, each in moving.items()}
+    tips: dict[str, Counter[str]] = {"template": Counter(), "test": Counter()}
     outside: dict[str, list[float]] = {"right": [], "too quick": [], "too little reach": []}
-    for (session, label), test in moving.items():
-        template = moving.get((session.replace(_TESTS, "-template"), label))
-        if not session.endswith(_TESTS) or template is None:
+    for (session, label), movement in movements.items():
+        person, _, kind = session.partition("-")
+        tips[kind][_tip_of(movement) or NONE] += 1
+        key = f"{person}-template", label
+        template = movements.get(key)
+        if kind == "template" or template is None or moving[key].location != moving[session, label].location:
             continue
-        movement = _movement(test)
-        tips[_tip_of(movement) or NONE] += 1
-        if template.location != test.location:
-            continue
-        form = compare(learn([_movement(template)]), movement)
-        thirds = np.array_split(np.minimum(form.tempo_ratio, form.range_ratio) < 0.75, 3)
+        right = Movement(
+            values=template.values,
+            rate_hz=template.rate_hz,
+            found=first_of(template.found, REPETITIONS_RIGHT),
+        )
+        form = compare(learn([right]), movement)
+        thirds = np.array_split(np.minimum(form.tempo_ratio, form.range_ratio) < 0.75, len(outside))
         for which, third in zip(outside, thirds, strict=True):
             outside[which].append(float(third.mean()) if len(third) else 0.0)
     shares = {which: round(float(np.mean(of_third)), 3) for which, of_third in outside.items()}
-    return {"tips": dict(tips), "outside": shares, "compared": len(outside["right"])}
+    return {
+        **{name: dict(found) for name, found in tips.items()},
+        "outside": shares,
+        "compared": len(outside["right"]),
+    }
 
 
 def _others(named: list[Named]) -> dict[str, Any]:
@@ -162,17 +175,12 @@ def _others(named: list[Named]) -> dict[str, Any]:
     }
 
 
-def _exercise_sets(name: str, recordings: Iterable[Recording]) -> list[Recording]:
-    """The recordings of exercises; of several sensors at once the one whose acceleration varies most."""
-    sets = [each for each in recordings if each.label != REST]
-    if name == "muvr":
-        sets = [each for each in sets if len(each.values["a"]) % _PACKET]
-    if name != "ptexercises":
-        return sets
+def _exercise_sets(recordings: Iterable[Recording]) -> list[Recording]:
+    """Of the sensors that recorded an exercise at once the one whose acceleration varies most."""
     moving: dict[tuple[str, str], Recording] = {}
-    for each in sets:
+    for each in recordings:
         key = each.session, each.label
-        if key not in moving or _variance(each) > _variance(moving[key]):
+        if each.label != REST and (key not in moving or _variance(each) > _variance(moving[key])):
             moving[key] = each
     return list(moving.values())
 
@@ -207,8 +215,7 @@ def _tip_of(movement: Movement) -> str | None:
 
 
 def _signs_of(movement: Movement) -> tuple[Sign, ...]:
-    sure = movement.found.confidence >= CONFIDENCE_MIN
-    return tuple(signs(measure(movement))) if sure else ()
+    return tuple(signs(measure(movement)))
 
 
 def _tables(data_sets: dict[str, list[TipSet]]) -> dict[str, Any]:

@@ -28,10 +28,13 @@ _STILL = 1e-6  # less is the arithmetic's
 class RepetitionFigures:
     """Of each repetition of a set, oldest first; every array is [count].
 
-    `lasted_s`: from its beginning to that of the next. `reach`: how far it went, in the first sensor's unit.
-    `out_s`, `back_s`: how long its two ways took. `peak_speed`, `usual_speed`: reach per second, the fastest
-    and the usual on its ways. `halt_s`: the longest stand between the ends of a way. `unsteadiness`: the
-    movement that is too quick to be meant, as a share of the reach.
+    `times_s`: its middle. `lasted_s`: from there to the next one's. `reach`: how far it went, in the first
+    sensor's unit. `out_s`, `back_s`: how long its two ways took; which is which differs between sets.
+    `peak_speed`: the fastest of it, in the unit per second. `halt_s`: the longest stand between the ends of a
+    way, and `halt_at` the share of the repetition that was over by then. `unsteadiness`: the movement that is
+    too quick to be meant, as a share of the reach.
+
+    `likeness`, 0 to 1: how alike all of them are, however uneven their tempo.
     """
 
     times_s: FloatArray
@@ -43,6 +46,7 @@ class RepetitionFigures:
     halt_s: FloatArray
     halt_at: FloatArray
     unsteadiness: FloatArray
+    likeness: float
 
     @property
     def count(self) -> int:
@@ -53,7 +57,7 @@ def measure(movement: Movement) -> RepetitionFigures:
     """The figures of the repetitions of a set; of less than two repetitions none."""
     found = movement.found
     if found.count < 2:
-        return _figures(np.empty((0, 9)))
+        return _figures(np.empty((0, 9)), 0.0)
     grid = Resampler(movement.rate_hz).push(np.asarray(movement.values, np.float64))
     line, rough = _line(grid, SMOOTH * float(np.median(found.tempo_s)))
     bounds = _bounds(found, len(line))
@@ -74,12 +78,19 @@ def measure(movement: Movement) -> RepetitionFigures:
     )
     middles = found.times_s
     lasted = np.diff(middles, append=2 * middles[-1] - middles[-2])
-    return _figures(np.column_stack([middles, lasted, table]))
+    return _figures(np.column_stack([middles, lasted, table]), _likeness(found))
 
 
-def _figures(table: FloatArray) -> RepetitionFigures:
-    names = RepetitionFigures.__dataclass_fields__
-    return RepetitionFigures(**dict(zip(names, table.T, strict=True)))
+def _figures(table: FloatArray, likeness: float) -> RepetitionFigures:
+    names = list(RepetitionFigures.__dataclass_fields__)[: table.shape[1]]
+    return RepetitionFigures(**dict(zip(names, table.T, strict=True)), likeness=likeness)
+
+
+def _likeness(found: Repetitions) -> float:
+    """The confidence without the share of evenness in it: see coach/repetitions/result.py."""
+    spacings = np.diff(found.times_s)
+    usual = float(np.median(spacings))
+    return min(1.0, found.confidence * (1 + float(np.minimum(spacings, 2 * usual).std()) / usual))
 
 
 def _line(grid: FloatArray, smooth_s: float) -> tuple[FloatArray, FloatArray]:

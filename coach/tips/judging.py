@@ -21,7 +21,7 @@ from coach.tips.words import of_sign
 from domain.care import Care
 from domain.form import KeptForm, SetForm, Tip
 
-CONFIDENCE_MIN = 0.5  # of the repetitions: nothing is said of what was hardly understood
+CONFIDENCE_MIN = 0.5  # of the repetitions: nothing is kept or compared that was hardly understood
 FIRST = 3  # repetitions that stand for the reference where there is none
 
 
@@ -77,9 +77,9 @@ class Judge:
             within=None if prescription is None else within(prescription, found.tempo_s, shares),
         )
         tip = limit_tip(prescription, repetitions, found.tempo_s, shares, exercise)
+        tip = tip or _clearest(movement, exercise)
         if found.confidence < CONFIDENCE_MIN:
             return Judged(form=form, tip=tip, kept=None)
-        tip = tip or _clearest(movement, exercise)
         if tip is None and sides is not None:
             tip = side_tip(*sides, exercise)
         if tip is None and compared is not None:
