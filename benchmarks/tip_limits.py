@@ -26,8 +26,8 @@ Table = Mapping[str, tuple[FloatArray, FloatArray]]
 def chosen_limits(tables: Mapping[str, Table]) -> dict[str, dict[str, float]]:
     """Of each kind the limits with the greatest mean recall of data sets, without any false tip.
 
-    One false tip is let pass where that finds WORTH more of the faults. What passes limits that were chosen on
-    these sets passes others more often: so this leaves a margin to FALSE_SHARE.
+    One false tip is let pass where that finds WORTH more of the faults. Other sets than those on which limits
+    were chosen pass them more often: so this leaves a margin to FALSE_SHARE.
     """
     limits = {}
     for kind, table in tables.items():
