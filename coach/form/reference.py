@@ -141,50 +141,48 @@ def _turned(courses: FloatArray, reference: FloatArray) -> FloatArray:
     """
     if not len(courses):
         return courses
-    mean = np.asarray(_aligned(courses, courses.mean(axis=0)).mean(axis=0))
-    best, shift, turns = -np.inf, 0, None
-    for way in sorted(range(-COURSE_POINTS // 2, COURSE_POINTS // 2, 2), key=abs):
-        shifted = np.roll(mean, way, axis=0)
-        turned = _turns(shifted, reference)
-        alike = float(_alike(_with_turns(shifted, turned), reference))
-        if alike > best + 1e-9:
-            best, shift, turns = alike, way, turned
-    assert turns is not None, "each way is better than none"
-    return _aligned(_with_turns(np.roll(courses, shift, axis=1), turns), reference)
+    mean = _aligned(courses, courses.mean(axis=0)).mean(axis=0)
+    shifts = np.array(sorted(range(-COURSE_POINTS // 2, COURSE_POINTS // 2, 2), key=abs))
+    ways = mean[_rolled(shifts)]
+    parts = _sensors(reference)
+    turns = [_turns(ways[..., part], reference[:, part]) for part in parts]
+    turned = [ways[..., part] @ turn for part, turn in zip(parts, turns, strict=True)]
+    best = int(np.argmax(np.round(_alike(np.concatenate(turned, axis=-1), reference), 9)))
+    whole = courses[:, _rolled(shifts[[best]])[0]]
+    ready = [whole[..., part] @ turn[best] for part, turn in zip(parts, turns, strict=True)]
+    return _aligned(np.concatenate(ready, axis=-1), reference)
 
 
-def _turns(course: FloatArray, reference: FloatArray) -> list[FloatArray]:
-    """For each sensor of three axes the rotation that brings it closest to the reference's; else none."""
-    if axes_of(course.shape[1]) < 3:
-        return []
-    parts = [slice(first, first + 3) for first in _firsts(course)]
-    return [_turn(course[:, part], reference[:, part]) for part in parts]
+def _sensors(course: FloatArray) -> list[slice]:
+    """The channels of each sensor."""
+    axes = axes_of(course.shape[-1])
+    return [slice(first, first + axes) for first in range(0, course.shape[-1], axes)]
 
 
-def _firsts(course: FloatArray) -> range:
-    return range(0, course.shape[-1], 3)
+def _turns(ways: FloatArray, reference: FloatArray) -> FloatArray:
+    """The rotations, [ways, axes, axes], that bring a sensor closest to the reference (Kabsch 1976).
 
-
-def _with_turns(courses: FloatArray, turns: Sequence[FloatArray]) -> FloatArray:
-    if not turns:
-        return courses
-    pairs = zip(_firsts(courses), turns, strict=True)
-    return np.concatenate([courses[..., first : first + 3] @ turn for first, turn in pairs], axis=-1)
-
-
-def _turn(course: FloatArray, reference: FloatArray) -> FloatArray:
-    """The rotation, [3, 3], that brings a sensor's course closest to the reference's (Kabsch 1976)."""
-    left, _, right = np.linalg.svd(course.T @ reference)
-    mirrored = np.sign(np.linalg.det(left @ right))
-    return np.asarray(left @ np.diag([1.0, 1.0, mirrored]) @ right)
+    Of a sensor of one axis there is nothing to turn.
+    """
+    axes = reference.shape[-1]
+    if axes == 1:
+        return np.ones((len(ways), 1, 1))
+    left, _, right = np.linalg.svd(np.swapaxes(ways, 1, 2) @ reference)
+    left[:, :, -1] *= np.sign(np.linalg.det(left @ right))[:, None]
+    return np.asarray(left @ right)
 
 
 def _aligned(courses: FloatArray, mean: FloatArray) -> FloatArray:
     """Each of `courses` [count, points, channels] shifted to where it agrees best with `mean`; else least."""
-    ways = sorted(range(-SHIFT_MAX, SHIFT_MAX + 1), key=abs)
-    shifted = np.array([np.roll(mean, -way, axis=0).ravel() for way in ways])
+    shifts = np.array(sorted(range(-SHIFT_MAX, SHIFT_MAX + 1), key=abs))
+    shifted = mean[_rolled(-shifts)].reshape(len(shifts), -1)
     best = np.argmax(courses.reshape(len(courses), -1) @ shifted.T, axis=1)
-    return np.array([np.roll(course, ways[way], axis=0) for course, way in zip(courses, best, strict=True)])
+    return courses[np.arange(len(courses))[:, None], _rolled(shifts[best])]
+
+
+def _rolled(shifts: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:
+    """The points of a course that is shifted by each of `shifts`, [shifts, COURSE_POINTS]."""
+    return (np.arange(COURSE_POINTS) - shifts[:, None]) % COURSE_POINTS
 
 
 def _alike(courses: FloatArray, mean: FloatArray) -> FloatArray:
