@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from actors.answers import live_reply, number_of, refusal, stream_of
 from actors.arriving import Arrivals
-from actors.coaching import Coaching
 from actors.effects import Classified, Effects
 from actors.listening import Listening
 from actors.recognition import ModelShelf
 from actors.user_stores import UserStores
+from coach.coaching import Coaching
 from domain.commands import (
     AcceptFrame,
     CloseSession,

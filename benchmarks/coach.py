@@ -26,8 +26,8 @@ from benchmarks.coach_baselines import MostFrequent, Predictor, SameAsLastTime, 
 from benchmarks.coach_histories import INCREMENT_KG, real, simulated
 from coach.habits import Habits, begun, following, learned, usual_load
 from coach.suggestion import Situation, suggest
+from domain.sets import HISTORY_MAX, PastSet
 from domain.training import Place, Training
-from domain.user import HISTORY_MAX, PastSet
 
 REPETITIONS_CLOSE = 1.0
 _TRAINING = Training(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from coach.catalogue import meanings
-from domain.user import PastSet
+from domain.sets import PastSet
 
 PRIMARY_MS = 48 * 3_600_000
 SECONDARY_MS = 24 * 3_600_000

@@ -18,8 +18,9 @@ from coach.progression import SCHEMES, WITHOUT_GOAL, Progress, Scheme, progress
 from coach.recovery import readiness, recovery
 from coach.workouts import workouts
 from domain.events import Answer
+from domain.sets import PastSet
 from domain.training import Goal, Training
-from domain.user import Declined, PastSet
+from domain.user import Declined
 
 REFUSED_SHARE = 0.4  # of an exercise's probability is left after each refusal of late
 DECLINED_MS = 30 * 86_400_000
@@ -102,8 +103,9 @@ def followed(situation: Situation) -> Iterator[tuple[Suggestion, Situation]]:
             exercise=suggestion.exercise,
             repetitions=suggestion.repetitions,
             weight_kg=suggestion.weight_kg,
+            utc_offset_min=situation.training.utc_offset_min,
         )
-        habits = learned(habits, done, offset_min=situation.training.utc_offset_min)
+        habits = learned(habits, done)
         situation = replace(
             situation,
             habits=habits,
@@ -246,7 +248,7 @@ def _why(situation: Situation, habits: Habits, choice: _Choice) -> str:
     found = _last_time(situation, choice.exercise, before)
     if found is None:
         return "" if habits.symbol_of(choice.exercise) is None else "you usually do it"
-    local_ms = found.start_ms + situation.training.utc_offset_min * 60_000
+    local_ms = found.start_ms + found.utc_offset_min * 60_000
     return f"as on {_DAYS[(local_ms // 86_400_000 + 3) % 7]}"
 
 

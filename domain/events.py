@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from domain.commands import Experience, Quantity, RecogniserSite, Sex, Stream
+from domain.commands import CoachSite, Experience, Quantity, RecogniserSite, Sex, Stream
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
 from domain.training import Training
@@ -23,6 +23,7 @@ class SessionOpened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     device: DeviceId
     recogniser: RecogniserSite
     streams: tuple[Stream, ...]
+    coach: CoachSite = "server"
 
 
 class LabelConfirmed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label_confirmed"):
@@ -33,6 +34,17 @@ class LabelConfirmed(msgspec.Struct, frozen=True, kw_only=True, array_like=True,
     exercise: str
     repetitions: int | None
     weight_kg: float | None
+    said_ms: int | None = None
+
+
+class LabelWithdrawn(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label_withdrawn"):
+    """The user said that no set was done in that time."""
+
+    session: SessionId
+    command_nr: int
+    start_ms: int
+    end_ms: int
+    said_ms: int
 
 
 class SetRecognised(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_recognised"):
@@ -49,6 +61,8 @@ class SetRecognised(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
 
 
 class ExerciseSuggested(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="suggested"):
+    """`command_nr` is None when the server's coach suggested it."""
+
     session: SessionId
     at_ms: int
     exercise: str
@@ -56,6 +70,7 @@ class ExerciseSuggested(msgspec.Struct, frozen=True, kw_only=True, array_like=Tr
     repetitions: int
     reason: str
     rest_s: int | None = None
+    command_nr: int | None = None
 
 
 Answer = Literal["taken", "changed", "refused"]
@@ -110,6 +125,7 @@ class BodyMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
 SessionEvent = (
     SessionOpened
     | LabelConfirmed
+    | LabelWithdrawn
     | SetRecognised
     | ExerciseSuggested
     | SuggestionAnswered

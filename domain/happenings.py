@@ -10,12 +10,15 @@ from domain.commands import (
     RefuseSuggestion,
     SetTraining,
     Suggest,
+    SuggestHere,
+    WithdrawLabel,
 )
 from domain.events import (
     Answer,
     Event,
     ExerciseSuggested,
     LabelConfirmed,
+    LabelWithdrawn,
     SessionClosed,
     SetRecognised,
     SuggestionAnswered,
@@ -26,13 +29,23 @@ WEIGHT_KG_CLOSE = 0.1  # a weight that differs by less is the suggested one
 
 
 def taken(
-    command: ConfirmLabel | RecordSet | CloseSession | SetTraining | RefuseSuggestion,
+    command: ConfirmLabel
+    | WithdrawLabel
+    | RecordSet
+    | CloseSession
+    | SetTraining
+    | RefuseSuggestion
+    | SuggestHere,
     suggestion: ExerciseSuggested | None,
 ) -> tuple[Event, ...]:
     """Of a device's numbered command; `suggestion` is the one that is not answered yet."""
     match command:
         case ConfirmLabel():
             return _confirmed(command, suggestion)
+        case WithdrawLabel():
+            return (_withdrawn(command),)
+        case SuggestHere():
+            return (_suggested(command, command.command_nr),)
         case RecordSet():
             return (_recognised(command, command.command_nr),)
         case SetTraining():
@@ -50,6 +63,10 @@ def noted(command: FoundSet | Suggest) -> Event:
     """Of what the session actor tells itself."""
     if isinstance(command, FoundSet):
         return _recognised(command, None)
+    return _suggested(command, None)
+
+
+def _suggested(command: Suggest | SuggestHere, command_nr: int | None) -> ExerciseSuggested:
     return ExerciseSuggested(
         session=command.session,
         at_ms=command.at_ms,
@@ -58,6 +75,17 @@ def noted(command: FoundSet | Suggest) -> Event:
         repetitions=command.repetitions,
         reason=command.reason,
         rest_s=command.rest_s,
+        command_nr=command_nr,
+    )
+
+
+def _withdrawn(command: WithdrawLabel) -> LabelWithdrawn:
+    return LabelWithdrawn(
+        session=command.session,
+        command_nr=command.command_nr,
+        start_ms=command.start_ms,
+        end_ms=command.end_ms,
+        said_ms=command.said_ms,
     )
 
 
@@ -83,6 +111,7 @@ def _confirmed(command: ConfirmLabel, suggestion: ExerciseSuggested | None) -> t
         exercise=command.exercise,
         repetitions=command.repetitions,
         weight_kg=command.weight_kg,
+        said_ms=command.said_ms,
     )
     if suggestion is None or command.start_ms < suggestion.at_ms:
         return (confirmed,)

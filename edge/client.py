@@ -102,9 +102,12 @@ class DeviceClient:
                 return message
         return None
 
-    def open_session(self, session: str, at_ms: int, recogniser: str, streams: Sequence[Any]) -> None:
-        """`streams` are (name, sensor letter, location)."""
-        self._command(session, {"type": "open", "at_ms": at_ms, "recogniser": recogniser, "streams": streams})
+    def open_session(
+        self, session: str, at_ms: int, recogniser: str, streams: Sequence[Any], *, coach: str = "server"
+    ) -> None:
+        """`streams` are (name, sensor letter, location); a device that is offline is its own `coach`."""
+        message = {"type": "open", "at_ms": at_ms, "recogniser": recogniser, "streams": streams}
+        self._command(session, message if coach == "server" else {**message, "coach": coach})
 
     def frame(self, frame: SensorFrame) -> None:
         """Record a frame; its sequence number is the outbox's."""
@@ -129,19 +132,24 @@ class DeviceClient:
         exercise: str,
         repetitions: int | None,
         weight_kg: float | None,
+        *,
+        said_ms: int | None = None,
     ) -> None:
-        """The user confirms what was done."""
-        self._command(
-            session,
-            {
-                "type": "label",
-                "start_ms": start_ms,
-                "end_ms": end_ms,
-                "exercise": exercise,
-                "repetitions": repetitions,
-                "weight_kg": weight_kg,
-            },
-        )
+        """The user confirms what was done, at its end or, to correct what was said before, at `said_ms`."""
+        message = {
+            "type": "label",
+            "start_ms": start_ms,
+            "end_ms": end_ms,
+            "exercise": exercise,
+            "repetitions": repetitions,
+            "weight_kg": weight_kg,
+        }
+        self._command(session, message if said_ms is None else {**message, "said_ms": said_ms})
+
+    def withdraw(self, session: str, start_ms: int, end_ms: int, said_ms: int) -> None:
+        """The user says that no set was done in that time."""
+        message = {"type": "withdraw", "start_ms": start_ms, "end_ms": end_ms, "said_ms": said_ms}
+        self._command(session, message)
 
     def record_set(
         self,
@@ -195,6 +203,30 @@ class DeviceClient:
     def refuse(self, session: str, at_ms: int, exercise: str) -> None:
         """The user does not want `exercise` today; the server suggests something else."""
         self._command(session, {"type": "refuse", "at_ms": at_ms, "exercise": exercise})
+
+    def suggested(
+        self,
+        session: str,
+        at_ms: int,
+        exercise: str,
+        weight_kg: float | None,
+        repetitions: int,
+        reason: str,
+        rest_s: int | None,
+    ) -> None:
+        """What the device's own coach suggested; the next label answers it."""
+        self._command(
+            session,
+            {
+                "type": "suggestion",
+                "at_ms": at_ms,
+                "exercise": exercise,
+                "weight_kg": weight_kg,
+                "repetitions": repetitions,
+                "reason": reason,
+                "rest_s": rest_s,
+            },
+        )
 
     def close_session(self, session: str, at_ms: int) -> None:
         self._command(session, {"type": "close", "at_ms": at_ms}, is_last=True)

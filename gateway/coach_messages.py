@@ -42,6 +42,31 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="r
     user: str | None = None
 
 
+class Withdraw(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="withdraw"):
+    """The user says, at `said_ms`, that no set was done in that time."""
+
+    session: str
+    nr: int
+    start_ms: int
+    end_ms: int
+    said_ms: int
+    user: str | None = None
+
+
+class OwnSuggestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="suggestion"):
+    """What the device's own coach suggested."""
+
+    session: str
+    nr: int
+    at_ms: int
+    exercise: str
+    repetitions: int
+    weight_kg: float | None = None
+    reason: str = ""
+    rest_s: int | None = None
+    user: str | None = None
+
+
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="suggestion"):
     user: str
     session: str
@@ -89,6 +114,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     set_count: int
     volume_kg: float
     streak_weeks: int
+
+
+class Overridden(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="overridden"):
+    user: str
+    session: str
+    at_ms: int
+    what: str
+    by_session: str
+    by_device: str
+    start_ms: int | None = None
+    exercise: str | None = None
+    by_exercise: str | None = None
 
 
 def plan_of(user: str, reply: SessionPlanned) -> Plan:

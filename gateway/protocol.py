@@ -16,6 +16,7 @@ from domain.replies import (
     Acknowledged,
     ExerciseAdvised,
     ExerciseRecognised,
+    Overridden,
     RecordBroken,
     Refused,
     Reply,
@@ -26,13 +27,16 @@ from domain.replies import (
     SetFound,
     SetUpBegan,
 )
+from gateway import coach_messages
 from gateway.coach_messages import (
+    OwnSuggestion,
     Plan,
     Record,
     Refuse,
     Suggestion,
     Summary,
     TrainingWishes,
+    Withdraw,
     plan_of,
 )
 
@@ -55,6 +59,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ope
     at_ms: int
     recogniser: str
     streams: tuple[Stream, ...]
+    coach: str = "server"
     user: str | None = None
 
 
@@ -78,6 +83,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="la
     exercise: str
     repetitions: int | None = None
     weight_kg: float | None = None
+    said_ms: int | None = None
     user: str | None = None
 
 
@@ -109,7 +115,9 @@ class GetModel(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     offset: int
 
 
-SessionMessage = Open | Frame | Label | RecognisedSet | TrainingWishes | Refuse | Close
+SessionMessage = (
+    Open | Frame | Label | Withdraw | RecognisedSet | TrainingWishes | Refuse | OwnSuggestion | Close
+)
 DeviceMessage = Hello | SessionMessage | GetModel
 
 
@@ -230,6 +238,7 @@ ServerMessage = (
     | Plan
     | Record
     | Summary
+    | coach_messages.Overridden
     | Ended
     | Error
 )
@@ -295,6 +304,8 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
             return Record(user=user, **msgspec.structs.asdict(reply))
         case SessionSummed():
             return Summary(user=user, **msgspec.structs.asdict(reply))
+        case Overridden():
+            return coach_messages.Overridden(user=user, **msgspec.structs.asdict(reply))
         case SessionEnded():
             return Ended(user=user, **msgspec.structs.asdict(reply))
 

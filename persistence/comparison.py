@@ -119,11 +119,19 @@ def projected(
             expected.sessions.add(event.session)
         if isinstance(event, SessionOpened):
             expected.opened_ms.setdefault(event.session, event.at_ms)
-        for insert in project(user, state, event):
-            expected.rows[keys_of(insert.table, insert.row)[0]] = insert.table, insert.row
+        for change in project(user, state, event):
+            apply(change, expected.rows)
         state = evolve(state, event)
         expected.last_nr, expected.last_epoch = row.sequence_nr, row.writer_epoch
     return expected
+
+
+def apply(change: Insert | Delete, rows: Rows) -> None:
+    """Do with `rows` what a store does with its own; a projection deletes row by row."""
+    if isinstance(change, Insert):
+        rows[keys_of(change.table, change.row)[0]] = change.table, change.row
+    else:
+        rows.pop((change.table.name, *change.partition, *change.lower), None)
 
 
 def compare(expected: Expected, stored: Rows) -> Outcome:

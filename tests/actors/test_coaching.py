@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.coaching import Coaching
+from coach.coaching import Coaching
 from domain.commands import (
     CloseSession,
     ConfirmLabel,

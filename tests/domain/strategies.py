@@ -21,11 +21,14 @@ from domain.commands import (
     SetProfile,
     SetTraining,
     Stream,
+    SuggestHere,
+    WithdrawLabel,
 )
 from domain.events import (
     BodyMeasured,
     ExerciseSuggested,
     LabelConfirmed,
+    LabelWithdrawn,
     ProfileChanged,
     ProfileEvent,
     SessionClosed,
@@ -99,8 +102,14 @@ def events() -> st.SearchStrategy[SessionEvent]:
     return st.one_of(
         st.builds(SessionOpened, **numbered, at_ms=times_ms, device=identifiers, streams=streams),
         st.builds(
-            LabelConfirmed, **numbered, **span, repetitions=st.none() | repetitions, weight_kg=weights_kg
+            LabelConfirmed,
+            **numbered,
+            **span,
+            repetitions=st.none() | repetitions,
+            weight_kg=weights_kg,
+            said_ms=st.none() | times_ms,
         ),
+        st.builds(LabelWithdrawn, **numbered, **span, said_ms=times_ms),
         st.builds(
             SetRecognised,
             **names,
@@ -110,7 +119,14 @@ def events() -> st.SearchStrategy[SessionEvent]:
             repetitions=repetitions,
             model_id=identifiers,
         ),
-        st.builds(ExerciseSuggested, **names, at_ms=times_ms, weight_kg=weights_kg, repetitions=repetitions),
+        st.builds(
+            ExerciseSuggested,
+            **names,
+            at_ms=times_ms,
+            weight_kg=weights_kg,
+            repetitions=repetitions,
+            command_nr=st.none() | numbers,
+        ),
         st.builds(
             SuggestionAnswered,
             session=identifiers,
@@ -158,6 +174,19 @@ def wild_commands() -> st.SearchStrategy[Command]:
             exercise=text,
             repetitions=st.none() | integers,
             weight_kg=st.none() | floats,
+            said_ms=st.none() | integers,
+        ),
+        st.builds(WithdrawLabel, **span, said_ms=integers),
+        st.builds(
+            SuggestHere,
+            session=text,
+            command_nr=integers,
+            at_ms=integers,
+            exercise=text,
+            weight_kg=st.none() | floats,
+            repetitions=integers,
+            reason=st.text(),
+            rest_s=st.none() | integers,
         ),
         st.builds(RecordSet, **span, exercise=text, confidence=floats, repetitions=integers, model_id=text),
         st.builds(CloseSession, session=text, command_nr=integers, at_ms=integers),

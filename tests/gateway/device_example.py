@@ -75,7 +75,26 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "utc_offset_min": 60,
     },
     "refuse": {"type": "refuse", "session": "s", "nr": 4, "at_ms": START_MS + 1, "exercise": "squat"},
-    "close": {"type": "close", "session": "s", "nr": 5, "at_ms": START_MS + 2},
+    "withdraw": {
+        "type": "withdraw",
+        "session": "s",
+        "nr": 5,
+        "start_ms": START_MS,
+        "end_ms": START_MS + 1,
+        "said_ms": START_MS + 1,
+    },
+    "suggestion": {
+        "type": "suggestion",
+        "session": "s",
+        "nr": 6,
+        "at_ms": START_MS + 1,
+        "exercise": "squat",
+        "weight_kg": 60.0,
+        "repetitions": 8,
+        "reason": "as on Tuesday",
+        "rest_s": 90,
+    },
+    "close": {"type": "close", "session": "s", "nr": 7, "at_ms": START_MS + 2},
 }
 
 

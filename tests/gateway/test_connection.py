@@ -18,6 +18,8 @@ from domain.commands import (
     RecordSet,
     RefuseSuggestion,
     SetTraining,
+    SuggestHere,
+    WithdrawLabel,
 )
 from domain.identifiers import UserId
 from gateway import protocol
@@ -53,6 +55,8 @@ COMMAND_TYPES = {
     "set": RecordSet,
     "training": SetTraining,
     "refuse": RefuseSuggestion,
+    "withdraw": WithdrawLabel,
+    "suggestion": SuggestHere,
     "close": CloseSession,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from domain.bests import Best
 from domain.commands import COMMANDS, Stream
 from domain.events import (
@@ -9,6 +11,7 @@ from domain.events import (
     ExerciseSuggested,
     JournalEvent,
     LabelConfirmed,
+    LabelWithdrawn,
     ProfileChanged,
     SessionClosed,
     SessionOpened,
@@ -18,8 +21,9 @@ from domain.events import (
 )
 from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.profile import Measurement, Profile
+from domain.sets import PastSet
 from domain.training import Place, Training
-from domain.user import Declined, PastSet, Session, User
+from domain.user import Declined, Session, User
 
 _S1, _S2 = SessionId("session-1"), SessionId("session-2")
 _WATCH = DeviceId("watch-1")
@@ -79,6 +83,32 @@ EVENTS: dict[str, JournalEvent] = {
     ),
     "label without repetitions and weight": LabelConfirmed(
         session=_S1, command_nr=2, start_ms=1, end_ms=2, exercise="plank", repetitions=None, weight_kg=None
+    ),
+    "label that corrects another": LabelConfirmed(
+        session=_S1,
+        command_nr=3,
+        start_ms=1,
+        end_ms=2,
+        exercise="plank",
+        repetitions=None,
+        weight_kg=None,
+        said_ms=1_700_000_010_000,
+    ),
+    "label withdrawn": LabelWithdrawn(
+        session=_S1, command_nr=4, start_ms=1, end_ms=2, said_ms=1_700_000_020_000
+    ),
+    "opened, with its own coach": SessionOpened(
+        session=_S2, command_nr=0, at_ms=0, device=_WATCH, recogniser="device", streams=(), coach="device"
+    ),
+    "suggested by the device": ExerciseSuggested(
+        session=_S2,
+        at_ms=5,
+        exercise="row",
+        weight_kg=22.5,
+        repetitions=8,
+        reason="habit",
+        rest_s=90,
+        command_nr=2,
     ),
     "set of the device": SetRecognised(
         session=_S1,
@@ -161,7 +191,10 @@ STATES: dict[str, User] = {
                 recogniser="server",
                 streams=(),
                 next_nrs={COMMANDS: 1},
-                suggestion=_WITHOUT_WEIGHT,
+                suggestion=replace(_WITHOUT_WEIGHT, command_nr=2),
+                coach="device",
+                place="hotel",
+                utc_offset_min=60,
             ),
         },
         history=(
@@ -174,12 +207,18 @@ STATES: dict[str, User] = {
                 repetitions=5,
                 weight_kg=100.0,
                 place="cellar",
+                said_ms=1_700_000_000_000,
+                device=_WATCH,
+                command_nr=5,
+                utc_offset_min=-90,
             ),
         ),
         forgotten=(SessionId("session-a"), SessionId("session-b")),
         given_up=(SessionId("session-c"),),
         training=_TRAINING,
         declined=(Declined(exercise="squat", at_ms=1_700_000_095_000, answer="changed"),),
+        aside=(PastSet(session=_S1, start_ms=3, end_ms=4, exercise="", repetitions=None, weight_kg=None),),
+        trained_by=("phone", "session-2", 3),
         bests={"squat": Best(weight_kg=100.0, maximum_kg=114.58), "pull-up": Best(repetitions=12)},
     ),
     "with a profile": User(
