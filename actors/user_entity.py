@@ -92,7 +92,7 @@ class UserEntity:
         self._sequence_nr = 0
         self._snapshot_nr = 0
         self._listening: Listening | None = None
-        self._coaching = Coaching()
+        self._coaching = Coaching(groups=stores.groups)
         self._unpositioned: tuple[SessionId, ...] = ()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
         self._arrivals = Arrivals()

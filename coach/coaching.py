@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from coach.habits import Habits, learned, learned_all
+from coach.newcomers import NO_GROUPS, Groups, newcomer
 from coach.records import records, streak_weeks, volume_kg
 from coach.suggestion import Situation, Suggestion, expected_exercises, plan_session, suggest
 from coach.week import plan_week
@@ -46,13 +48,21 @@ class _Learned:
         return Habits.unpacked(self.packed)
 
 
+class HasGroups(Protocol):
+    """Holds what the night learned, as it is now."""
+
+    @property
+    def groups(self) -> Groups: ...
+
+
 class Coaching:
     """Asked with a user's state, at both sites; remembers only what it can learn again."""
 
-    __slots__ = ("_learned", "_site")
+    __slots__ = ("_groups", "_learned", "_site")
 
-    def __init__(self, site: CoachSite = "server") -> None:
+    def __init__(self, site: CoachSite = "server", groups: HasGroups | None = None) -> None:
         self._site = site
+        self._groups = groups
         self._learned: _Learned | None = None
 
     def happened(self, before: User, after: User, event: Event) -> Sequence[Suggest | CoachReply]:
@@ -102,7 +112,7 @@ class Coaching:
         self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None
     ) -> dict[str, float]:
         """How probable each exercise is next, for a recogniser."""
-        return expected_exercises(self._situation(user, name, at_ms, last)) if user.history else {}
+        return expected_exercises(self._situation(user, name, at_ms, last))
 
     def _advice(
         self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None
@@ -157,6 +167,9 @@ class Coaching:
             at_ms=at_ms,
             refused=user.sessions[name].refused,
             declined=user.declined,
+            newcomer=newcomer(
+                NO_GROUPS if self._groups is None else self._groups.groups, user.profile, user.body, at_ms
+            ),
         )
 
     def _known(self, user: User) -> _Learned:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from coach import newcomers
 from coach.catalogue import meanings
 from coach.choice import beginners, is_allowed, is_possible, missing, substitute
 from coach.habits import Habits, begun, following, learned, usual_load
 from coach.loading import lighter_kg, loadable_kg
+from coach.newcomers import NOBODY, Newcomer
 from coach.progression import SCHEMES, WITHOUT_GOAL, Progress, Scheme, progress
 from coach.recovery import readiness, recovery
 from coach.workouts import workouts
@@ -39,6 +41,7 @@ class Situation:
     """What is known when a suggestion is wanted, in session `session` at `at_ms`.
 
     `habits` were learned from `history`, oldest first; `refused` are exercises not wanted in this session.
+    `newcomer` says what is known of people like the user, for what habits do not tell.
     """
 
     habits: Habits
@@ -48,6 +51,16 @@ class Situation:
     at_ms: int
     refused: Collection[str] = ()
     declined: Sequence[Declined] = ()
+    newcomer: Newcomer = NOBODY
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the user's first session with a set."""
+        return all(past.session == self.session for past in self.history)
+
+    @property
+    def today(self) -> list[str]:
+        return [past.exercise for past in self.history if past.session == self.session]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +84,13 @@ class _Choice:
 
 def expected_exercises(situation: Situation) -> dict[str, float]:
     """How probable each known exercise is next, to advise a recogniser; wishes are not habits."""
-    return following(_begun(situation)).exercises
+    return _probable(situation, _begun(situation))
 
 
 def suggest(situation: Situation) -> Suggestion | None:
-    """The next set; None for a user without history and goal, or where everything is excluded."""
+    """The next set; None where everything is excluded, and for a user without history and goal of whose like
+    nothing is known.
+    """
     habits = _begun(situation)
     choice = _best(situation, habits)
     return None if choice is None else _with_load(situation, habits, choice)
@@ -90,7 +105,7 @@ def followed(situation: Situation) -> Iterator[tuple[Suggestion, Situation]]:
     """The session's suggestions, each taken as it is, with the situation after it."""
     habits = _begun(situation)
     for _ in range(SETS_PLANNED_MAX):
-        if habits.exercises and habits.today and following(habits).end > 0.5:
+        if _is_over(situation, habits):
             return
         choice = _best(situation, habits)
         if choice is None:
@@ -127,10 +142,9 @@ def _begun(situation: Situation) -> Habits:
 
 
 def _best(situation: Situation, habits: Habits) -> _Choice | None:
-    if situation.training.goal is not None and all(
-        past.session == situation.session for past in situation.history
-    ):
-        return _for_beginner(situation, situation.training.goal)
+    goal, group = situation.training.goal, situation.newcomer.group
+    if goal is not None and group is None and situation.is_first:
+        return _for_beginner(situation, goal)
     recovered = recovery(situation.history, situation.session, situation.at_ms)
     best: _Choice | None = None
     for choice in _choices(situation, habits):
@@ -146,7 +160,7 @@ def _best(situation: Situation, habits: Habits) -> _Choice | None:
 def _choices(situation: Situation, habits: Habits) -> Iterator[_Choice]:
     """What is known and may be done, and what could stand in for what may not, by how probable it is."""
     training = situation.training
-    probable = following(habits).exercises
+    probable = _probable(situation, habits)
     for exercise, probability in sorted(probable.items(), key=lambda each: (-each[1], each[0])):
         if exercise in situation.refused:
             continue
@@ -155,6 +169,22 @@ def _choices(situation: Situation, habits: Habits) -> Iterator[_Choice]:
         elif other := substitute(exercise, training, situation.refused):
             share = SUBSTITUTE_SHARE * probability
             yield _Choice(exercise=other, weight=share, bound=probability, instead_of=exercise)
+
+
+def _probable(situation: Situation, habits: Habits) -> dict[str, float]:
+    """Which exercises may come next: by habit, or by what people like a newcomer do."""
+    group = situation.newcomer.group
+    if group is None or not situation.is_first:
+        return following(habits).exercises
+    return newcomers.expected(group, situation.today, situation.training.goal)
+
+
+def _is_over(situation: Situation, habits: Habits) -> bool:
+    group, goal = situation.newcomer.group, situation.training.goal
+    if group is not None and situation.is_first:
+        scheme = SCHEMES[goal] if goal is not None else WITHOUT_GOAL
+        return newcomers.is_over(group, situation.today, goal, scheme.set_count)
+    return bool(habits.exercises and habits.today) and following(habits).end > 0.5
 
 
 def _willingness(situation: Situation, exercise: str) -> float:
@@ -172,9 +202,8 @@ def _declined(situation: Situation, exercise: str, answer: Answer) -> int:
 
 def _for_beginner(situation: Situation, goal: Goal) -> _Choice | None:
     """Who has a goal and no earlier session does one exercise of each movement, a few sets of each."""
-    today = [past.exercise for past in situation.history if past.session == situation.session]
     for exercise in beginners(situation.training):
-        done = sum(any(each.name == exercise for each in meanings(name)) for name in today)
+        done = sum(any(each.name == exercise for each in meanings(name)) for name in situation.today)
         if exercise not in situation.refused and done < SCHEMES[goal].set_count:
             return _Choice(exercise=exercise, weight=1.0, bound=1.0)
     return None
@@ -187,7 +216,8 @@ def _with_load(situation: Situation, habits: Habits, choice: _Choice) -> Suggest
     past = workouts(situation.history, exercise)
     today = past.pop() if past and past[-1][0].session == situation.session else []
     step = progress(past, exercise, goal, place)
-    weight_kg, repetitions, why = None, scheme.repetitions_min, _first_time(goal)
+    weight_kg, why = newcomers.load_kg(situation.newcomer, exercise)
+    repetitions, why = _first_repetitions(situation, exercise, scheme), why or _first_time(goal)
     if usual is not None:
         weight_kg, repetitions, why = usual.weight_kg, usual.repetitions or repetitions, usual.because
     knows_better = _declined(situation, exercise, "changed") >= CHANGED_MIN
@@ -201,14 +231,38 @@ def _with_load(situation: Situation, habits: Habits, choice: _Choice) -> Suggest
         )
         repetitions, why = scheme.repetitions_min, f"lighter, since you did {today[-1].repetitions}"
     if weight_kg is not None:
-        weight_kg = loadable_kg(weight_kg, exercise, place)
+        weight_kg = loadable_kg(
+            weight_kg if usual is not None else lighter_kg(weight_kg, 1.0, exercise, place), exercise, place
+        )
     return Suggestion(
         exercise=exercise,
         weight_kg=weight_kg,
         repetitions=max(1, repetitions),
-        rest_s=scheme.rest_s if goal is not None or usual is None or usual.rest_s is None else usual.rest_s,
+        rest_s=_rest_s(situation, exercise, scheme, None if usual is None else usual.rest_s),
         reason="; ".join(part for part in (_why(situation, habits, choice), why) if part),
     )
+
+
+def _first_repetitions(situation: Situation, exercise: str, scheme: Scheme) -> int:
+    """What people like the user do, within the goal's range."""
+    group = situation.newcomer.group
+    usual = group.loads[exercise].repetitions if group is not None and exercise in group.loads else None
+    if usual is None:
+        return scheme.repetitions_min
+    if situation.training.goal is None:
+        return round(usual)
+    return min(scheme.repetitions_max, max(scheme.repetitions_min, round(usual)))
+
+
+def _rest_s(situation: Situation, exercise: str, scheme: Scheme, usual_s: int | None) -> int:
+    """The goal's; without one the user's own, or what people like the user take."""
+    if situation.training.goal is not None:
+        return scheme.rest_s
+    if usual_s is not None:
+        return usual_s
+    group = situation.newcomer.group
+    theirs_s = group.loads[exercise].rest_s if group is not None and exercise in group.loads else None
+    return scheme.rest_s if theirs_s is None else round(theirs_s)
 
 
 def _is_working(weight_kg: float | None, last: Sequence[PastSet]) -> bool:
@@ -246,6 +300,11 @@ def _why(situation: Situation, habits: Habits, choice: _Choice) -> str:
         return f"instead of {choice.instead_of}{because}"
     before = habits.name_of(habits.today[-1]) if habits.today else None
     found = _last_time(situation, choice.exercise, before)
+    group = situation.newcomer.group
+    if found is None and group is not None and situation.is_first:
+        if situation.today[-1:] == [choice.exercise]:
+            return "once more"
+        return newcomers.why(group, choice.exercise, situation.today, situation.training.goal)
     if found is None:
         return "" if habits.symbol_of(choice.exercise) is None else "you usually do it"
     local_ms = found.start_ms + found.utc_offset_min * 60_000

@@ -78,6 +78,12 @@ def meanings(name: str) -> tuple[Exercise, ...]:
     return tuple({each.name: each for each in several if each is not None}.values())
 
 
+@lru_cache(maxsize=4096)
+def is_known(name: str) -> bool:
+    """Whether `name` is of the catalogue or of recordings, and not made up by a user."""
+    return name in catalogue() or any(label == name for _, label in labels())
+
+
 def _rows(name: str) -> Iterator[dict[str, str]]:
     yield from csv.DictReader(files(__name__).joinpath(name).read_text(encoding="utf-8").splitlines())
 
