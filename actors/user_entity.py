@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.answers import live_reply, number_of, refusal, stream_of
+from actors.answers import heard, live_reply, number_of, refusal, stream_of
 from actors.arriving import Arrivals
 from actors.effects import Classified, Effects
 from actors.listening import Listening
+from actors.pace import Pace
 from actors.recognition import ModelShelf
 from actors.user_stores import UserStores
 from coach.coaching import Coaching
@@ -23,6 +24,8 @@ from domain.commands import (
     FoundSet,
     InnerCommand,
     OpenSession,
+    SetPlan,
+    SetTraining,
     Suggest,
     session_of,
 )
@@ -30,9 +33,9 @@ from domain.errors import NotOwner, Rejected, StoredValueCorrupt
 from domain.events import Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import ModelId, SessionId, StreamId, UserId
-from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan, SetUpBegan
+from domain.replies import Acknowledged
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
-from edge.recogniser import Exercising, Observation, Resting, SetEnded, SettingUp
+from edge.recogniser import Observation
 from persistence.journal import Journal, Tail
 from persistence.keys import Cipher
 from persistence.ports import Mutation
@@ -70,6 +73,7 @@ class UserEntity:
         "_last_row",
         "_listening",
         "_now_ms",
+        "_pace",
         "_sequence_nr",
         "_shelf",
         "_snapshot_nr",
@@ -95,6 +99,7 @@ class UserEntity:
         self._coaching = Coaching(groups=stores.groups)
         self._unpositioned: tuple[SessionId, ...] = ()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
+        self._pace: Pace | None = None  # of plans, which take long; few users ask for one
         self._arrivals = Arrivals()
         self._frames_unsaved = 0
         self._last_row: JournalRow | None = None  # as found; None once a row of this writer's follows it
@@ -230,12 +235,21 @@ class UserEntity:
     def _apply(self, command: Command | InnerCommand, effects: Effects) -> None:
         if self._unpositioned and isinstance(command, AcceptFrame):
             self._reposition(command.frame.session)
-        for event in decide(self._state, command):
+        events = decide(self._state, command)
+        if events and isinstance(command, SetTraining | SetPlan):
+            self._take_turn(command)
+        for event in events:
             self._happened(event, effects)
         if isinstance(command, OpenSession):
             self._begin(command.session)
         elif self._listening is not None and isinstance(command, CloseSession):
             self._listening.close(command.session)
+
+    def _take_turn(self, command: SetTraining | SetPlan) -> None:
+        """What the server is to plan may not come too often; raises TooOften."""
+        if self._state.sessions[command.session].coach == "server":
+            self._pace = self._pace or Pace()
+            self._pace.take(self._now_ms)
 
     def _begin(self, name: SessionId) -> None:
         """Listen to a session that was opened, if it is not forgotten."""
@@ -307,31 +321,11 @@ class UserEntity:
     def _observe(
         self, session: SessionId, model_id: ModelId, observation: Observation, effects: Effects
     ) -> None:
-        match observation:
-            case Exercising():
-                reply: Reply = ExerciseRecognised(
-                    session=session,
-                    at_ms=observation.at_ms,
-                    exercise=observation.exercise,
-                    confidence=observation.confidence,
-                    repetitions=observation.repetitions_so_far,
-                )
-                effects.replies.append((None, reply))
-            case Resting():
-                effects.replies.append((None, RestBegan(session=session, since_ms=observation.since_ms)))
-            case SettingUp():
-                effects.replies.append((None, SetUpBegan(session=session, since_ms=observation.since_ms)))
-            case SetEnded():
-                found = FoundSet(
-                    session=session,
-                    start_ms=observation.start_ms,
-                    end_ms=observation.end_ms,
-                    exercise=observation.exercise,
-                    confidence=observation.confidence,
-                    repetitions=observation.repetitions,
-                    model_id=model_id,
-                )
-                self._apply(found, effects)
+        said = heard(session, model_id, observation)
+        if isinstance(said, FoundSet):
+            self._apply(said, effects)
+        else:
+            effects.replies.append((None, said))
 
     def _expect(self, name: SessionId, at_ms: int, last: SetRecognised | None) -> None:
         """Let what the user usually does next advise the session's recogniser."""

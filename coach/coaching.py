@@ -22,6 +22,7 @@ from domain.events import (
     FrameReceived,
     LabelConfirmed,
     LabelWithdrawn,
+    PlanSet,
     ProfileEvent,
     SessionClosed,
     SessionEvent,
@@ -86,7 +87,7 @@ class Coaching:
                 if all(each.closed for each in after.sessions.values()):
                     self._learned = None
                 return summed
-            case TrainingSet():
+            case TrainingSet() | PlanSet():
                 told = overridden(before, after, event)
                 return [*told, *self._advised(after, event)]
         return self._advised(after, event)
@@ -101,6 +102,9 @@ class Coaching:
                 return self._plan(user, event.session, event.at_ms, with_week=False)
             case TrainingSet():
                 at_ms = max(event.training.at_ms, session.opened_ms)  # wishes may be said again
+                return self._plan(user, event.session, at_ms, with_week=True)
+            case PlanSet():
+                at_ms = max(event.plan.at_ms, session.opened_ms)
                 return self._plan(user, event.session, at_ms, with_week=True)
             case SetRecognised():
                 return self._advice(user, event.session, event.end_ms, event)
@@ -167,6 +171,7 @@ class Coaching:
             at_ms=at_ms,
             refused=user.sessions[name].refused,
             declined=user.declined,
+            plan=user.plan,
             newcomer=newcomer(
                 NO_GROUPS if self._groups is None else self._groups.groups, user.profile, user.body, at_ms
             ),

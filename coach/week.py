@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from coach.planned import planned_days
 from coach.suggestion import Situation, followed
 from domain.sets import PastSet
 
 DAY_MS = 86_400_000
+USUAL_MS = 18 * 3_600_000  # of the day, for who has no usual time yet
 WEEKS_MAX = 4  # that are looked back on
 USUAL_SHARE = 0.5  # of those weeks had a session on that weekday
 
@@ -24,9 +26,12 @@ class PlannedDay:
 def plan_week(situation: Situation) -> tuple[PlannedDay, ...]:
     """The sessions of the seven days after `situation`, whose own session is taken as planned.
 
-    Empty for who has no usual days.
+    On the days that a plan names, else on the usual ones; empty for who has neither.
     """
     usual = usual_days(situation.history, situation.at_ms)
+    if days := planned_days(situation.plan):
+        usual_ms = next(iter(usual.values()), USUAL_MS)
+        usual = {day: usual.get(day, usual_ms) for day in days}
     offset_ms = situation.training.utc_offset_min * 60_000
     today = (situation.at_ms + offset_ms) // DAY_MS
     for _, after in followed(situation):

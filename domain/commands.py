@@ -15,6 +15,7 @@ import msgspec
 from domain.errors import InvalidInput
 from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
 from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
+from domain.plans import TrainingPlan, check_plan
 from domain.sensors import SENSORS
 from domain.training import Training, check_training
 
@@ -114,6 +115,14 @@ class SetTraining(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     training: Training
 
 
+class SetPlan(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="plan"):
+    """A coach, or the user, plans sessions; replaces what was planned before `plan.at_ms`."""
+
+    session: SessionId
+    command_nr: int
+    plan: TrainingPlan
+
+
 class RefuseSuggestion(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="refuse"):
     """The user does not want `exercise` today."""
 
@@ -143,6 +152,7 @@ NumberedCommand = (
     | RecordSet
     | CloseSession
     | SetTraining
+    | SetPlan
     | RefuseSuggestion
     | SuggestHere
 )
@@ -221,6 +231,8 @@ def check_command(command: Command) -> Command:
             _check_streams(command.streams)
     elif isinstance(command, SetTraining):
         check_training(command.training)
+    elif isinstance(command, SetPlan):
+        check_plan(command.plan)
     elif isinstance(command, RefuseSuggestion | SuggestHere):
         _check_time("at_ms", command.at_ms)
         check_identifier("exercise", command.exercise)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from domain.events import Event, LabelConfirmed, LabelWithdrawn, TrainingSet
+from domain.events import Event, LabelConfirmed, LabelWithdrawn, PlanSet, TrainingSet
 from domain.replies import Overridden
 from domain.sets import PastSet, is_the_same, overrider
 from domain.user import User
@@ -18,7 +18,13 @@ def overridden(before: User, after: User, event: Event) -> list[Overridden]:
     if isinstance(event, LabelConfirmed | LabelWithdrawn):
         return [_of_a_set(past, by) for past, by in _contradicted(before, after)]
     if isinstance(event, TrainingSet):
-        return _of_wishes(before, after, event)
+        was, at_ms, is_new = before.trained_by, before.training.at_ms, after.training is event.training
+        is_same = event.training == before.training
+        return _as_a_whole(after, event, was, at_ms, is_same=is_same, is_new=is_new)
+    if isinstance(event, PlanSet) and before.plan is not None:
+        was, at_ms, is_new = before.planned_by, before.plan.at_ms, after.plan is event.plan
+        is_same = event.plan == before.plan
+        return _as_a_whole(after, event, was, at_ms, is_same=is_same, is_new=is_new)
     return []
 
 
@@ -52,14 +58,26 @@ def _of_a_set(past: PastSet, by: PastSet) -> Overridden:
     )
 
 
-def _of_wishes(before: User, after: User, event: TrainingSet) -> list[Overridden]:
-    """Of two devices' wishes the later ones hold, whichever come first."""
-    mine = (after.sessions[event.session].device, event.session)
-    device, name, _ = before.trained_by
-    if not name or device == mine[0] or event.training == before.training:
+def _as_a_whole(
+    after: User,
+    event: TrainingSet | PlanSet,
+    was: tuple[str, str, int],
+    was_ms: int,
+    *,
+    is_same: bool,
+    is_new: bool,
+) -> list[Overridden]:
+    """Of two devices' wishes or plans the later ones hold, whichever come first."""
+    device, name, _ = was
+    mine = after.sessions[event.session].device
+    if not name or device == mine or is_same:
         return []
-    is_new = after.training is event.training
-    loser, at_ms = (name, before.training.at_ms) if is_new else (event.session, event.training.at_ms)
-    by_device, by_session = mine if is_new else (device, name)
-    told = Overridden(session=loser, at_ms=at_ms, what="training", by_session=by_session, by_device=by_device)
+    event_ms = event.training.at_ms if isinstance(event, TrainingSet) else event.plan.at_ms
+    told = Overridden(
+        session=name if is_new else event.session,
+        at_ms=was_ms if is_new else event_ms,
+        what="training" if isinstance(event, TrainingSet) else "plan",
+        by_session=event.session if is_new else name,
+        by_device=mine if is_new else device,
+    )
     return [told]

@@ -13,6 +13,7 @@ import msgspec
 from domain.commands import CoachSite, Experience, Quantity, RecogniserSite, Sex, Stream
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
+from domain.plans import TrainingPlan
 from domain.training import Training
 
 
@@ -105,6 +106,14 @@ class TrainingSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     training: Training
 
 
+class PlanSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="plan_set"):
+    """A coach, or the user, planned sessions."""
+
+    session: SessionId
+    command_nr: int
+    plan: TrainingPlan
+
+
 class ProfileChanged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile_changed"):
     at_ms: int
     birth_year: int | None
@@ -131,6 +140,7 @@ SessionEvent = (
     | SuggestionAnswered
     | SessionClosed
     | TrainingSet
+    | PlanSet
 )
 ProfileEvent = ProfileChanged | BodyMeasured
 JournalEvent = SessionEvent | ProfileEvent

@@ -8,6 +8,7 @@ from domain.commands import (
     FoundSet,
     RecordSet,
     RefuseSuggestion,
+    SetPlan,
     SetTraining,
     Suggest,
     SuggestHere,
@@ -19,6 +20,7 @@ from domain.events import (
     ExerciseSuggested,
     LabelConfirmed,
     LabelWithdrawn,
+    PlanSet,
     SessionClosed,
     SetRecognised,
     SuggestionAnswered,
@@ -34,6 +36,7 @@ def taken(
     | RecordSet
     | CloseSession
     | SetTraining
+    | SetPlan
     | RefuseSuggestion
     | SuggestHere,
     suggestion: ExerciseSuggested | None,
@@ -51,6 +54,8 @@ def taken(
         case SetTraining():
             session, number = command.session, command.command_nr
             return (TrainingSet(session=session, command_nr=number, training=command.training),)
+        case SetPlan():
+            return (PlanSet(session=command.session, command_nr=command.command_nr, plan=command.plan),)
         case RefuseSuggestion():
             return (_refused(command, suggestion),)
         case CloseSession():

@@ -124,7 +124,7 @@ class Overridden(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag
 
     session: str
     at_ms: int
-    what: Literal["label", "training"]
+    what: Literal["label", "training", "plan"]
     by_session: str
     by_device: str
     start_ms: int | None = None

@@ -10,6 +10,7 @@ from domain.bests import Best, bettered
 from domain.commands import CoachSite, RecogniserSite, Stream
 from domain.events import Answer, ExerciseSuggested
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.plans import TrainingPlan
 from domain.profile import Body, Profile
 from domain.sets import PastSet
 from domain.training import Training
@@ -49,8 +50,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
 
     Of the sessions that were opened before those, `forgotten` names the ones that were closed, so whatever
     comes for them is stored, and `given_up` those that were left open; oldest first. `training` is how the
-    user wants to train, said by device, session and number `trained_by`; `declined` which suggestions were
-    not wanted of late; `bests` those of what `history` no longer has; `aside` what domain/sets.py says.
+    user wants to train and `plan` what is planned, said by device, session and number `trained_by` and
+    `planned_by`; `declined` which suggestions were not wanted of late; `bests` those of what `history` no
+    longer has; `aside` what domain/sets.py says.
     """
 
     sessions: Mapping[SessionId, Session] = {}
@@ -64,6 +66,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     body: Body = ()
     aside: tuple[PastSet, ...] = ()
     trained_by: tuple[str, str, int] = ("", "", 0)
+    plan: TrainingPlan | None = None
+    planned_by: tuple[str, str, int] = ("", "", 0)
 
 
 def best_of(user: User, exercise: str) -> Best | None:

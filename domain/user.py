@@ -30,6 +30,7 @@ from domain.events import (
     FrameReceived,
     LabelConfirmed,
     LabelWithdrawn,
+    PlanSet,
     ProfileEvent,
     SessionClosed,
     SessionOpened,
@@ -64,7 +65,7 @@ REFUSED_MAX = 32  # exercises of one session
 
 Statement = LabelConfirmed | LabelWithdrawn  # what a user says of a set
 SessionEvent = (
-    Statement | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed | TrainingSet
+    Statement | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed | TrainingSet | PlanSet
 )
 
 
@@ -115,6 +116,10 @@ def evolve(user: User, event: Event) -> User:
             said_by = (session.device, event.session, event.command_nr)
             if (event.training.at_ms, *said_by) >= (user.training.at_ms, *user.trained_by):
                 return replace(user, training=event.training, trained_by=said_by)
+        case PlanSet():
+            said_by = (session.device, event.session, event.command_nr)
+            if user.plan is None or (event.plan.at_ms, *said_by) >= (user.plan.at_ms, *user.planned_by):
+                return replace(user, plan=event.plan, planned_by=said_by)
         case SuggestionAnswered() if event.command_nr is not None or event.answer == "changed":
             declined = Declined(exercise=event.exercise, at_ms=event.at_ms, answer=event.answer)
             latest = sorted((*user.declined, declined), key=_declined_order)[-DECLINED_MAX:]

@@ -200,6 +200,11 @@ class DeviceClient:
             },
         )
 
+    def plan(self, session: str, at_ms: int, author: str, sessions: Sequence[Message]) -> None:
+        """What a coach, or the user, plans; `sessions` are maps with the fields of docs/protocol.md."""
+        message = {"type": "plan", "at_ms": at_ms, "author": author, "sessions": list(sessions)}
+        self._command(session, message)
+
     def refuse(self, session: str, at_ms: int, exercise: str) -> None:
         """The user does not want `exercise` today; the server suggests something else."""
         self._command(session, {"type": "refuse", "at_ms": at_ms, "exercise": exercise})

@@ -20,6 +20,7 @@ from domain.commands import (
     OpenSession,
     RecordSet,
     RefuseSuggestion,
+    SetPlan,
     SetTraining,
     Stream,
     Suggest,
@@ -28,10 +29,12 @@ from domain.commands import (
     check_command,
 )
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.plans import TrainingPlan
 from domain.replies import CoachReply
 from domain.training import Training
 from domain.user import User, decide, evolve
 from edge.client import DeviceClient
+from edge.protocol import Message
 
 Said = Suggest | CoachReply
 
@@ -74,6 +77,10 @@ class OfflineCoach:
     def train(self, training: Training) -> list[Said]:
         """The user says how to train."""
         return self._do(SetTraining(session=self._session, command_nr=self._next_nr(), training=training))
+
+    def plan(self, plan: TrainingPlan) -> list[Said]:
+        """A coach, or the user, plans sessions."""
+        return self._do(SetPlan(session=self._session, command_nr=self._next_nr(), plan=plan))
 
     def recognised(
         self, start_ms: int, end_ms: int, exercise: str, confidence: float, repetitions: int, model: str
@@ -184,9 +191,18 @@ def _record(client: DeviceClient, command: Command) -> None:
             place = command.training.place
             wishes["place"] = None if place is None else msgspec.structs.asdict(place)
             client.training(command.session, **wishes)
+        case SetPlan():
+            client.plan(command.session, command.plan.at_ms, command.plan.author, _sessions(command.plan))
         case RefuseSuggestion():
             client.refuse(**fields)
         case SuggestHere():
             client.suggested(**fields)
         case CloseSession():
             client.close_session(**fields)
+
+
+def _sessions(plan: TrainingPlan) -> list[Message]:
+    return [
+        {**msgspec.structs.asdict(each), "exercises": [msgspec.structs.asdict(one) for one in each.exercises]}
+        for each in plan.sessions
+    ]

@@ -6,20 +6,23 @@ from typing import cast
 
 import msgspec
 
-from domain.commands import RefuseSuggestion, SetTraining, SuggestHere, WithdrawLabel
+from domain.commands import RefuseSuggestion, SetPlan, SetTraining, SuggestHere, WithdrawLabel
 from domain.identifiers import SessionId
+from domain.plans import PlannedExercise, PlanSession, TrainingPlan
 from domain.training import Goal, Place, Training
-from gateway.coach_messages import OwnSuggestion, Refuse, TrainingWishes, Withdraw
+from gateway.coach_messages import OwnPlan, OwnSuggestion, Refuse, TrainingWishes, Withdraw
 
 
 def command_of(
-    message: TrainingWishes | Refuse | OwnSuggestion | Withdraw,
-) -> SetTraining | RefuseSuggestion | SuggestHere | WithdrawLabel:
+    message: TrainingWishes | OwnPlan | Refuse | OwnSuggestion | Withdraw,
+) -> SetTraining | SetPlan | RefuseSuggestion | SuggestHere | WithdrawLabel:
     """Not checked yet."""
     session, number = SessionId(message.session), message.nr
     match message:
         case TrainingWishes():
             return SetTraining(session=session, command_nr=number, training=_training_of(message))
+        case OwnPlan():
+            return SetPlan(session=session, command_nr=number, plan=_plan_of(message))
         case Refuse():
             return RefuseSuggestion(
                 session=session, command_nr=number, at_ms=message.at_ms, exercise=message.exercise
@@ -43,6 +46,21 @@ def command_of(
                 end_ms=message.end_ms,
                 said_ms=message.said_ms,
             )
+
+
+def _plan_of(message: OwnPlan) -> TrainingPlan:
+    return TrainingPlan(
+        at_ms=message.at_ms,
+        author=message.author,
+        sessions=tuple(
+            PlanSession(
+                name=each.name,
+                weekday=each.weekday,
+                exercises=tuple(PlannedExercise(**msgspec.structs.asdict(one)) for one in each.exercises),
+            )
+            for each in message.sessions
+        ),
+    )
 
 
 def _training_of(message: TrainingWishes) -> Training:

@@ -32,6 +32,32 @@ class TrainingWishes(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
     user: str | None = None
 
 
+class PlannedExercise(msgspec.Struct, frozen=True, kw_only=True):
+    exercise: str
+    set_count: int
+    repetitions: int
+    weight_kg: float | None = None
+    share: float | None = None
+    rest_s: int | None = None
+
+
+class PlanSession(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    exercises: tuple[PlannedExercise, ...]
+    weekday: int | None = None
+
+
+class OwnPlan(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="plan"):
+    """What a coach, or the user, plans; without sessions nothing any more."""
+
+    session: str
+    nr: int
+    at_ms: int
+    author: str
+    sessions: tuple[PlanSession, ...] = ()
+    user: str | None = None
+
+
 class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="refuse"):
     """The user does not want an exercise today."""
 

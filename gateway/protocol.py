@@ -29,6 +29,7 @@ from domain.replies import (
 )
 from gateway import coach_messages
 from gateway.coach_messages import (
+    OwnPlan,
     OwnSuggestion,
     Plan,
     Record,
@@ -116,7 +117,16 @@ class GetModel(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 
 
 SessionMessage = (
-    Open | Frame | Label | Withdraw | RecognisedSet | TrainingWishes | Refuse | OwnSuggestion | Close
+    Open
+    | Frame
+    | Label
+    | Withdraw
+    | RecognisedSet
+    | TrainingWishes
+    | OwnPlan
+    | Refuse
+    | OwnSuggestion
+    | Close
 )
 DeviceMessage = Hello | SessionMessage | GetModel
 

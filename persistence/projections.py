@@ -11,6 +11,7 @@ from domain.events import (
     FrameReceived,
     LabelConfirmed,
     LabelWithdrawn,
+    PlanSet,
     ProfileChanged,
     SessionClosed,
     SessionOpened,
@@ -68,7 +69,7 @@ def project(user: UserId, before: User, event: Event) -> list[Change]:
             return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, event))]
         case SuggestionAnswered():
             return _answered(user, before, event)
-        case TrainingSet():
+        case TrainingSet() | PlanSet():
             return []
         case ProfileChanged():
             newest = ProfileRow(

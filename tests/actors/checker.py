@@ -10,6 +10,7 @@ from domain.events import (
     JournalEvent,
     LabelConfirmed,
     LabelWithdrawn,
+    PlanSet,
     ProfileEvent,
     SessionEvent,
     SetRecognised,
@@ -84,6 +85,8 @@ def _at_ms(event: SessionEvent) -> int:
     match event:
         case TrainingSet():
             return event.training.at_ms
+        case PlanSet():
+            return event.plan.at_ms
         case LabelConfirmed() | LabelWithdrawn() | SetRecognised():
             return event.end_ms
     return event.at_ms

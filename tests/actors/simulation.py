@@ -92,6 +92,10 @@ class Device:
         elif what < 0.75:
             self.client.refuse(name, at_ms, "curl")
             sent.commands.append(("SuggestionAnswered", at_ms))
+        elif what < 0.77:
+            exercises = [{"exercise": rng.choice(["curl", "row"]), "set_count": 2, "repetitions": 8}]
+            self.client.plan(name, at_ms, "anna", [{"name": "arms", "exercises": exercises}])
+            sent.commands.append(("PlanSet", at_ms))
         elif what < 0.8:
             self.client.training(name, at_ms, goal="muscle", place={"name": rng.choice(["home", "gym"])})
             sent.commands.append(("TrainingSet", at_ms))
@@ -181,6 +185,7 @@ class World:
     def settle(self) -> None:
         self.store.rate = 0.0
         for _ in range(SETTLE_STEPS_MAX):
+            self.now_ms += 100  # so that who asked too often may ask again
             for device in self.devices:
                 device.exchange()
                 device.arrive(self.rng)

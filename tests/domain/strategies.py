@@ -18,6 +18,7 @@ from domain.commands import (
     ProfileCommand,
     RecordSet,
     RefuseSuggestion,
+    SetPlan,
     SetProfile,
     SetTraining,
     Stream,
@@ -29,6 +30,7 @@ from domain.events import (
     ExerciseSuggested,
     LabelConfirmed,
     LabelWithdrawn,
+    PlanSet,
     ProfileChanged,
     ProfileEvent,
     SessionClosed,
@@ -39,6 +41,7 @@ from domain.events import (
     TrainingSet,
 )
 from domain.frames import EPOCH_MS_MAX, SensorFrame
+from domain.plans import PlannedExercise, PlanSession, TrainingPlan
 from domain.profile import BIRTH_YEARS, HEIGHTS_CM, VALUES
 from domain.sensors import SENSORS, SensorSet
 from domain.training import EQUIPMENT, MUSCLES, Place, Training
@@ -136,6 +139,7 @@ def events() -> st.SearchStrategy[SessionEvent]:
             at_ms=times_ms,
         ),
         st.builds(TrainingSet, **numbered, training=trainings()),
+        st.builds(PlanSet, **numbered, plan=plans()),
         st.builds(SessionClosed, **numbered, at_ms=times_ms),
     )
 
@@ -191,7 +195,34 @@ def wild_commands() -> st.SearchStrategy[Command]:
         st.builds(RecordSet, **span, exercise=text, confidence=floats, repetitions=integers, model_id=text),
         st.builds(CloseSession, session=text, command_nr=integers, at_ms=integers),
         st.builds(RefuseSuggestion, session=text, command_nr=integers, at_ms=integers, exercise=text),
+        st.builds(SetPlan, session=text, command_nr=integers, plan=plans(text, floats, integers)),
         st.builds(SetTraining, session=text, command_nr=integers, training=trainings(text, floats, integers)),
+    )
+
+
+def plans(
+    text: st.SearchStrategy[str] = identifiers,
+    loads: st.SearchStrategy[float] = _LOADS_KG,
+    integers: st.SearchStrategy[int] = times_ms,
+) -> st.SearchStrategy[TrainingPlan]:
+    """Plans of these names and numbers."""
+    exercise = st.builds(
+        PlannedExercise,
+        exercise=text,
+        set_count=st.integers(1, 5) | integers,
+        repetitions=st.integers(1, 20) | integers,
+        weight_kg=st.none() | loads,
+        share=st.none() | st.floats(0, 1.2) | loads,
+        rest_s=st.none() | st.integers(0, 300) | integers,
+    )
+    session = st.builds(
+        PlanSession,
+        name=text,
+        exercises=st.lists(exercise, max_size=3).map(tuple),
+        weekday=st.none() | st.integers(0, 6) | integers,
+    )
+    return st.builds(
+        TrainingPlan, at_ms=integers, author=text, sessions=st.lists(session, max_size=3).map(tuple)
     )
 
 

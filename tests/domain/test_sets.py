@@ -19,6 +19,7 @@ from domain.commands import (
     ConfirmLabel,
     OpenSession,
     RefuseSuggestion,
+    SetPlan,
     SetTraining,
     SuggestHere,
     WithdrawLabel,
@@ -27,12 +28,14 @@ from domain.commands import (
 from domain.conflicts import overridden
 from domain.events import Event
 from domain.identifiers import DeviceId, SessionId
+from domain.plans import TrainingPlan
 from domain.replies import Overridden
 from domain.sets import HISTORY_MAX, PastSet, is_the_same, merged
 from domain.training import Place, Training
 from domain.user import User, best_of, decide, evolve, next_nr
 
 MINUTE_MS = 60_000
+KINDS = ["label", "label", "label", "withdraw", "training", "plan", "refuse", "suggestion"]
 EXERCISES = ["squat", "press", "curl"]
 minutes = st.integers(0, 12)
 
@@ -69,7 +72,9 @@ def _command(draw: st.DrawFn, numbered: dict[str, Any]) -> Command:
     start_ms = draw(minutes) * MINUTE_MS // 2
     span: dict[str, Any] = {**numbered, "start_ms": start_ms, "end_ms": start_ms + draw(minutes) * 5000 + 1}
     exercise, said_ms = draw(st.sampled_from(EXERCISES)), draw(st.integers(0, 9))
-    match draw(st.sampled_from(["label", "label", "label", "withdraw", "training", "refuse", "suggestion"])):
+    match draw(
+        st.sampled_from(["label", "label", "label", "withdraw", "training", "plan", "refuse", "suggestion"])
+    ):
         case "label":
             weight_kg = draw(st.sampled_from([None, 20.0, 25.0]))
             at_ms = draw(st.none() | st.just(said_ms))
@@ -80,6 +85,8 @@ def _command(draw: st.DrawFn, numbered: dict[str, Any]) -> Command:
             place = Place(name=draw(st.sampled_from(["home", "gym"])))
             training = Training(at_ms=said_ms, place=place, utc_offset_min=draw(st.sampled_from([0, 60])))
             return SetTraining(**numbered, training=training)
+        case "plan":
+            return SetPlan(**numbered, plan=TrainingPlan(at_ms=said_ms, author=exercise))
         case "refuse":
             return RefuseSuggestion(**numbered, at_ms=said_ms, exercise=exercise)
     return SuggestHere(
@@ -106,7 +113,8 @@ def _is_known(user: User, command: Any) -> bool:
 
 
 def merged_part(user: User) -> tuple[Any, ...]:
-    return user.history, user.aside, user.training, user.trained_by, user.declined, user.bests, user.sessions
+    sets = user.history, user.aside, user.bests, user.declined
+    return *sets, user.training, user.trained_by, user.plan, user.planned_by, user.sessions
 
 
 @given(recorded("a"), recorded("b"), recorded("c"), st.randoms(use_true_random=False))

@@ -94,7 +94,24 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "reason": "as on Tuesday",
         "rest_s": 90,
     },
-    "close": {"type": "close", "session": "s", "nr": 7, "at_ms": START_MS + 2},
+    "plan": {
+        "type": "plan",
+        "session": "s",
+        "nr": 7,
+        "at_ms": START_MS,
+        "author": "anna",
+        "sessions": [
+            {
+                "name": "legs",
+                "weekday": 0,
+                "exercises": [
+                    {"exercise": "squat", "set_count": 3, "repetitions": 5, "weight_kg": 60, "rest_s": 180},
+                    {"exercise": "lunge", "set_count": 2, "repetitions": 10, "share": 0.5},
+                ],
+            }
+        ],
+    },
+    "close": {"type": "close", "session": "s", "nr": 8, "at_ms": START_MS + 2},
 }
 
 

@@ -128,6 +128,9 @@ def test_another_form_is_noticed() -> None:
         "Best",
         "Profile",
         "Measurement",
+        "TrainingPlan",
+        "PlanSession",
+        "PlannedExercise",
     }
 
 

@@ -12,6 +12,7 @@ from domain.events import (
     JournalEvent,
     LabelConfirmed,
     LabelWithdrawn,
+    PlanSet,
     ProfileChanged,
     SessionClosed,
     SessionOpened,
@@ -20,6 +21,7 @@ from domain.events import (
     TrainingSet,
 )
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.plans import PlannedExercise, PlanSession, TrainingPlan
 from domain.profile import Measurement, Profile
 from domain.sets import PastSet
 from domain.training import Place, Training
@@ -58,6 +60,22 @@ _TRAINING = Training(
         stacks_kg=(7.5, 15.0),
     ),
     utc_offset_min=-90,
+)
+
+_PLAN = TrainingPlan(
+    at_ms=1_700_000_000_000,
+    author="anna",
+    sessions=(
+        PlanSession(
+            name="legs",
+            weekday=0,
+            exercises=(
+                PlannedExercise(exercise="squat", set_count=3, repetitions=5, weight_kg=100.0, rest_s=180),
+                PlannedExercise(exercise="lunge", set_count=2, repetitions=10, share=0.5),
+            ),
+        ),
+        PlanSession(name="any", exercises=(PlannedExercise(exercise="plank", set_count=1, repetitions=1),)),
+    ),
 )
 
 EVENTS: dict[str, JournalEvent] = {
@@ -146,6 +164,8 @@ EVENTS: dict[str, JournalEvent] = {
     "training at a place with everything": TrainingSet(
         session=_S1, command_nr=4, training=Training(at_ms=1, goal="rehabilitation", place=Place(name="gym"))
     ),
+    "plan": PlanSet(session=_S1, command_nr=5, plan=_PLAN),
+    "plan, none any more": PlanSet(session=_S1, command_nr=6, plan=TrainingPlan(at_ms=1, author="anna")),
     "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
     "profile": ProfileChanged(
         at_ms=1_700_000_000_000,
@@ -219,6 +239,8 @@ STATES: dict[str, User] = {
         declined=(Declined(exercise="squat", at_ms=1_700_000_095_000, answer="changed"),),
         aside=(PastSet(session=_S1, start_ms=3, end_ms=4, exercise="", repetitions=None, weight_kg=None),),
         trained_by=("phone", "session-2", 3),
+        plan=_PLAN,
+        planned_by=("watch-1", "session-1", 5),
         bests={"squat": Best(weight_kg=100.0, maximum_kg=114.58), "pull-up": Best(repetitions=12)},
     ),
     "with a profile": User(
