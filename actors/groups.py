@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from coach.catalogue import is_known
+from coach.catalogue import NO_MORE, More, described, is_known
 from coach.newcomers import NO_GROUPS, Centre, Group, GroupLoad, Groups, Kind
+from domain.contributed import Contributed
 from domain.errors import MuvrError
+from persistence.exercises import ExerciseStore
 from persistence.learned import BETTER, LearnedStore
 from persistence.learned_tables import (
     EVERYONE,
@@ -38,17 +40,18 @@ KINDS_MAX = 32
 class GroupShelf:
     """`groups` is what was read last; nothing before `refresh`, or before the first night."""
 
-    def __init__(self, store: LearnedStore) -> None:
+    def __init__(self, store: LearnedStore, exercises: ExerciseStore) -> None:
         self._store = store
-        self._read: dict[str, int] = {}  # the runs by table
+        self._exercises = exercises
+        self._read: tuple[dict[str, int], list[Contributed]] = {}, []  # the runs by table; what is accepted
         self.groups = NO_GROUPS
 
     def refresh(self) -> None:
         """Read what is served now, if it is not what was read. Raises StoreError."""
-        served = self._store.served_runs()
-        if served != self._read:
-            self.groups = groups_of(self._store)
-            self._read = served
+        found = self._store.served_runs(), self._exercises.accepted()
+        if found != self._read:
+            self.groups = groups_of(self._store, described(found[1]))
+            self._read = found
 
 
 class GroupThread(threading.Thread):
@@ -74,11 +77,15 @@ class GroupThread(threading.Thread):
         self.join(seconds_max)
 
 
-def groups_of(store: LearnedStore) -> Groups:
-    """Everything in the form in which the coach asks; names that users made up are left out."""
+def groups_of(store: LearnedStore, accepted: More = NO_MORE) -> Groups:
+    """Everything in the form in which the coach asks, of names that users made up only accepted ones."""
+
+    def is_shown(name: str) -> bool:
+        return is_known(name) or name in accepted
+
     effects = _better(store.rows(SESSION_EFFECT))
-    kinds = _kinds(store.rows(POPULAR_SESSION), effects)
-    following = _following(store.rows(NEXT_EXERCISE))
+    kinds = _kinds(store.rows(POPULAR_SESSION), effects, is_shown)
+    following = _following(store.rows(NEXT_EXERCISE), is_shown)
     loads = _loads(store.rows(USUAL_LOAD))
 
     def group(name: str) -> Group:
@@ -90,6 +97,7 @@ def groups_of(store: LearnedStore) -> Groups:
     told = {*kinds, *following, *loads}
     return Groups(
         everyone=group(EVERYONE) if EVERYONE in told else None,
+        accepted=accepted,
         clusters=tuple((_centre(row), group(row.cluster_id)) for row in clusters if row.cluster_id in told),
     )
 
@@ -104,12 +112,12 @@ def _better(rows: Iterable[SessionEffectRow]) -> dict[str, frozenset[str]]:
 
 
 def _kinds(
-    rows: Iterable[PopularSessionRow], effects: dict[str, frozenset[str]]
+    rows: Iterable[PopularSessionRow], effects: dict[str, frozenset[str]], is_shown: Callable[[str], bool]
 ) -> defaultdict[str, tuple[Kind, ...]]:
     found: defaultdict[str, tuple[Kind, ...]] = defaultdict(tuple)
     for row in sorted(rows, key=lambda row: row.rank):
         exercises = tuple(row.kind.split(JOINED))
-        if len(found[row.cluster_id]) < KINDS_MAX and all(map(is_known, exercises)):
+        if len(found[row.cluster_id]) < KINDS_MAX and all(map(is_shown, exercises)):
             kind = Kind(
                 exercises=exercises,
                 user_count=row.user_count,
@@ -119,10 +127,12 @@ def _kinds(
     return found
 
 
-def _following(rows: Iterable[NextExerciseRow]) -> defaultdict[str, dict[str, dict[str, float]]]:
+def _following(
+    rows: Iterable[NextExerciseRow], is_shown: Callable[[str], bool]
+) -> defaultdict[str, dict[str, dict[str, float]]]:
     found: defaultdict[str, dict[str, dict[str, float]]] = defaultdict(dict)
     for row in rows:
-        if is_known(row.exercise) and (not row.after or is_known(row.after)):
+        if is_shown(row.exercise) and (not row.after or is_shown(row.after)):
             found[row.cluster_id].setdefault(row.after, {})[row.exercise] = row.probability
     return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors.groups import GroupShelf
+from persistence.exercises import ExerciseStore
 from persistence.journal import Journal
 from persistence.keys import DataKeyStore
 from persistence.learned import LearnedStore
@@ -29,5 +30,5 @@ class UserStores:
             SnapshotStore(store),
             SensorStore(store),
             DataKeyStore(store, master_key),
-            GroupShelf(LearnedStore(store)),
+            GroupShelf(LearnedStore(store), ExerciseStore(store)),
         )

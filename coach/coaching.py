@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from coach.catalogue import described
 from coach.habits import Habits, learned, learned_all
 from coach.newcomers import NO_GROUPS, Groups, newcomer
 from coach.records import records, streak_weeks, volume_kg
@@ -158,6 +159,8 @@ class Coaching:
 
     def _situation(self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None) -> Situation:
         habits, history = self._known(user).habits, user.history
+        own = described(user.own_exercises)
+        groups = NO_GROUPS if self._groups is None else self._groups.groups
         if last is not None and not _is_confirmed(history, last):
             past = _unconfirmed(user, last)
             if habits.symbol_of(past.exercise) is not None:  # a name nobody ever confirmed is no habit
@@ -172,9 +175,8 @@ class Coaching:
             refused=user.sessions[name].refused,
             declined=user.declined,
             plan=user.plan,
-            newcomer=newcomer(
-                NO_GROUPS if self._groups is None else self._groups.groups, user.profile, user.body, at_ms
-            ),
+            newcomer=newcomer(groups, user.profile, user.body, at_ms),
+            more={**groups.accepted, **own} if own else groups.accepted,
         )
 
     def _known(self, user: User) -> _Learned:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from coach.catalogue import meanings
+from coach.catalogue import More, meanings
 from domain.commands import Experience, Quantity
 from domain.profile import Body, Profile
 from domain.training import Goal
@@ -89,6 +89,7 @@ class Groups:
 
     everyone: Group | None = None
     clusters: tuple[tuple[Centre, Group], ...] = ()
+    accepted: More = field(default_factory=dict)  # exercises besides the catalogue's that everyone may use
 
     def of(self, profile: Profile | None, body: Body, at_ms: int) -> Group | None:
         """The group of a user, everyone if there is no nearer one."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from coach.catalogue import NO_MORE, More
 from coach.choice import is_allowed, is_possible, substitute
 from coach.workouts import working_sets, workouts
 from domain.plans import PlannedExercise, PlanSession, TrainingPlan
@@ -74,7 +75,12 @@ class Planned:
 
 
 def planned_now(
-    plan: TrainingPlan | None, history: Sequence[PastSet], session: str, at_ms: int, training: Training
+    plan: TrainingPlan | None,
+    history: Sequence[PastSet],
+    session: str,
+    at_ms: int,
+    training: Training,
+    more: More = NO_MORE,
 ) -> Planned | None:
     """The plan's session for a session that is running or begins, None without a plan."""
     if plan is None or not plan.sessions:
@@ -86,7 +92,7 @@ def planned_now(
         name=chosen.name,
         author=plan.author,
         since_ms=plan.at_ms,
-        items=tuple(_items(chosen, training)),
+        items=tuple(_items(chosen, training, more)),
         followed=_followed(plan, earlier),
     )
 
@@ -161,13 +167,15 @@ def _followed(plan: TrainingPlan, earlier: Sequence[PastSet]) -> float:
     return hits / count
 
 
-def _items(session: PlanSession, training: Training) -> list[Item]:
+def _items(session: PlanSession, training: Training, more: More) -> list[Item]:
     items: list[Item] = []
     taken = {each.exercise for each in session.exercises}
     for planned in session.exercises:
         name: str | None = planned.exercise
-        if not is_allowed(planned.exercise, training) or not is_possible(planned.exercise, training):
-            name = substitute(planned.exercise, training, taken)
+        if not is_allowed(planned.exercise, training, more) or not is_possible(
+            planned.exercise, training, more
+        ):
+            name = substitute(planned.exercise, training, taken, more)
         if name is not None:
             taken.add(name)
             items.append(Item(planned=planned, exercise=name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from coach.catalogue import meanings
+from coach.catalogue import NO_MORE, More, meanings
 from domain.sets import PastSet
 
 PRIMARY_MS = 48 * 3_600_000
@@ -16,7 +16,7 @@ SECONDARY_MS = 24 * 3_600_000
 SETS_MIN = 2  # fewer of a muscle tire it little
 
 
-def recovery(history: Sequence[PastSet], session: str, at_ms: int) -> dict[str, float]:
+def recovery(history: Sequence[PastSet], session: str, at_ms: int, more: More = NO_MORE) -> dict[str, float]:
     """Of the muscles trained lately in other sessions than `session`, the share recovered, 0 to below 1.
 
     `history` is in the order of time.
@@ -27,7 +27,7 @@ def recovery(history: Sequence[PastSet], session: str, at_ms: int) -> dict[str, 
             break
         if past.session == session or past.end_ms > at_ms:
             continue
-        for meaning in meanings(past.exercise)[:1]:
+        for meaning in meanings(past.exercise, more)[:1]:
             for muscle in meaning.muscles:
                 needed_ms = PRIMARY_MS if muscle in meaning.primary else SECONDARY_MS
                 since.setdefault(muscle, []).append((past.end_ms, needed_ms))
@@ -39,9 +39,9 @@ def recovery(history: Sequence[PastSet], session: str, at_ms: int) -> dict[str, 
     return {muscle: share for muscle, share in shares.items() if share < 1}
 
 
-def readiness(exercise: str, recovered: dict[str, float]) -> float:
+def readiness(exercise: str, recovered: dict[str, float], more: More = NO_MORE) -> float:
     """The least recovered of an exercise's primary muscles, 1 if all are or nothing is known of it."""
     return min(
-        (recovered.get(muscle, 1.0) for each in meanings(exercise)[:1] for muscle in each.primary),
+        (recovered.get(muscle, 1.0) for each in meanings(exercise, more)[:1] for muscle in each.primary),
         default=1.0,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from coach.catalogue import More
 from coach.habits import Habits
 from coach.newcomers import NOBODY, Newcomer
 from coach.planned import Planned, planned_now
@@ -23,7 +24,8 @@ class Situation:
     """What is known when a suggestion is wanted, in session `session` at `at_ms`.
 
     `habits` were learned from `history`, oldest first; `refused` are exercises not wanted in this session.
-    `newcomer` says what is known of people like the user, for what habits do not tell.
+    `newcomer` says what is known of people like the user, for what habits do not tell; `more` are exercises
+    besides the catalogue's.
     """
 
     habits: Habits
@@ -35,11 +37,12 @@ class Situation:
     declined: Sequence[Declined] = ()
     newcomer: Newcomer = NOBODY
     plan: TrainingPlan | None = None
+    more: More = field(default_factory=dict)
 
     @cached_property
     def planned(self) -> Planned | None:
         """What the plan has for now."""
-        return planned_now(self.plan, self.history, self.session, self.at_ms, self.training)
+        return planned_now(self.plan, self.history, self.session, self.at_ms, self.training, self.more)
 
     @property
     def is_first(self) -> bool:

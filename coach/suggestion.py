@@ -19,7 +19,7 @@ from coach.progression import SCHEMES, WITHOUT_GOAL
 from coach.recovery import readiness, recovery
 from coach.situation import Situation
 from domain.sets import PastSet
-from domain.training import Goal, Training
+from domain.training import Goal
 
 __all__ = [
     "SETS_PLANNED_MAX",
@@ -121,12 +121,12 @@ def _best(situation: Situation, habits: Habits) -> _Choice | None:
     goal, group = situation.training.goal, situation.newcomer.group
     if goal is not None and group is None and situation.is_first and situation.planned is None:
         return _for_beginner(situation, goal)
-    recovered = recovery(situation.history, situation.session, situation.at_ms)
+    recovered = recovery(situation.history, situation.session, situation.at_ms, situation.more)
     best: _Choice | None = None
     for choice in _choices(situation, habits):
         if best is not None and choice.bound <= best.weight:
             break  # nothing makes a later one more probable than it is
-        ready = READY_LEAST + (1 - READY_LEAST) * readiness(choice.exercise, recovered)
+        ready = READY_LEAST + (1 - READY_LEAST) * readiness(choice.exercise, recovered, situation.more)
         weight = choice.weight * ready * _willingness(situation, choice.exercise)
         if best is None or weight > best.weight:
             best = replace(choice, weight=weight)
@@ -135,14 +135,14 @@ def _best(situation: Situation, habits: Habits) -> _Choice | None:
 
 def _choices(situation: Situation, habits: Habits) -> Iterator[_Choice]:
     """What is known and may be done, and what could stand in for what may not, by how probable it is."""
-    training = situation.training
+    training, more = situation.training, situation.more
     probable = _probable(situation, habits)
     for exercise, probability in sorted(probable.items(), key=lambda each: (-each[1], each[0])):
         if exercise in situation.refused:
             continue
-        if is_allowed(exercise, training) and is_possible(exercise, training):
+        if is_allowed(exercise, training, more) and is_possible(exercise, training, more):
             yield _Choice(exercise=exercise, weight=probability, bound=probability)
-        elif other := substitute(exercise, training, situation.refused):
+        elif other := substitute(exercise, training, situation.refused, more):
             share = SUBSTITUTE_SHARE * probability
             yield _Choice(exercise=other, weight=share, bound=probability, instead_of=exercise)
 
@@ -196,12 +196,12 @@ def _with_load(situation: Situation, habits: Habits, choice: _Choice) -> Suggest
 def _why(situation: Situation, habits: Habits, choice: _Choice) -> str:
     """Why this exercise: the day on which it last followed what was done just now."""
     if choice.instead_of is not None:
-        return _instead_of(choice.instead_of, situation.training)
+        return _instead_of(choice.instead_of, situation)
     before = habits.name_of(habits.today[-1]) if habits.today else None
     planned = situation.planned
     item = planned.item(choice.exercise) if planned is not None else None
     if planned is not None and item is not None:
-        return planned.name if item.instead_of is None else _instead_of(item.instead_of, situation.training)
+        return planned.name if item.instead_of is None else _instead_of(item.instead_of, situation)
     found = _last_time(situation, choice.exercise, before)
     group = situation.newcomer.group
     if found is None and group is not None and situation.is_first:
@@ -214,8 +214,8 @@ def _why(situation: Situation, habits: Habits, choice: _Choice) -> str:
     return f"as on {_DAYS[(local_ms // 86_400_000 + 3) % 7]}"
 
 
-def _instead_of(exercise: str, training: Training) -> str:
-    lacking = missing(exercise, training)
+def _instead_of(exercise: str, situation: Situation) -> str:
+    lacking = missing(exercise, situation.training, situation.more)
     because = f", which needs a {lacking}" if lacking else ", which you do not want"
     return f"instead of {exercise}{because}"
 

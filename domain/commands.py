@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from domain.contributed import Contributed, check_contributed
 from domain.errors import InvalidInput
 from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
 from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
@@ -123,6 +124,14 @@ class SetPlan(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="p
     plan: TrainingPlan
 
 
+class ContributeExercise(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="exercise"):
+    """The user describes an exercise that the catalogue does not have."""
+
+    session: SessionId
+    command_nr: int
+    exercise: Contributed
+
+
 class RefuseSuggestion(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="refuse"):
     """The user does not want `exercise` today."""
 
@@ -153,6 +162,7 @@ NumberedCommand = (
     | CloseSession
     | SetTraining
     | SetPlan
+    | ContributeExercise
     | RefuseSuggestion
     | SuggestHere
 )
@@ -233,6 +243,8 @@ def check_command(command: Command) -> Command:
         check_training(command.training)
     elif isinstance(command, SetPlan):
         check_plan(command.plan)
+    elif isinstance(command, ContributeExercise):
+        check_contributed(command.exercise)
     elif isinstance(command, RefuseSuggestion | SuggestHere):
         _check_time("at_ms", command.at_ms)
         check_identifier("exercise", command.exercise)

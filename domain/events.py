@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from domain.commands import CoachSite, Experience, Quantity, RecogniserSite, Sex, Stream
+from domain.contributed import Contributed
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
 from domain.plans import TrainingPlan
@@ -114,6 +115,16 @@ class PlanSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="p
     plan: TrainingPlan
 
 
+class ExerciseContributed(
+    msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="exercise_contributed"
+):
+    """The user described an exercise of their own."""
+
+    session: SessionId
+    command_nr: int
+    exercise: Contributed
+
+
 class ProfileChanged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile_changed"):
     at_ms: int
     birth_year: int | None
@@ -141,6 +152,7 @@ SessionEvent = (
     | SessionClosed
     | TrainingSet
     | PlanSet
+    | ExerciseContributed
 )
 ProfileEvent = ProfileChanged | BodyMeasured
 JournalEvent = SessionEvent | ProfileEvent

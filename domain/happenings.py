@@ -5,6 +5,7 @@ from __future__ import annotations
 from domain.commands import (
     CloseSession,
     ConfirmLabel,
+    ContributeExercise,
     FoundSet,
     RecordSet,
     RefuseSuggestion,
@@ -17,6 +18,7 @@ from domain.commands import (
 from domain.events import (
     Answer,
     Event,
+    ExerciseContributed,
     ExerciseSuggested,
     LabelConfirmed,
     LabelWithdrawn,
@@ -37,6 +39,7 @@ def taken(
     | CloseSession
     | SetTraining
     | SetPlan
+    | ContributeExercise
     | RefuseSuggestion
     | SuggestHere,
     suggestion: ExerciseSuggested | None,
@@ -56,6 +59,9 @@ def taken(
             return (TrainingSet(session=session, command_nr=number, training=command.training),)
         case SetPlan():
             return (PlanSet(session=command.session, command_nr=command.command_nr, plan=command.plan),)
+        case ContributeExercise():
+            session, number = command.session, command.command_nr
+            return (ExerciseContributed(session=session, command_nr=number, exercise=command.exercise),)
         case RefuseSuggestion():
             return (_refused(command, suggestion),)
         case CloseSession():

@@ -8,6 +8,7 @@ import msgspec
 
 from domain.bests import Best, bettered
 from domain.commands import CoachSite, RecogniserSite, Stream
+from domain.contributed import Contributed
 from domain.events import Answer, ExerciseSuggested
 from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.plans import TrainingPlan
@@ -68,6 +69,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     trained_by: tuple[str, str, int] = ("", "", 0)
     plan: TrainingPlan | None = None
     planned_by: tuple[str, str, int] = ("", "", 0)
+    own_exercises: tuple[Contributed, ...] = ()
 
 
 def best_of(user: User, exercise: str) -> Best | None:

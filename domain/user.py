@@ -23,9 +23,11 @@ from domain.commands import (
     Stream,
     Suggest,
 )
+from domain.contributed import contributed
 from domain.errors import OutOfOrder, Rejected
 from domain.events import (
     Event,
+    ExerciseContributed,
     ExerciseSuggested,
     FrameReceived,
     LabelConfirmed,
@@ -33,6 +35,7 @@ from domain.events import (
     PlanSet,
     ProfileEvent,
     SessionClosed,
+    SessionEvent,
     SessionOpened,
     SetRecognised,
     SuggestionAnswered,
@@ -64,9 +67,6 @@ REFUSED_MAX = 32  # exercises of one session
 
 
 Statement = LabelConfirmed | LabelWithdrawn  # what a user says of a set
-SessionEvent = (
-    Statement | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed | TrainingSet | PlanSet
-)
 
 
 def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tuple[Event, ...]:
@@ -120,6 +120,8 @@ def evolve(user: User, event: Event) -> User:
             said_by = (session.device, event.session, event.command_nr)
             if user.plan is None or (event.plan.at_ms, *said_by) >= (user.plan.at_ms, *user.planned_by):
                 return replace(user, plan=event.plan, planned_by=said_by)
+        case ExerciseContributed():
+            return replace(user, own_exercises=contributed(user.own_exercises, event.exercise))
         case SuggestionAnswered() if event.command_nr is not None or event.answer == "changed":
             declined = Declined(exercise=event.exercise, at_ms=event.at_ms, answer=event.answer)
             latest = sorted((*user.declined, declined), key=_declined_order)[-DECLINED_MAX:]

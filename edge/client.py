@@ -205,6 +205,25 @@ class DeviceClient:
         message = {"type": "plan", "at_ms": at_ms, "author": author, "sessions": list(sessions)}
         self._command(session, message)
 
+    def exercise(
+        self,
+        session: str,
+        at_ms: int,
+        name: str,
+        primary: Sequence[str],
+        movement: str,
+        *,
+        secondary: Sequence[str] = (),
+        equipment: Sequence[str] = (),
+        kind: str = "compound",
+        sides: str = "both",
+    ) -> None:
+        """The user describes an exercise that the catalogue does not have."""
+        message = {"type": "exercise", "at_ms": at_ms, "name": name, "movement": movement}
+        muscles = {"primary": list(primary), "secondary": list(secondary)}
+        described = {"equipment": list(equipment), "kind": kind, "sides": sides}
+        self._command(session, {**message, **muscles, **described})
+
     def refuse(self, session: str, at_ms: int, exercise: str) -> None:
         """The user does not want `exercise` today; the server suggests something else."""
         self._command(session, {"type": "refuse", "at_ms": at_ms, "exercise": exercise})

@@ -17,6 +17,7 @@ from domain.commands import (
     CloseSession,
     Command,
     ConfirmLabel,
+    ContributeExercise,
     OpenSession,
     RecordSet,
     RefuseSuggestion,
@@ -28,6 +29,7 @@ from domain.commands import (
     WithdrawLabel,
     check_command,
 )
+from domain.contributed import Contributed
 from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.plans import TrainingPlan
 from domain.replies import CoachReply
@@ -81,6 +83,11 @@ class OfflineCoach:
     def plan(self, plan: TrainingPlan) -> list[Said]:
         """A coach, or the user, plans sessions."""
         return self._do(SetPlan(session=self._session, command_nr=self._next_nr(), plan=plan))
+
+    def contribute(self, exercise: Contributed) -> list[Said]:
+        """The user describes an exercise that the catalogue does not have."""
+        session, number = self._session, self._next_nr()
+        return self._do(ContributeExercise(session=session, command_nr=number, exercise=exercise))
 
     def recognised(
         self, start_ms: int, end_ms: int, exercise: str, confidence: float, repetitions: int, model: str
@@ -193,6 +200,8 @@ def _record(client: DeviceClient, command: Command) -> None:
             client.training(command.session, **wishes)
         case SetPlan():
             client.plan(command.session, command.plan.at_ms, command.plan.author, _sessions(command.plan))
+        case ContributeExercise():
+            client.exercise(command.session, **msgspec.structs.asdict(command.exercise))
         case RefuseSuggestion():
             client.refuse(**fields)
         case SuggestHere():

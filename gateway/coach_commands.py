@@ -6,16 +6,24 @@ from typing import cast
 
 import msgspec
 
-from domain.commands import RefuseSuggestion, SetPlan, SetTraining, SuggestHere, WithdrawLabel
+from domain.commands import (
+    ContributeExercise,
+    RefuseSuggestion,
+    SetPlan,
+    SetTraining,
+    SuggestHere,
+    WithdrawLabel,
+)
+from domain.contributed import Contributed, Kind, Movement, Sides
 from domain.identifiers import SessionId
 from domain.plans import PlannedExercise, PlanSession, TrainingPlan
 from domain.training import Goal, Place, Training
-from gateway.coach_messages import OwnPlan, OwnSuggestion, Refuse, TrainingWishes, Withdraw
+from gateway.coach_messages import OwnExercise, OwnPlan, OwnSuggestion, Refuse, TrainingWishes, Withdraw
 
 
 def command_of(
-    message: TrainingWishes | OwnPlan | Refuse | OwnSuggestion | Withdraw,
-) -> SetTraining | SetPlan | RefuseSuggestion | SuggestHere | WithdrawLabel:
+    message: TrainingWishes | OwnPlan | OwnExercise | Refuse | OwnSuggestion | Withdraw,
+) -> SetTraining | SetPlan | ContributeExercise | RefuseSuggestion | SuggestHere | WithdrawLabel:
     """Not checked yet."""
     session, number = SessionId(message.session), message.nr
     match message:
@@ -23,6 +31,9 @@ def command_of(
             return SetTraining(session=session, command_nr=number, training=_training_of(message))
         case OwnPlan():
             return SetPlan(session=session, command_nr=number, plan=_plan_of(message))
+        case OwnExercise():
+            described = _described(message)
+            return ContributeExercise(session=session, command_nr=number, exercise=described)
         case Refuse():
             return RefuseSuggestion(
                 session=session, command_nr=number, at_ms=message.at_ms, exercise=message.exercise
@@ -46,6 +57,19 @@ def command_of(
                 end_ms=message.end_ms,
                 said_ms=message.said_ms,
             )
+
+
+def _described(message: OwnExercise) -> Contributed:
+    return Contributed(
+        name=message.name,
+        at_ms=message.at_ms,
+        primary=message.primary,
+        secondary=message.secondary,
+        equipment=message.equipment,
+        movement=cast(Movement, message.movement),
+        kind=cast(Kind, message.kind),
+        sides=cast(Sides, message.sides),
+    )
 
 
 def _plan_of(message: OwnPlan) -> TrainingPlan:

@@ -58,6 +58,22 @@ class OwnPlan(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     user: str | None = None
 
 
+class OwnExercise(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="exercise"):
+    """An exercise that the catalogue does not have."""
+
+    session: str
+    nr: int
+    at_ms: int
+    name: str
+    primary: tuple[str, ...]
+    movement: str
+    secondary: tuple[str, ...] = ()
+    equipment: tuple[str, ...] = ()
+    kind: str = "compound"
+    sides: str = "both"
+    user: str | None = None
+
+
 class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="refuse"):
     """The user does not want an exercise today."""
 

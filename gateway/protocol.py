@@ -29,6 +29,7 @@ from domain.replies import (
 )
 from gateway import coach_messages
 from gateway.coach_messages import (
+    OwnExercise,
     OwnPlan,
     OwnSuggestion,
     Plan,
@@ -124,6 +125,7 @@ SessionMessage = (
     | RecognisedSet
     | TrainingWishes
     | OwnPlan
+    | OwnExercise
     | Refuse
     | OwnSuggestion
     | Close

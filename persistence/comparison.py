@@ -14,6 +14,7 @@ from domain.errors import MuvrError, StoredValueCorrupt
 from domain.events import JournalEvent, SessionEvent, SessionOpened
 from domain.identifiers import UserId
 from domain.user import evolve
+from persistence.exercise_tables import CONTRIBUTED_EXERCISE
 from persistence.keys import Cipher
 from persistence.ports import Delete, Insert, Mutation
 from persistence.profile_tables import PROFILE_TABLES
@@ -34,7 +35,7 @@ BY_SESSION: dict[Table[Any], str] = {  # to the column that says when
     SUGGESTION_BY_SESSION: "suggested_at",
     LABEL: "start_at",
 }
-BY_USER: tuple[Table[Any], ...] = (SESSION_BY_USER, *PROFILE_TABLES)
+BY_USER: tuple[Table[Any], ...] = (SESSION_BY_USER, *PROFILE_TABLES, CONTRIBUTED_EXERCISE)
 READ_MODELS: tuple[Table[Any], ...] = (*BY_USER, *BY_SESSION, USER_BY_SHARD)
 
 RowKey = tuple[Any, ...]  # the table's name and the row's key

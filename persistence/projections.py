@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from domain.contributed import contributed
 from domain.events import (
     BodyMeasured,
     Event,
+    ExerciseContributed,
     ExerciseSuggested,
     FrameReceived,
     LabelConfirmed,
@@ -22,6 +24,8 @@ from domain.events import (
 from domain.identifiers import UserId, shard_of
 from domain.sets import PastSet
 from domain.user import User, stated
+from persistence.exercise_tables import CONTRIBUTED_EXERCISE
+from persistence.exercises import contributed_row
 from persistence.ports import Delete, Insert
 from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE, MeasurementRow, ProfileRow
 from persistence.schema import Timestamp
@@ -69,6 +73,10 @@ def project(user: UserId, before: User, event: Event) -> list[Change]:
             return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, event))]
         case SuggestionAnswered():
             return _answered(user, before, event)
+        case ExerciseContributed():
+            kept = contributed(before.own_exercises, event.exercise)
+            described = Insert(CONTRIBUTED_EXERCISE, contributed_row(user, event.exercise))
+            return [described] if event.exercise in kept else []
         case TrainingSet() | PlanSet():
             return []
         case ProfileChanged():

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.events import (
+    ExerciseContributed,
     ExerciseSuggested,
     JournalEvent,
     LabelConfirmed,
@@ -87,6 +88,8 @@ def _at_ms(event: SessionEvent) -> int:
             return event.training.at_ms
         case PlanSet():
             return event.plan.at_ms
+        case ExerciseContributed():
+            return event.exercise.at_ms
         case LabelConfirmed() | LabelWithdrawn() | SetRecognised():
             return event.end_ms
     return event.at_ms

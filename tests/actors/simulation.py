@@ -92,7 +92,10 @@ class Device:
         elif what < 0.75:
             self.client.refuse(name, at_ms, "curl")
             sent.commands.append(("SuggestionAnswered", at_ms))
-        elif what < 0.77:
+        elif what < 0.76:
+            self.client.exercise(name, at_ms, rng.choice(["curl", "sled-push"]), ["core"], "carry")
+            sent.commands.append(("ExerciseContributed", at_ms))
+        elif what < 0.78:
             exercises = [{"exercise": rng.choice(["curl", "row"]), "set_count": 2, "repetitions": 8}]
             self.client.plan(name, at_ms, "anna", [{"name": "arms", "exercises": exercises}])
             sent.commands.append(("PlanSet", at_ms))

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from actors.groups import GroupShelf, GroupThread, groups_of
 from coach.newcomers import NO_GROUPS
+from domain.contributed import Contributed
+from domain.identifiers import UserId
 from domain.replies import SessionPlanned
+from persistence.exercise_tables import CONTRIBUTED_EXERCISE
+from persistence.exercises import ExerciseStore, contributed_row
 from persistence.learned import LearnedStore
 from persistence.learned_tables import (
     CLUSTER,
@@ -72,7 +76,7 @@ def test_what_is_published_is_what_the_coach_knows_without_names_that_users_made
 
 def test_it_is_read_again_only_once_another_run_is_served(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
-    shelf = GroupShelf(LearnedStore(store))
+    shelf = GroupShelf(LearnedStore(store), ExerciseStore(store))
     shelf.refresh()
     assert shelf.groups == NO_GROUPS, "before the first night"
     night(store, "first")
@@ -89,10 +93,27 @@ def test_it_is_read_again_only_once_another_run_is_served(tmp_path: Path) -> Non
     store.close()
 
 
+def test_what_a_reviewer_accepted_is_known_to_everyone(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    night(store, "first")
+    exercises = ExerciseStore(store)
+    shelf = GroupShelf(LearnedStore(store), exercises)
+    shelf.refresh()
+    assert shelf.groups.accepted == {}
+    flip = Contributed(name="tire-flip", at_ms=1, primary=("back",), movement="hinge")
+    store.write([Insert(CONTRIBUTED_EXERCISE, contributed_row(UserId("ada"), flip))])
+    exercises.accept(UserId("ada"), "tire-flip", by="rita", now_ms=2)
+    shelf.refresh()
+    assert set(shelf.groups.accepted) == {"tire-flip"}
+    assert shelf.groups.everyone is not None
+    assert [kind.exercises for kind in shelf.groups.everyone.kinds][1] == ("back-squat", "tire-flip")
+    store.close()
+
+
 def test_a_newcomers_first_session_is_planned_as_people_begin(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     night(store, "first")
-    shelf = GroupShelf(LearnedStore(store))
+    shelf = GroupShelf(LearnedStore(store), ExerciseStore(store))
     shelf.refresh()
     lifter = Lifter(store, shelf)
     (plan,) = of(SessionPlanned, lifter.open("first", 0))

@@ -13,6 +13,7 @@ from domain.commands import (
     CloseSession,
     Command,
     ConfirmLabel,
+    ContributeExercise,
     MeasureBody,
     OpenSession,
     ProfileCommand,
@@ -25,8 +26,10 @@ from domain.commands import (
     SuggestHere,
     WithdrawLabel,
 )
+from domain.contributed import Contributed
 from domain.events import (
     BodyMeasured,
+    ExerciseContributed,
     ExerciseSuggested,
     LabelConfirmed,
     LabelWithdrawn,
@@ -140,6 +143,7 @@ def events() -> st.SearchStrategy[SessionEvent]:
         ),
         st.builds(TrainingSet, **numbered, training=trainings()),
         st.builds(PlanSet, **numbered, plan=plans()),
+        st.builds(ExerciseContributed, **numbered, exercise=contributions()),
         st.builds(SessionClosed, **numbered, at_ms=times_ms),
     )
 
@@ -195,8 +199,24 @@ def wild_commands() -> st.SearchStrategy[Command]:
         st.builds(RecordSet, **span, exercise=text, confidence=floats, repetitions=integers, model_id=text),
         st.builds(CloseSession, session=text, command_nr=integers, at_ms=integers),
         st.builds(RefuseSuggestion, session=text, command_nr=integers, at_ms=integers, exercise=text),
+        st.builds(
+            ContributeExercise, session=text, command_nr=integers, exercise=contributions(text, integers)
+        ),
         st.builds(SetPlan, session=text, command_nr=integers, plan=plans(text, floats, integers)),
         st.builds(SetTraining, session=text, command_nr=integers, training=trainings(text, floats, integers)),
+    )
+
+
+def contributions(
+    text: st.SearchStrategy[str] = identifiers, integers: st.SearchStrategy[int] = times_ms
+) -> st.SearchStrategy[Contributed]:
+    """Exercises that users made up; the muscles and pieces of equipment may be known ones."""
+    muscles, equipment = (
+        st.lists(st.sampled_from(sorted(names)) | text, max_size=3).map(tuple)
+        for names in (MUSCLES, EQUIPMENT)
+    )
+    return st.builds(
+        Contributed, name=text, at_ms=integers, primary=muscles, secondary=muscles, equipment=equipment
     )
 
 

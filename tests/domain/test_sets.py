@@ -17,6 +17,7 @@ from domain.commands import (
     CloseSession,
     Command,
     ConfirmLabel,
+    ContributeExercise,
     OpenSession,
     RefuseSuggestion,
     SetPlan,
@@ -26,6 +27,7 @@ from domain.commands import (
     check_command,
 )
 from domain.conflicts import overridden
+from domain.contributed import Contributed
 from domain.events import Event
 from domain.identifiers import DeviceId, SessionId
 from domain.plans import TrainingPlan
@@ -35,7 +37,7 @@ from domain.training import Place, Training
 from domain.user import User, best_of, decide, evolve, next_nr
 
 MINUTE_MS = 60_000
-KINDS = ["label", "label", "label", "withdraw", "training", "plan", "refuse", "suggestion"]
+KINDS = ["label", "label", "label", "withdraw", "training", "plan", "exercise", "refuse", "suggestion"]
 EXERCISES = ["squat", "press", "curl"]
 minutes = st.integers(0, 12)
 
@@ -87,6 +89,10 @@ def _command(draw: st.DrawFn, numbered: dict[str, Any]) -> Command:
             return SetTraining(**numbered, training=training)
         case "plan":
             return SetPlan(**numbered, plan=TrainingPlan(at_ms=said_ms, author=exercise))
+        case "exercise":
+            primary = draw(st.sampled_from(["core", "back"]))
+            own = Contributed(name=exercise, at_ms=said_ms, primary=(primary,), movement="carry")
+            return ContributeExercise(**numbered, exercise=own)
         case "refuse":
             return RefuseSuggestion(**numbered, at_ms=said_ms, exercise=exercise)
     return SuggestHere(
@@ -114,7 +120,15 @@ def _is_known(user: User, command: Any) -> bool:
 
 def merged_part(user: User) -> tuple[Any, ...]:
     sets = user.history, user.aside, user.bests, user.declined
-    return *sets, user.training, user.trained_by, user.plan, user.planned_by, user.sessions
+    return (
+        *sets,
+        user.training,
+        user.trained_by,
+        user.plan,
+        user.planned_by,
+        user.own_exercises,
+        user.sessions,
+    )
 
 
 @given(recorded("a"), recorded("b"), recorded("c"), st.randoms(use_true_random=False))

@@ -111,7 +111,16 @@ MESSAGES: dict[str, dict[str, Any]] = {
             }
         ],
     },
-    "close": {"type": "close", "session": "s", "nr": 8, "at_ms": START_MS + 2},
+    "exercise": {
+        "type": "exercise",
+        "session": "s",
+        "nr": 8,
+        "at_ms": START_MS,
+        "name": "sled-push",
+        "primary": ["quadriceps"],
+        "movement": "carry",
+    },
+    "close": {"type": "close", "session": "s", "nr": 9, "at_ms": START_MS + 2},
 }
 
 

@@ -6,8 +6,10 @@ from msgspec.structs import replace
 
 from domain.bests import Best
 from domain.commands import COMMANDS, Stream
+from domain.contributed import Contributed
 from domain.events import (
     BodyMeasured,
+    ExerciseContributed,
     ExerciseSuggested,
     JournalEvent,
     LabelConfirmed,
@@ -76,6 +78,17 @@ _PLAN = TrainingPlan(
         ),
         PlanSession(name="any", exercises=(PlannedExercise(exercise="plank", set_count=1, repetitions=1),)),
     ),
+)
+
+_SLED = Contributed(
+    name="sled-push",
+    at_ms=1_700_000_000_000,
+    primary=("quadriceps", "glutes"),
+    movement="carry",
+    secondary=("core",),
+    equipment=("machine",),
+    kind="isolation",
+    sides="one",
 )
 
 EVENTS: dict[str, JournalEvent] = {
@@ -166,6 +179,7 @@ EVENTS: dict[str, JournalEvent] = {
     ),
     "plan": PlanSet(session=_S1, command_nr=5, plan=_PLAN),
     "plan, none any more": PlanSet(session=_S1, command_nr=6, plan=TrainingPlan(at_ms=1, author="anna")),
+    "exercise contributed": ExerciseContributed(session=_S1, command_nr=7, exercise=_SLED),
     "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
     "profile": ProfileChanged(
         at_ms=1_700_000_000_000,
@@ -241,6 +255,7 @@ STATES: dict[str, User] = {
         trained_by=("phone", "session-2", 3),
         plan=_PLAN,
         planned_by=("watch-1", "session-1", 5),
+        own_exercises=(_SLED,),
         bests={"squat": Best(weight_kg=100.0, maximum_kg=114.58), "pull-up": Best(repetitions=12)},
     ),
     "with a profile": User(
