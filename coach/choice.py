@@ -18,17 +18,13 @@ def is_allowed(exercise: str, training: Training, more: More = NO_MORE) -> bool:
     Of an exercise that the catalogue does not know nobody can say which muscles it trains: it is not allowed
     once any muscle is excluded.
     """
-    if not training.excluded_exercises and not training.excluded_muscles:
+    exercises, muscles = training.excluded_exercises, training.excluded_muscles
+    if not exercises and not muscles:
         return True
-    if exercise in training.excluded_exercises:
-        return False
-    mine = meanings(exercise, more)
-    if any(each in meanings(name, more) for name in training.excluded_exercises for each in mine):
-        return False
-    if not training.excluded_muscles:
-        return True
-    return bool(mine) and not any(
-        muscle in training.excluded_muscles for each in mine for muscle in each.muscles
+    return (
+        _is_allowed(exercise, exercises, muscles, more)
+        if more
+        else _is_known_allowed(exercise, exercises, muscles)
     )
 
 
@@ -76,6 +72,23 @@ def beginners(training: Training) -> Iterator[str]:
         ]
         if fitting:
             yield min(fitting, key=lambda each: each.kind != "compound").name
+
+
+def _is_allowed(exercise: str, exercises: tuple[str, ...], muscles: tuple[str, ...], more: More) -> bool:
+    if exercise in exercises:
+        return False
+    mine = meanings(exercise, more)
+    if any(each in meanings(name, more) for name in exercises for each in mine):
+        return False
+    if not muscles:
+        return True
+    return bool(mine) and not any(muscle in muscles for each in mine for muscle in each.muscles)
+
+
+@lru_cache(maxsize=8192)
+def _is_known_allowed(exercise: str, exercises: tuple[str, ...], muscles: tuple[str, ...]) -> bool:
+    """The same of the catalogue alone: asked for several times a suggestion, always the same."""
+    return _is_allowed(exercise, exercises, muscles, NO_MORE)
 
 
 @lru_cache(maxsize=1024)

@@ -7,6 +7,7 @@ Full recovery takes two days after an exercise whose primary movers it is (Ameri
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from coach.catalogue import NO_MORE, More, meanings
 from domain.sets import PastSet
@@ -21,22 +22,19 @@ def recovery(history: Sequence[PastSet], session: str, at_ms: int, more: More = 
 
     `history` is in the order of time.
     """
-    since: dict[str, list[tuple[int, int]]] = {}
+    shares: dict[str, float] = {}
+    counts: dict[str, int] = {}
     for past in reversed(history):
         if past.start_ms < at_ms - PRIMARY_MS:
             break
         if past.session == session or past.end_ms > at_ms:
             continue
-        for meaning in meanings(past.exercise, more)[:1]:
-            for muscle in meaning.muscles:
-                needed_ms = PRIMARY_MS if muscle in meaning.primary else SECONDARY_MS
-                since.setdefault(muscle, []).append((past.end_ms, needed_ms))
-    shares = {
-        muscle: min(max(0, at_ms - end_ms) / needed_ms for end_ms, needed_ms in sets)
-        for muscle, sets in since.items()
-        if len(sets) >= SETS_MIN
-    }
-    return {muscle: share for muscle, share in shares.items() if share < 1}
+        for muscle, needed_ms in _tired(past.exercise, more) if more else _known_tired(past.exercise):
+            share = (at_ms - past.end_ms) / needed_ms
+            counts[muscle] = counts.get(muscle, 0) + 1
+            if share < shares.get(muscle, 1.0):
+                shares[muscle] = share
+    return {muscle: share for muscle, share in shares.items() if counts[muscle] >= SETS_MIN}
 
 
 def readiness(exercise: str, recovered: dict[str, float], more: More = NO_MORE) -> float:
@@ -45,3 +43,17 @@ def readiness(exercise: str, recovered: dict[str, float], more: More = NO_MORE) 
         (recovered.get(muscle, 1.0) for each in meanings(exercise, more)[:1] for muscle in each.primary),
         default=1.0,
     )
+
+
+def _tired(exercise: str, more: More) -> tuple[tuple[str, int], ...]:
+    """The muscles that an exercise trains, with how long each takes to recover."""
+    return tuple(
+        (muscle, PRIMARY_MS if muscle in meaning.primary else SECONDARY_MS)
+        for meaning in meanings(exercise, more)[:1]
+        for muscle in meaning.muscles
+    )
+
+
+@lru_cache(maxsize=4096)
+def _known_tired(exercise: str) -> tuple[tuple[str, int], ...]:
+    return _tired(exercise, NO_MORE)
