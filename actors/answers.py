@@ -1,12 +1,24 @@
-"""What is said of commands and events: the refusal of one, the live reply of the other."""
+"""What is said of commands, events and what a recogniser hears."""
 
 from __future__ import annotations
 
-from domain.commands import COMMANDS, AcceptFrame, CareCommand, Command, session_of
+from domain.care_commands import CareCommand
+from domain.commands import COMMANDS, AcceptFrame, Command, FoundSet, session_of
 from domain.errors import InvalidInput, MuvrError, OutOfOrder, Rejected
 from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised, TipGiven
-from domain.identifiers import StreamId
-from domain.replies import ExerciseAdvised, Refused, Reply, SessionEnded, SetFound, TipTold
+from domain.identifiers import ModelId, SessionId, StreamId
+from domain.replies import (
+    ExerciseAdvised,
+    ExerciseRecognised,
+    Refused,
+    Reply,
+    RestBegan,
+    SessionEnded,
+    SetFound,
+    SetUpBegan,
+    TipTold,
+)
+from edge.recogniser import Exercising, Observation, Resting, SettingUp
 
 
 def stream_of(command: Command) -> StreamId:
@@ -76,3 +88,29 @@ def live_reply(event: Event) -> Reply | None:
         case SessionClosed():
             return SessionEnded(session=event.session, at_ms=event.at_ms)
     return None
+
+
+def heard(session: SessionId, model_id: ModelId, observation: Observation) -> Reply | FoundSet:
+    """What those who watch are told of a recogniser's observation; a set that ended is to be noted first."""
+    match observation:
+        case Exercising():
+            return ExerciseRecognised(
+                session=session,
+                at_ms=observation.at_ms,
+                exercise=observation.exercise,
+                confidence=observation.confidence,
+                repetitions=observation.repetitions_so_far,
+            )
+        case Resting():
+            return RestBegan(session=session, since_ms=observation.since_ms)
+        case SettingUp():
+            return SetUpBegan(session=session, since_ms=observation.since_ms)
+    return FoundSet(
+        session=session,
+        start_ms=observation.start_ms,
+        end_ms=observation.end_ms,
+        exercise=observation.exercise,
+        confidence=observation.confidence,
+        repetitions=observation.repetitions,
+        model_id=model_id,
+    )

@@ -4,50 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from actors.listening import Listening
 from actors.recognition import Model
 from coach.adherence import adherence
 from coach.tips import Judge, heart_tip
-from domain.commands import AskAdherence, CareCommand, GiveTip, NoteForm
+from domain.care_commands import AskAdherence, CareCommand, GiveTip, NoteForm
 from domain.events import Event, ProgrammeSet, SessionOpened
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId
 from domain.progress import DoneWeek, week_start_ms
 from domain.replies import AdherenceTold, CareReply, ProgrammeHeld, WeekAdhered
 from domain.user import User
-from edge.recogniser import Exercising, SetEnded
-from edge.sides import BothSides
+from edge.recogniser import Exercising, Observation, SetEnded
 
 HEART_EVERY_MS = 60_000  # a limit that stays passed is told again after that
 
 
-def after_set(
-    user: User, name: SessionId, model: Model, ended: SetEnded, sides: BothSides | None
+def observed(
+    user: User, name: SessionId, model: Model, observation: Observation, listening: Listening
 ) -> Iterator[NoteForm | GiveTip]:
-    """A set that the server found, in figures, and a tip unless one was given while it went on."""
-    if ended.movement is None:
-        return
-    judge = Judge(care=user.care, references=model.references)
-    judged = judge.after(
-        ended.movement, ended.exercise, ended.repetitions, ended.start_ms, ended.end_ms, sides=sides
-    )
-    if judged is None:
-        return
-    yield NoteForm(session=name, form=judged.form, kept=judged.kept)
-    if judged.tip is not None and user.sessions[name].tip_ms < ended.start_ms:
-        yield GiveTip(session=name, at_ms=ended.end_ms, tip=judged.tip)
+    """After a set that the server found its figures, and a tip; while one goes on only what cannot wait.
 
-
-def during_set(user: User, name: SessionId, model: Model, seen: Exercising) -> Iterator[GiveTip]:
-    """What cannot wait until the set ends, once."""
+    There is one tip of a set at most.
+    """
     session = user.sessions.get(name)
-    if session is None or seen.movement is None:
+    if session is None or not isinstance(observation, SetEnded | Exercising) or observation.movement is None:
         return
-    if session.tip_ms > session.last_set_end_ms:
+    judge, movement = Judge(care=user.care, references=model.references), observation.movement
+    if isinstance(observation, Exercising):
+        if session.tip_ms <= session.last_set_end_ms:
+            tip = judge.during(movement, observation.exercise, observation.repetitions_so_far)
+            if tip is not None:
+                yield GiveTip(session=name, at_ms=observation.at_ms, tip=tip)
         return
-    judge = Judge(care=user.care, references=model.references)
-    tip = judge.during(seen.movement, seen.exercise, seen.repetitions_so_far)
-    if tip is not None:
-        yield GiveTip(session=name, at_ms=seen.at_ms, tip=tip)
+    start_ms, end_ms = observation.start_ms, observation.end_ms
+    sides = listening.both_sides(name, start_ms, end_ms)
+    judged = judge.after(
+        movement, observation.exercise, observation.repetitions, start_ms, end_ms, sides=sides
+    )
+    if judged is not None:
+        yield NoteForm(session=name, form=judged.form, kept=judged.kept)
+        if judged.tip is not None and session.tip_ms < start_ms:
+            yield GiveTip(session=name, at_ms=end_ms, tip=judged.tip)
 
 
 def heart_beats(user: User, frame: SensorFrame) -> Iterator[GiveTip]:

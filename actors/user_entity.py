@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.answers import live_reply, number_of, refusal, stream_of
+from actors.answers import heard, live_reply, number_of, refusal, stream_of
 from actors.arriving import Arrivals
-from actors.caring import after_set, answer, during_set, heart_beats, told
-from actors.coaching import Coaching
+from actors.caring import answer, heart_beats, observed, told
 from actors.effects import Classified, Effects
 from actors.histories import missing, superseded
 from actors.listening import Listening
+from actors.pace import Pace
 from actors.recognition import Model, ModelShelf
 from actors.user_stores import UserStores
+from coach.coaching import Coaching
+from domain.care_commands import CareCommand
 from domain.commands import (
     AcceptFrame,
-    CareCommand,
     CloseSession,
     Command,
     FoundSet,
     InnerCommand,
     OpenSession,
+    SetPlan,
+    SetTraining,
     Suggest,
     session_of,
 )
@@ -33,9 +36,9 @@ from domain.errors import Rejected
 from domain.events import Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
-from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan, SetUpBegan
+from domain.replies import Acknowledged
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
-from edge.recogniser import Exercising, Observation, Resting, SetEnded, SettingUp
+from edge.recogniser import Observation
 from persistence.journal import Journal, Tail
 from persistence.keys import Cipher
 from persistence.ports import Mutation
@@ -73,6 +76,7 @@ class UserEntity:
         "_last_row",
         "_listening",
         "_now_ms",
+        "_pace",
         "_sequence_nr",
         "_shelf",
         "_snapshot_nr",
@@ -95,9 +99,10 @@ class UserEntity:
         self._sequence_nr = 0
         self._snapshot_nr = 0
         self._listening: Listening | None = None
-        self._coaching = Coaching()
+        self._coaching = Coaching(groups=stores.groups)
         self._unpositioned: tuple[SessionId, ...] = ()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
+        self._pace: Pace | None = None  # of plans, which take long; few users ask for one
         self._arrivals = Arrivals()
         self._frames_unsaved = 0
         self._last_row: JournalRow | None = None  # as found; None once a row of this writer's follows it
@@ -222,12 +227,21 @@ class UserEntity:
     def _apply(self, command: Command | InnerCommand, effects: Effects) -> None:
         if self._unpositioned and isinstance(command, AcceptFrame):
             self._reposition(command.frame.session)
-        for event in decide(self._state, command):
+        events = decide(self._state, command)
+        if events and isinstance(command, SetTraining | SetPlan):
+            self._take_turn(command)
+        for event in events:
             self._happened(event, effects)
         if isinstance(command, OpenSession):
             self._begin(command.session)
         elif self._listening is not None and isinstance(command, CloseSession):
             self._listening.close(command.session)
+
+    def _take_turn(self, command: SetTraining | SetPlan) -> None:
+        """What the server is to plan may not come too often; raises TooOften."""
+        if self._state.sessions[command.session].coach == "server":
+            self._pace = self._pace or Pace()
+            self._pace.take(self._now_ms)
 
     def _begin(self, name: SessionId) -> None:
         """Listen to a session that was opened, if it is not forgotten."""
@@ -300,39 +314,16 @@ class UserEntity:
         self._expect(name, session.opened_ms, None)
 
     def _observe(self, session: SessionId, model: Model, observation: Observation, effects: Effects) -> None:
-        match observation:
-            case Exercising():
-                reply: Reply = ExerciseRecognised(
-                    session=session,
-                    at_ms=observation.at_ms,
-                    exercise=observation.exercise,
-                    confidence=observation.confidence,
-                    repetitions=observation.repetitions_so_far,
-                )
-                effects.replies.append((None, reply))
-                for advice in during_set(self._state, session, model, observation):
-                    self._apply(advice, effects)
-            case Resting():
-                effects.replies.append((None, RestBegan(session=session, since_ms=observation.since_ms)))
-            case SettingUp():
-                effects.replies.append((None, SetUpBegan(session=session, since_ms=observation.since_ms)))
-            case SetEnded():
-                found = FoundSet(
-                    session=session,
-                    start_ms=observation.start_ms,
-                    end_ms=observation.end_ms,
-                    exercise=observation.exercise,
-                    confidence=observation.confidence,
-                    repetitions=observation.repetitions,
-                    model_id=model.model_id,
-                )
-                before = self._state
-                self._apply(found, effects)
-                if self._state is not before:  # else it was found before a recovery
-                    assert self._listening is not None, "it observed"
-                    sides = self._listening.both_sides(session, observation.start_ms, observation.end_ms)
-                    for said in after_set(self._state, session, model, observation, sides):
-                        self._apply(said, effects)
+        said, before = heard(session, model.model_id, observation), self._state
+        if isinstance(said, FoundSet):
+            self._apply(said, effects)
+            if self._state is before:
+                return  # it was found before a recovery
+        else:
+            effects.replies.append((None, said))
+        assert self._listening is not None, "it observed"
+        for each in observed(self._state, session, model, observation, self._listening):
+            self._apply(each, effects)
 
     def _expect(self, name: SessionId, at_ms: int, last: SetRecognised | None) -> None:
         """Let what the user usually does next advise the session's recogniser."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cli import batch, evaluate, jobs, models, node, readmodels, schema, train, users
+from cli import batch, evaluate, exercises, jobs, models, node, readmodels, schema, train, users
 from cli.cassandra import command as cassandra
 from cli.demo import command as demo
 from domain.errors import MuvrError
@@ -26,6 +26,7 @@ _EXAMPLES = """examples:
   muvr jobs run --wait                   a night now, as the scheduler runs it
   muvr cassandra up                      a Cassandra server of this machine
   muvr read-models check                 whether what the API shows is what the journal says
+  muvr exercises list                    what users contributed to the catalogue
   muvr users check anna                  whether what is stored of a user can be read
 """
 
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         ("cassandra", cassandra, "run Cassandra on this machine, to keep a node's data in"),
         ("schema", schema, "show, make or check the tables of a store"),
         ("read-models", readmodels, "compare what the API shows with the journal, and make it again"),
+        ("exercises", exercises, "review the exercises that users contributed"),
         ("users", users, "check that what is stored of a user can be read"),
     ):
         command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")

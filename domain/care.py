@@ -12,15 +12,15 @@ from sys import intern
 import msgspec
 from msgspec.structs import replace
 
-from domain.commands import CareCommand, SetProgramme
-from domain.events import LabelConfirmed, ProgrammeSet, SetMeasured, SetRecognised
+from domain.care_commands import CareCommand, SetProgramme
+from domain.events import LabelConfirmed, LabelWithdrawn, ProgrammeSet, SetMeasured, SetRecognised
 from domain.form import KeptForm
 from domain.programme import Programme
-from domain.progress import DoneSet, Progress, done, folded, week_of
+from domain.progress import DoneSet, Progress, done, folded, undone, week_of
 
 FORMS_KEPT_MAX = 24  # exercises whose best set is kept; the one bettered longest ago makes room
 
-CareEvent = ProgrammeSet | LabelConfirmed | SetRecognised | SetMeasured
+CareEvent = ProgrammeSet | LabelConfirmed | LabelWithdrawn | SetRecognised | SetMeasured
 
 
 class Care(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -51,6 +51,8 @@ def cared(care: Care, event: CareEvent, *, offset_min: int) -> Care:
         care = replace(care, forms=dict([*others.items(), (exercise, event.kept)][-FORMS_KEPT_MAX:]))
     if not care.programme.prescriptions:
         return care
+    if isinstance(event, LabelWithdrawn):
+        return replace(care, progress=undone(care.progress, event.session, event.start_ms, event.end_ms))
     return replace(care, progress=done(care.progress, care.programme, _set(event), offset_min=offset_min))
 
 

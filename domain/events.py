@@ -10,10 +10,12 @@ from typing import Literal
 
 import msgspec
 
-from domain.commands import Experience, Quantity, RecogniserSite, Sex, Stream
+from domain.commands import CoachSite, Experience, Quantity, RecogniserSite, Sex, Stream
+from domain.contributed import Contributed
 from domain.form import KeptForm, SetForm, Tip
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
+from domain.plans import TrainingPlan
 from domain.programme import Programme
 from domain.training import Training
 
@@ -25,6 +27,7 @@ class SessionOpened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     device: DeviceId
     recogniser: RecogniserSite
     streams: tuple[Stream, ...]
+    coach: CoachSite = "server"
 
 
 class LabelConfirmed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label_confirmed"):
@@ -35,6 +38,17 @@ class LabelConfirmed(msgspec.Struct, frozen=True, kw_only=True, array_like=True,
     exercise: str
     repetitions: int | None
     weight_kg: float | None
+    said_ms: int | None = None
+
+
+class LabelWithdrawn(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label_withdrawn"):
+    """The user said that no set was done in that time."""
+
+    session: SessionId
+    command_nr: int
+    start_ms: int
+    end_ms: int
+    said_ms: int
 
 
 class SetRecognised(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_recognised"):
@@ -51,6 +65,8 @@ class SetRecognised(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
 
 
 class ExerciseSuggested(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="suggested"):
+    """`command_nr` is None when the server's coach suggested it."""
+
     session: SessionId
     at_ms: int
     exercise: str
@@ -58,6 +74,7 @@ class ExerciseSuggested(msgspec.Struct, frozen=True, kw_only=True, array_like=Tr
     repetitions: int
     reason: str
     rest_s: int | None = None
+    command_nr: int | None = None
 
 
 Answer = Literal["taken", "changed", "refused"]
@@ -90,6 +107,24 @@ class TrainingSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     session: SessionId
     command_nr: int
     training: Training
+
+
+class PlanSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="plan_set"):
+    """A coach, or the user, planned sessions."""
+
+    session: SessionId
+    command_nr: int
+    plan: TrainingPlan
+
+
+class ExerciseContributed(
+    msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="exercise_contributed"
+):
+    """The user described an exercise of their own."""
+
+    session: SessionId
+    command_nr: int
+    exercise: Contributed
 
 
 class SetMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_measured"):
@@ -134,11 +169,14 @@ class BodyMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
 SessionEvent = (
     SessionOpened
     | LabelConfirmed
+    | LabelWithdrawn
     | SetRecognised
     | ExerciseSuggested
     | SuggestionAnswered
     | SessionClosed
     | TrainingSet
+    | PlanSet
+    | ExerciseContributed
     | SetMeasured
     | TipGiven
 )

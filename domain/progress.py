@@ -1,7 +1,7 @@
 """What a user did of a programme: the latest sets one by one, older ones summed up by week and exercise.
 
-A set is heard of up to three times: recognised, measured, confirmed; what overlaps within a session is one
-set, and what the user confirmed holds. Order of arrival makes no difference among the sets that are kept.
+A set is heard of several times, perhaps by several devices: recognised, measured, confirmed. What overlaps is
+one set, and what the user confirmed holds. In which order these come makes no difference.
 """
 
 from __future__ import annotations
@@ -81,6 +81,13 @@ def done(progress: Progress, programme: Programme, fresh: DoneSet, *, offset_min
     if len(sets) <= SETS_KEPT_MAX:
         return progress
     return folded(progress, programme, week_of(sets[0].start_ms, offset_min) + 1, offset_min=offset_min)
+
+
+def undone(progress: Progress, session: str, start_ms: int, end_ms: int) -> Progress:
+    """The progress after the user said that no set was done in that time."""
+    none = DoneSet(session=session, start_ms=start_ms, end_ms=end_ms, exercise="", repetitions=None)
+    kept = tuple(known for known in progress.sets if not _overlap(known, none))
+    return replace(progress, sets=kept)
 
 
 def folded(progress: Progress, programme: Programme, before_week: int, *, offset_min: int) -> Progress:
@@ -163,10 +170,11 @@ def _summed(week: int, sets: list[DoneSet], programme: Programme, offset_min: in
 
 
 def _overlap(one: DoneSet, other: DoneSet) -> bool:
-    return (one.session == other.session and one.start_ms < other.end_ms and other.start_ms < one.end_ms) or (
-        one.session,
-        one.start_ms,
-    ) == (other.session, other.start_ms)
+    """Whether both are one set: nobody does two at once, but the clocks of two devices may differ."""
+    shared_ms = min(one.end_ms, other.end_ms) - max(one.start_ms, other.start_ms)
+    if one.session == other.session:
+        return shared_ms > 0 or one.start_ms == other.start_ms
+    return 2 * shared_ms > max(one.end_ms - one.start_ms, other.end_ms - other.start_ms)
 
 
 def _merged(one: DoneSet, other: DoneSet) -> DoneSet:

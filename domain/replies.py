@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from domain.form import TipKind
@@ -116,6 +118,22 @@ class SessionSummed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     streak_weeks: int
 
 
+class Overridden(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="overridden"):
+    """What the user said in `session` at `at_ms` does not count, as something said on another device does.
+
+    Of a label `start_ms` and what was done, None for nothing, here and by the other.
+    """
+
+    session: str
+    at_ms: int
+    what: Literal["label", "training", "plan"]
+    by_session: str
+    by_device: str
+    start_ms: int | None = None
+    exercise: str | None = None
+    by_exercise: str | None = None
+
+
 class TipTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="tip"):
     """How a set is or was done; with `stop` a limit is passed that was prescribed."""
 
@@ -164,7 +182,7 @@ class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
 
 
 LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdvised | TipTold | SessionEnded
-CoachReply = SessionPlanned | RecordBroken | SessionSummed
+CoachReply = SessionPlanned | RecordBroken | SessionSummed | Overridden
 PassingReply = LiveReply | CoachReply  # never repeated: a slow reader misses some
 CareReply = ProgrammeHeld | AdherenceTold
 Reply = Acknowledged | Refused | CareReply | PassingReply

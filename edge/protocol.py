@@ -44,6 +44,7 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "adherence": {"at_ms": int, "weeks": (list, tuple)},
     "record": {"session": str, "at_ms": int, "exercise": str, "kind": str, "value": _FLOAT},
     "summary": {"session": str, "at_ms": int, "set_count": int, "volume_kg": _FLOAT, "streak_weeks": int},
+    "overridden": {"session": str, "at_ms": int, "what": str, "by_session": str, "by_device": str},
     "ended": {"session": str, "at_ms": int},
     "error": {"code": str, "wrong": str, "retry": bool},
 }

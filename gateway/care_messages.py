@@ -7,9 +7,9 @@ from typing import cast
 import msgspec
 
 from domain import form, programme
-from domain.commands import AskAdherence, CareCommand, RecordForm, SetProgramme
+from domain.care_commands import AskAdherence, CareCommand, RecordForm, SetProgramme
 from domain.identifiers import DeviceId, SessionId
-from domain.replies import AdherenceTold, ProgrammeHeld
+from domain.replies import AdherenceTold, CareReply, TipTold
 
 
 class GivenTip(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +143,13 @@ def form_command(message: MeasuredForm) -> RecordForm:
     return RecordForm(session=SessionId(message.session), command_nr=message.nr, form=measured, tip=tip)
 
 
-def programme_of(user: str, reply: ProgrammeHeld) -> Programme:
+def care_message_of(user: str, reply: TipTold | CareReply) -> Tip | Programme | Adherence:
+    """What a device, or who prescribes, is told."""
+    if isinstance(reply, TipTold):
+        return Tip(user=user, **msgspec.structs.asdict(reply))
+    if isinstance(reply, AdherenceTold):
+        weeks = tuple(WeekOfExercise(**msgspec.structs.asdict(week)) for week in reply.weeks)
+        return Adherence(user=user, at_ms=reply.at_ms, weeks=weeks)
     held = reply.programme
     return Programme(
         user=user,
@@ -151,11 +157,6 @@ def programme_of(user: str, reply: ProgrammeHeld) -> Programme:
         prescriptions=tuple(_told(each) for each in held.prescriptions),
         heart_rate_limit=held.heart_rate_limit,
     )
-
-
-def adherence_of(user: str, reply: AdherenceTold) -> Adherence:
-    weeks = tuple(WeekOfExercise(**msgspec.structs.asdict(week)) for week in reply.weeks)
-    return Adherence(user=user, at_ms=reply.at_ms, weeks=weeks)
 
 
 def _prescription(message: Prescription) -> programme.Prescription:

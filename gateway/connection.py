@@ -11,21 +11,20 @@ import msgspec
 from domain.commands import (
     AcceptFrame,
     CloseSession,
+    CoachSite,
     Command,
     ConfirmLabel,
     OpenSession,
     RecogniserSite,
     RecordSet,
-    RefuseSuggestion,
-    SetTraining,
     check_command,
 )
 from domain.errors import InvalidInput, MuvrError, NotAuthorised
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId, check_identifier
-from domain.training import Goal, Place, Training
-from gateway import care_messages, coach_messages, protocol
+from gateway import care_messages, protocol
 from gateway.auth import ANY_USER, Claims, Tokens
+from gateway.coach_commands import command_of
 from gateway.lanes import LANE_BATCHES_MAX
 from gateway.offers import Offers
 
@@ -267,6 +266,7 @@ def _command_of(message: protocol.SessionMessage | care_messages.CareMessage, de
                 exercise=message.exercise,
                 repetitions=message.repetitions,
                 weight_kg=message.weight_kg,
+                said_ms=message.said_ms,
             )
         case protocol.RecognisedSet():
             return RecordSet(
@@ -279,24 +279,19 @@ def _command_of(message: protocol.SessionMessage | care_messages.CareMessage, de
                 repetitions=message.repetitions,
                 model_id=ModelId(message.model),
             )
-        case coach_messages.TrainingWishes():
-            return _training_of(message)
-        case coach_messages.Refuse():
-            return RefuseSuggestion(
-                session=SessionId(message.session),
-                command_nr=message.nr,
-                at_ms=message.at_ms,
-                exercise=message.exercise,
-            )
         case protocol.Close():
             return CloseSession(
                 session=SessionId(message.session), command_nr=message.nr, at_ms=message.at_ms
             )
+        case _:
+            return command_of(message)
 
 
 def _open_of(message: protocol.Open, device: DeviceId) -> OpenSession:
     if message.recogniser not in ("server", "device"):
         raise InvalidInput(f"recogniser {message.recogniser[:16]!r}", expected="'server' or 'device'")
+    if message.coach not in ("server", "device"):
+        raise InvalidInput(f"coach {message.coach[:16]!r}", expected="'server' or 'device'")
     return OpenSession(
         session=SessionId(message.session),
         command_nr=message.nr,
@@ -304,20 +299,8 @@ def _open_of(message: protocol.Open, device: DeviceId) -> OpenSession:
         device=device,
         recogniser=cast(RecogniserSite, message.recogniser),
         streams=message.streams,
+        coach=cast(CoachSite, message.coach),
     )
-
-
-def _training_of(message: coach_messages.TrainingWishes) -> SetTraining:
-    place = message.place
-    training = Training(
-        at_ms=message.at_ms,
-        goal=cast(Goal | None, message.goal),
-        excluded_exercises=message.excluded_exercises,
-        excluded_muscles=message.excluded_muscles,
-        place=None if place is None else Place(**msgspec.structs.asdict(place)),
-        utc_offset_min=message.utc_offset_min,
-    )
-    return SetTraining(session=SessionId(message.session), command_nr=message.nr, training=training)
 
 
 def _refused(

@@ -17,6 +17,7 @@ from domain.replies import (
     AdherenceTold,
     ExerciseAdvised,
     ExerciseRecognised,
+    Overridden,
     ProgrammeHeld,
     RecordBroken,
     Refused,
@@ -29,22 +30,19 @@ from domain.replies import (
     SetUpBegan,
     TipTold,
 )
-from gateway.care_messages import (
-    Adherence,
-    CareMessage,
-    MeasuredForm,
-    Programme,
-    Tip,
-    adherence_of,
-    programme_of,
-)
+from gateway import coach_messages
+from gateway.care_messages import Adherence, CareMessage, MeasuredForm, Programme, Tip, care_message_of
 from gateway.coach_messages import (
+    OwnExercise,
+    OwnPlan,
+    OwnSuggestion,
     Plan,
     Record,
     Refuse,
     Suggestion,
     Summary,
     TrainingWishes,
+    Withdraw,
     plan_of,
 )
 
@@ -67,6 +65,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ope
     at_ms: int
     recogniser: str
     streams: tuple[Stream, ...]
+    coach: str = "server"
     user: str | None = None
 
 
@@ -90,6 +89,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="la
     exercise: str
     repetitions: int | None = None
     weight_kg: float | None = None
+    said_ms: int | None = None
     user: str | None = None
 
 
@@ -121,7 +121,20 @@ class GetModel(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     offset: int
 
 
-SessionMessage = Open | Frame | Label | RecognisedSet | MeasuredForm | TrainingWishes | Refuse | Close
+SessionMessage = (
+    Open
+    | Frame
+    | Label
+    | Withdraw
+    | RecognisedSet
+    | MeasuredForm
+    | TrainingWishes
+    | OwnPlan
+    | OwnExercise
+    | Refuse
+    | OwnSuggestion
+    | Close
+)
 DeviceMessage = Hello | SessionMessage | CareMessage | GetModel
 
 
@@ -245,6 +258,7 @@ ServerMessage = (
     | Adherence
     | Record
     | Summary
+    | coach_messages.Overridden
     | Ended
     | Error
 )
@@ -304,18 +318,16 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
             return SettingUp(user=user, **msgspec.structs.asdict(reply))
         case ExerciseAdvised():
             return Suggestion(user=user, **msgspec.structs.asdict(reply))
-        case TipTold():
-            return Tip(user=user, **msgspec.structs.asdict(reply))
-        case ProgrammeHeld():
-            return programme_of(user, reply)
-        case AdherenceTold():
-            return adherence_of(user, reply)
+        case TipTold() | ProgrammeHeld() | AdherenceTold():
+            return care_message_of(user, reply)
         case SessionPlanned():
             return plan_of(user, reply)
         case RecordBroken():
             return Record(user=user, **msgspec.structs.asdict(reply))
         case SessionSummed():
             return Summary(user=user, **msgspec.structs.asdict(reply))
+        case Overridden():
+            return coach_messages.Overridden(user=user, **msgspec.structs.asdict(reply))
         case SessionEnded():
             return Ended(user=user, **msgspec.structs.asdict(reply))
 

@@ -11,15 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from actors.recognition import Model
-from domain.commands import (
-    AcceptFrame,
-    AskAdherence,
-    Command,
-    ConfirmLabel,
-    OpenSession,
-    SetProgramme,
-    Stream,
-)
+from domain.care_commands import AskAdherence, SetProgramme
+from domain.commands import AcceptFrame, Command, ConfirmLabel, OpenSession, Stream
 from domain.frames import SensorFrame, pack_samples, scale_for
 from domain.identifiers import DeviceId, ModelId, SessionId, StreamId
 from domain.programme import Prescription, Programme, Span

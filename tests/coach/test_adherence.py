@@ -32,7 +32,7 @@ def care_of(*curls_ms: int, at_ms: int = 0) -> Care:
 def situation(at_ms: int, **fields: Any) -> Situation:
     training = Training(excluded_exercises=fields.pop("excluded", ()))
     return Situation(
-        habits=learned_all((), offset_min=0),
+        habits=learned_all(()),
         history=(),
         training=training,
         session="s",

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.care import FORMS_KEPT_MAX, Care, cared, decide_care
-from domain.commands import AskAdherence, RecordForm, SetProgramme, check_command
+from domain.care_commands import AskAdherence, RecordForm, SetProgramme
+from domain.commands import check_command
 from domain.errors import InvalidInput
 from domain.events import LabelConfirmed, ProgrammeSet, SetMeasured, SetRecognised
 from domain.form import KeptForm, SetForm, Tip

@@ -10,35 +10,35 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from domain import user as rules
+from domain.care_commands import CareCommand, GiveTip, RecordForm, SetProgramme
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
-    CareCommand,
     CloseSession,
     Command,
     ConfirmLabel,
     FoundSet,
-    GiveTip,
     InnerCommand,
     OpenSession,
-    RecordForm,
     RecordSet,
     RefuseSuggestion,
-    SetProgramme,
     SetTraining,
     Stream,
     Suggest,
+    SuggestHere,
+    WithdrawLabel,
     check_command,
     session_of,
 )
 from domain.errors import OutOfOrder, Rejected
-from domain.events import Event, FrameReceived, LabelConfirmed, SessionOpened
+from domain.events import Event, FrameReceived, LabelConfirmed, LabelWithdrawn, SessionOpened
 from domain.form import SetForm, Tip
 from domain.identifiers import DeviceId, SessionId, StreamId, UserId
 from domain.programme import Prescription, Programme
 from domain.progress import SETS_KEPT_MAX
+from domain.sets import ASIDE_MAX, HISTORY_MAX
 from domain.training import Training
-from domain.user import DECLINED_MAX, HISTORY_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr
+from domain.user import DECLINED_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr
 from persistence.projections import project
 from tests.domain.test_frames import FRAME
 
@@ -119,6 +119,30 @@ class Devices(RuleBasedStateMachine):
                 confidence=1.0,
                 repetitions=3,
                 model_id="m",
+            )
+        )
+
+    @rule(session=SESSIONS, early=SHORT, start_ms=TIMES_MS)
+    def withdraw(self, session: SessionId, early: int, start_ms: int) -> None:
+        number, end_ms = self.number(session, early), start_ms + 1
+        self.send(
+            WithdrawLabel(
+                session=session, command_nr=number, start_ms=start_ms, end_ms=end_ms, said_ms=end_ms
+            )
+        )
+
+    @rule(session=SESSIONS, early=SHORT, exercise=EXERCISES, at_ms=TIMES_MS)
+    def suggest(self, session: SessionId, early: int, exercise: str, at_ms: int) -> None:
+        self.send(
+            SuggestHere(
+                session=session,
+                command_nr=self.number(session, early),
+                at_ms=at_ms,
+                exercise=exercise,
+                weight_kg=20.0,
+                repetitions=3,
+                reason="",
+                rest_s=None,
             )
         )
 
@@ -239,10 +263,18 @@ class Devices(RuleBasedStateMachine):
     @invariant()
     def bounds_hold(self) -> None:
         assert len(self.user.sessions) <= rules.SESSIONS_KEPT_MAX
-        labels = [event for event in self.events if isinstance(event, LabelConfirmed)]
-        assert len(self.user.history) == min(len(labels), HISTORY_MAX)
+        said = [event for event in self.events if isinstance(event, LabelConfirmed | LabelWithdrawn)]
+        starts_ms = {event.start_ms for event in said}  # one set of each, as all are so short
+        strongest = [max((e for e in said if e.start_ms == at), key=self.strength) for at in starts_ms]
+        counting = [event for event in strongest if isinstance(event, LabelConfirmed)]
+        assert len(self.user.history) == min(len(counting), HISTORY_MAX)
+        assert len(self.user.aside) == min(len(said) - len(counting), ASIDE_MAX)
         assert len(self.user.declined) <= DECLINED_MAX
         assert len(self.user.care.progress.sets) <= SETS_KEPT_MAX
+
+    def strength(self, event: LabelConfirmed | LabelWithdrawn) -> tuple[int, str, int]:
+        """All are of one device."""
+        return event.said_ms or event.end_ms, event.session, event.command_nr
 
     @invariant()
     def the_state_is_the_fold_of_its_events(self) -> None:

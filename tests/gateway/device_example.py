@@ -89,7 +89,52 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "utc_offset_min": 60,
     },
     "refuse": {"type": "refuse", "session": "s", "nr": 4, "at_ms": START_MS + 1, "exercise": "squat"},
-    "close": {"type": "close", "session": "s", "nr": 5, "at_ms": START_MS + 2},
+    "withdraw": {
+        "type": "withdraw",
+        "session": "s",
+        "nr": 5,
+        "start_ms": START_MS,
+        "end_ms": START_MS + 1,
+        "said_ms": START_MS + 1,
+    },
+    "suggestion": {
+        "type": "suggestion",
+        "session": "s",
+        "nr": 6,
+        "at_ms": START_MS + 1,
+        "exercise": "squat",
+        "weight_kg": 60.0,
+        "repetitions": 8,
+        "reason": "as on Tuesday",
+        "rest_s": 90,
+    },
+    "plan": {
+        "type": "plan",
+        "session": "s",
+        "nr": 7,
+        "at_ms": START_MS,
+        "author": "anna",
+        "sessions": [
+            {
+                "name": "legs",
+                "weekday": 0,
+                "exercises": [
+                    {"exercise": "squat", "set_count": 3, "repetitions": 5, "weight_kg": 60, "rest_s": 180},
+                    {"exercise": "lunge", "set_count": 2, "repetitions": 10, "share": 0.5},
+                ],
+            }
+        ],
+    },
+    "exercise": {
+        "type": "exercise",
+        "session": "s",
+        "nr": 8,
+        "at_ms": START_MS,
+        "name": "sled-push",
+        "primary": ["quadriceps"],
+        "movement": "carry",
+    },
+    "close": {"type": "close", "session": "s", "nr": 9, "at_ms": START_MS + 2},
 }
 
 

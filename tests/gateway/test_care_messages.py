@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from domain.commands import AskAdherence, SetProgramme
+from domain.care_commands import AskAdherence, SetProgramme
 from domain.identifiers import DeviceId
 from domain.programme import Prescription, Programme, Span
 from domain.replies import AdherenceTold, ProgrammeHeld, WeekAdhered
 from edge import protocol as edge_protocol
-from gateway import care_messages, protocol
+from gateway import protocol
 from gateway.auth import ANY_USER, Scope
 from gateway.connection import CLOSE_POLICY
 from gateway.offers import Offers
@@ -67,7 +67,7 @@ def test_a_broken_limit_is_told_without_a_session(offers: Offers) -> None:
 
 
 def test_a_programme_comes_back_as_it_was_sent_and_a_device_reads_it() -> None:
-    told = care_messages.programme_of("ann", ProgrammeHeld(programme=PROGRAMME))
+    told = protocol.message_of("ann", ProgrammeHeld(programme=PROGRAMME))
     read = edge_protocol.decode(protocol.encode(told))
     assert read is not None
     assert read["prescriptions"] == [

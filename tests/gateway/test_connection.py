@@ -10,15 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.care_commands import RecordForm
 from domain.commands import (
     AcceptFrame,
     CloseSession,
     ConfirmLabel,
+    ContributeExercise,
     OpenSession,
-    RecordForm,
     RecordSet,
     RefuseSuggestion,
+    SetPlan,
     SetTraining,
+    SuggestHere,
+    WithdrawLabel,
 )
 from domain.identifiers import UserId
 from gateway import protocol
@@ -55,6 +59,10 @@ COMMAND_TYPES = {
     "form": RecordForm,
     "training": SetTraining,
     "refuse": RefuseSuggestion,
+    "plan": SetPlan,
+    "exercise": ContributeExercise,
+    "withdraw": WithdrawLabel,
+    "suggestion": SuggestHere,
     "close": CloseSession,
 }
 

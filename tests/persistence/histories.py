@@ -6,19 +6,17 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from domain.care_commands import GiveTip, RecordForm, SetProgramme
 from domain.commands import (
     CloseSession,
     ConfirmLabel,
     FoundSet,
-    GiveTip,
     MeasureBody,
     OpenSession,
     ProfileCommand,
-    RecordForm,
     RecordSet,
     RefuseSuggestion,
     SetProfile,
-    SetProgramme,
     SetTraining,
     Suggest,
 )

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from domain.bests import Best
-from domain.care import Care
 from domain.commands import COMMANDS, Stream
+from domain.contributed import Contributed
 from domain.events import (
     BodyMeasured,
+    ExerciseContributed,
     ExerciseSuggested,
     JournalEvent,
     LabelConfirmed,
+    LabelWithdrawn,
+    PlanSet,
     ProfileChanged,
-    ProgrammeSet,
     SessionClosed,
     SessionOpened,
-    SetMeasured,
     SetRecognised,
     SuggestionAnswered,
-    TipGiven,
     TrainingSet,
 )
-from domain.form import KeptForm, SetForm, Tip
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.plans import PlannedExercise, PlanSession, TrainingPlan
 from domain.profile import Measurement, Profile
-from domain.programme import Prescription, Programme, Span
-from domain.progress import DoneSet, DoneWeek, Progress
+from domain.sets import PastSet
 from domain.training import Place, Training
-from domain.user import Declined, PastSet, Session, User
+from domain.user import Declined, Session, User
+from tests.persistence.golden.care_values import CARE_EVENTS, CARE_STATES
 
 _S1, _S2 = SessionId("session-1"), SessionId("session-2")
 _WATCH = DeviceId("watch-1")
@@ -63,42 +65,31 @@ _TRAINING = Training(
     utc_offset_min=-90,
 )
 
-_PROGRAMME = Programme(
+_PLAN = TrainingPlan(
     at_ms=1_700_000_000_000,
-    prescriptions=(
-        Prescription(
-            exercise="knee-extension",
-            set_count=3,
-            repetitions=10,
-            days_per_week=5,
-            tempo_s=Span(least=2.5, most=6.0),
-            reach=Span(least=0.8, most=1.25),
-            repetitions_limit=12,
+    author="anna",
+    sessions=(
+        PlanSession(
+            name="legs",
+            weekday=0,
+            exercises=(
+                PlannedExercise(exercise="squat", set_count=3, repetitions=5, weight_kg=100.0, rest_s=180),
+                PlannedExercise(exercise="lunge", set_count=2, repetitions=10, share=0.5),
+            ),
         ),
-        Prescription(exercise="bridge", set_count=1, repetitions=8, days_per_week=7),
+        PlanSession(name="any", exercises=(PlannedExercise(exercise="plank", set_count=1, repetitions=1),)),
     ),
-    heart_rate_limit=140,
 )
-_KEPT = KeptForm(
-    course=bytes(range(96)),
-    scale=0.75,
-    tempo_s=3.5,
-    tempo_s_deviation=0.25,
-    range=1.25,
-    range_deviation=0.0625,
-    likeness=0.96875,
-    distance=0.125,
-    repetition_count=10,
-)
-_FORM = SetForm(
-    start_ms=1_700_000_200_000,
-    end_ms=1_700_000_235_000,
-    exercise="knee-extension",
-    repetitions=10,
-    tempo_s=3.5,
-    reach=1.25,
-    reach_share=0.875,
-    within=9,
+
+_SLED = Contributed(
+    name="sled-push",
+    at_ms=1_700_000_000_000,
+    primary=("quadriceps", "glutes"),
+    movement="carry",
+    secondary=("core",),
+    equipment=("machine",),
+    kind="isolation",
+    sides="one",
 )
 
 EVENTS: dict[str, JournalEvent] = {
@@ -124,6 +115,32 @@ EVENTS: dict[str, JournalEvent] = {
     ),
     "label without repetitions and weight": LabelConfirmed(
         session=_S1, command_nr=2, start_ms=1, end_ms=2, exercise="plank", repetitions=None, weight_kg=None
+    ),
+    "label that corrects another": LabelConfirmed(
+        session=_S1,
+        command_nr=3,
+        start_ms=1,
+        end_ms=2,
+        exercise="plank",
+        repetitions=None,
+        weight_kg=None,
+        said_ms=1_700_000_010_000,
+    ),
+    "label withdrawn": LabelWithdrawn(
+        session=_S1, command_nr=4, start_ms=1, end_ms=2, said_ms=1_700_000_020_000
+    ),
+    "opened, with its own coach": SessionOpened(
+        session=_S2, command_nr=0, at_ms=0, device=_WATCH, recogniser="device", streams=(), coach="device"
+    ),
+    "suggested by the device": ExerciseSuggested(
+        session=_S2,
+        at_ms=5,
+        exercise="row",
+        weight_kg=22.5,
+        repetitions=8,
+        reason="habit",
+        rest_s=90,
+        command_nr=2,
     ),
     "set of the device": SetRecognised(
         session=_S1,
@@ -161,24 +178,10 @@ EVENTS: dict[str, JournalEvent] = {
     "training at a place with everything": TrainingSet(
         session=_S1, command_nr=4, training=Training(at_ms=1, goal="rehabilitation", place=Place(name="gym"))
     ),
-    "measured by the server": SetMeasured(session=_S1, command_nr=None, form=_FORM, kept=_KEPT),
-    "measured by the device, without a reference": SetMeasured(
-        session=_S1,
-        command_nr=5,
-        form=SetForm(start_ms=1, end_ms=2, exercise="curl", repetitions=0, tempo_s=0.0, reach=0.0),
-    ),
-    "tip": TipGiven(
-        session=_S1,
-        at_ms=1_700_000_235_000,
-        tip=Tip(kind="shorter", exercise="curl", text="The last two went less far.", figure=0.375),
-    ),
-    "tip to stop": TipGiven(
-        session=_S1,
-        at_ms=1,
-        tip=Tip(kind="heart-rate", exercise="any", text="Stop and rest.", figure=151.0, stop=True),
-    ),
-    "programme": ProgrammeSet(device=DeviceId("practice"), programme=_PROGRAMME),
-    "programme that ends": ProgrammeSet(device=DeviceId("practice"), programme=Programme(at_ms=2**40)),
+    "plan": PlanSet(session=_S1, command_nr=5, plan=_PLAN),
+    "plan, none any more": PlanSet(session=_S1, command_nr=6, plan=TrainingPlan(at_ms=1, author="anna")),
+    "exercise contributed": ExerciseContributed(session=_S1, command_nr=7, exercise=_SLED),
+    **CARE_EVENTS,
     "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
     "profile": ProfileChanged(
         at_ms=1_700_000_000_000,
@@ -196,41 +199,7 @@ EVENTS: dict[str, JournalEvent] = {
 }
 
 STATES: dict[str, User] = {
-    "with a programme, what was done of it and the best form": User(
-        care=Care(
-            programme=_PROGRAMME,
-            progress=Progress(
-                sets=(
-                    DoneSet(
-                        session=_S1,
-                        start_ms=1_700_000_200_000,
-                        end_ms=1_700_000_235_000,
-                        exercise="knee-extension",
-                        repetitions=10,
-                        is_confirmed=True,
-                        within=9,
-                        reach_share=0.875,
-                    ),
-                    DoneSet(session=_S2, start_ms=1, end_ms=2, exercise="bridge", repetitions=None),
-                ),
-                weeks=(
-                    DoneWeek(
-                        exercise="bridge",
-                        week=2811,
-                        prescribed=7,
-                        set_count=6,
-                        day_count=5,
-                        repetitions=48,
-                        measured=40,
-                        within=32,
-                        reach_share=0.9375,
-                        reach_sets=4,
-                    ),
-                ),
-            ),
-            forms={"knee-extension": _KEPT},
-        )
-    ),
+    **CARE_STATES,
     "new": User(),
     "at a place with everything": User(training=Training(at_ms=1, goal="muscle", place=Place(name="gym"))),
     "with sessions, history, forgotten and given up": User(
@@ -259,7 +228,10 @@ STATES: dict[str, User] = {
                 recogniser="server",
                 streams=(),
                 next_nrs={COMMANDS: 1},
-                suggestion=_WITHOUT_WEIGHT,
+                suggestion=replace(_WITHOUT_WEIGHT, command_nr=2),
+                coach="device",
+                place="hotel",
+                utc_offset_min=60,
             ),
         },
         history=(
@@ -272,12 +244,21 @@ STATES: dict[str, User] = {
                 repetitions=5,
                 weight_kg=100.0,
                 place="cellar",
+                said_ms=1_700_000_000_000,
+                device=_WATCH,
+                command_nr=5,
+                utc_offset_min=-90,
             ),
         ),
         forgotten=(SessionId("session-a"), SessionId("session-b")),
         given_up=(SessionId("session-c"),),
         training=_TRAINING,
         declined=(Declined(exercise="squat", at_ms=1_700_000_095_000, answer="changed"),),
+        aside=(PastSet(session=_S1, start_ms=3, end_ms=4, exercise="", repetitions=None, weight_kg=None),),
+        trained_by=("phone", "session-2", 3),
+        plan=_PLAN,
+        planned_by=("watch-1", "session-1", 5),
+        own_exercises=(_SLED,),
         bests={"squat": Best(weight_kg=100.0, maximum_kg=114.58), "pull-up": Best(repetitions=12)},
     ),
     "with a profile": User(
