@@ -1,12 +1,24 @@
-"""What is said of commands and events: the refusal of one, the live reply of the other."""
+"""What is said of commands, events and what a recogniser hears."""
 
 from __future__ import annotations
 
-from domain.commands import COMMANDS, AcceptFrame, Command, session_of
+from domain.care_commands import CareCommand
+from domain.commands import COMMANDS, AcceptFrame, Command, FoundSet, session_of
 from domain.errors import InvalidInput, MuvrError, OutOfOrder, Rejected
-from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised
-from domain.identifiers import StreamId
-from domain.replies import ExerciseAdvised, Refused, Reply, SessionEnded, SetFound
+from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised, TipGiven
+from domain.identifiers import ModelId, SessionId, StreamId
+from domain.replies import (
+    ExerciseAdvised,
+    ExerciseRecognised,
+    Refused,
+    Reply,
+    RestBegan,
+    SessionEnded,
+    SetFound,
+    SetUpBegan,
+    TipTold,
+)
+from edge.recogniser import Exercising, Observation, Resting, SettingUp
 
 
 def stream_of(command: Command) -> StreamId:
@@ -14,6 +26,9 @@ def stream_of(command: Command) -> StreamId:
 
 
 def number_of(command: Command) -> int:
+    """The number that the device gave `command`; 0 for one that is known by its time."""
+    if isinstance(command, CareCommand):
+        return 0
     return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr
 
 
@@ -60,6 +75,42 @@ def live_reply(event: Event) -> Reply | None:
                 reason=event.reason,
                 rest_s=event.rest_s,
             )
+        case TipGiven():
+            return TipTold(
+                session=event.session,
+                at_ms=event.at_ms,
+                exercise=event.tip.exercise,
+                kind=event.tip.kind,
+                text=event.tip.text,
+                figure=event.tip.figure,
+                stop=event.tip.stop,
+            )
         case SessionClosed():
             return SessionEnded(session=event.session, at_ms=event.at_ms)
     return None
+
+
+def heard(session: SessionId, model_id: ModelId, observation: Observation) -> Reply | FoundSet:
+    """What those who watch are told of a recogniser's observation; a set that ended is to be noted first."""
+    match observation:
+        case Exercising():
+            return ExerciseRecognised(
+                session=session,
+                at_ms=observation.at_ms,
+                exercise=observation.exercise,
+                confidence=observation.confidence,
+                repetitions=observation.repetitions_so_far,
+            )
+        case Resting():
+            return RestBegan(session=session, since_ms=observation.since_ms)
+        case SettingUp():
+            return SetUpBegan(session=session, since_ms=observation.since_ms)
+    return FoundSet(
+        session=session,
+        start_ms=observation.start_ms,
+        end_ms=observation.end_ms,
+        exercise=observation.exercise,
+        confidence=observation.confidence,
+        repetitions=observation.repetitions,
+        model_id=model_id,
+    )

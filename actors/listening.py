@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from actors.effects import Classified, ClassifyRequest
 from actors.recognition import Model
+from domain.commands import Stream
 from domain.frames import SensorFrame
-from domain.identifiers import ModelId, SessionId
+from domain.identifiers import SessionId
 from edge.recogniser import Observation, Recogniser
+from edge.sides import BothSides, SideMemory
 
 
 class _Live(NamedTuple):
     model: Model
     recogniser: Recogniser
+    sides: SideMemory | None
 
 
 class Listening:
@@ -40,8 +43,14 @@ class Listening:
     def wants_answers(self) -> bool:
         return bool(self._requested or self._closing)
 
-    def begin(self, session: SessionId, model: Model) -> None:
-        self._live[session] = _Live(model, Recogniser(model.sensor_set, model.classes))
+    def begin(self, session: SessionId, model: Model, streams: Iterable[Stream]) -> None:
+        recogniser = Recogniser(model.sensor_set, model.classes)
+        self._live[session] = _Live(model, recogniser, SideMemory.of(streams))
+
+    def both_sides(self, session: SessionId, start_ms: int, end_ms: int) -> BothSides | None:
+        """What left and right did in a set, of a session with a sensor on each."""
+        live = self._live.get(session)
+        return None if live is None or live.sides is None else live.sides.between(start_ms, end_ms)
 
     def expect(self, session: SessionId, prior: Mapping[str, float]) -> None:
         """Advice for a session's recogniser, if it has one."""
@@ -52,6 +61,8 @@ class Listening:
         live = self._live.get(frame.session)
         if live is None:
             return
+        if live.sides is not None:
+            live.sides.push(frame)
         windows = live.recogniser.push(frame)
         if windows:
             self._requested.append(ClassifyRequest(frame.session, live.model, windows))
@@ -68,7 +79,7 @@ class Listening:
         if session in self._live:
             self._closing.append(session)
 
-    def classified(self, answers: Classified) -> Iterator[tuple[SessionId, ModelId, Observation]]:
+    def classified(self, answers: Classified) -> Iterator[tuple[SessionId, Model, Observation]]:
         """What the recognisers make of the classified windows; advice may be given meanwhile."""
         requests, self._requested = self._requested, []
         for request, probabilities in zip(requests, answers.probabilities, strict=True):
@@ -76,10 +87,10 @@ class Listening:
             if live is None:
                 continue  # so many sessions were opened since that this one is remembered no more
             for observation in live.recogniser.classified(request.windows, probabilities):
-                yield request.session, live.model.model_id, observation
+                yield request.session, live.model, observation
         closing, self._closing = self._closing, []
         for session in closing:
             if (live := self._live.get(session)) is not None:
                 for observation in live.recogniser.finish():
-                    yield session, live.model.model_id, observation
+                    yield session, live.model, observation
                 del self._live[session]

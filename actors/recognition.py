@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from actors.form_references import references_of
+from coach.form import FormReference
 from domain.errors import MuvrError, StoreError
 from domain.identifiers import ModelId, UserId
 from domain.sensors import SensorSet
@@ -27,10 +29,13 @@ OWN_MODELS_MAX = 256  # of users and clusters, ready to run: about 0.1 MB each
 
 @dataclass(frozen=True, eq=False)
 class Model:
+    """`references`: how exercises are to be done, learned from the same sets as a model for one person."""
+
     model_id: ModelId
     sensor_set: SensorSet
     classes: tuple[str, ...]
     network: Int8Network
+    references: Mapping[str, FormReference] = field(default_factory=dict)
 
 
 class ModelShelf:
@@ -105,7 +110,13 @@ class ModelShelf:
         except MuvrError as error:
             log.error("model %s is not served: %s", row.model_id, error)
             return None
-        return Model(ModelId(row.model_id), artefact.sensor_set, artefact.classes, Int8Network(artefact))
+        return Model(
+            ModelId(row.model_id),
+            artefact.sensor_set,
+            artefact.classes,
+            Int8Network(artefact),
+            references_of(self._models, row.model_id, artefact.sensor_set),
+        )
 
 
 def _widest(models: Iterable[Model], sensors: Collection[str]) -> Model | None:

@@ -21,6 +21,7 @@ from typing import Any
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch, WakeupMessage
 
 from actors.answers import refusal
+from actors.groups import GroupThread
 from actors.handlers import handled_once
 from actors.membership import Holding, Membership
 from actors.membership_thread import MembershipThread
@@ -67,6 +68,7 @@ class ShardHostActor(ActorTypeDispatcher):
     _start: StartShardHost
     _store: Store
     _membership: MembershipThread
+    _groups: GroupThread
     _holdings: deque[Holding]
     _holding: Holding | None = None
     _is_releasing = False
@@ -137,6 +139,7 @@ class ShardHostActor(ActorTypeDispatcher):
         if self._host is not None:
             self._answer(self._host.close(CLOSE_SECONDS_MAX))
             self._membership.leave(LEAVE_SECONDS_MAX)
+            self._groups.stop(LEAVE_SECONDS_MAX)
             self._host = None
             self._store.close()
 
@@ -166,6 +169,8 @@ class ShardHostActor(ActorTypeDispatcher):
         )
         self._membership = MembershipThread(membership, self._changed)
         self._membership.start()
+        self._groups = GroupThread(stores.groups)
+        self._groups.start()
         gc.freeze()
 
     def _changed(self, holding: Holding) -> None:

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.answers import live_reply, number_of, refusal, stream_of
+from actors.answers import heard, live_reply, number_of, refusal, stream_of
 from actors.arriving import Arrivals
-from actors.coaching import Coaching
+from actors.caring import answer, heart_beats, observed, told
 from actors.effects import Classified, Effects
+from actors.histories import missing, superseded
 from actors.listening import Listening
-from actors.recognition import ModelShelf
+from actors.pace import Pace
+from actors.recognition import Model, ModelShelf
 from actors.user_stores import UserStores
+from coach.coaching import Coaching
+from domain.care_commands import CareCommand
 from domain.commands import (
     AcceptFrame,
     CloseSession,
@@ -23,16 +27,18 @@ from domain.commands import (
     FoundSet,
     InnerCommand,
     OpenSession,
+    SetPlan,
+    SetTraining,
     Suggest,
     session_of,
 )
-from domain.errors import NotOwner, Rejected, StoredValueCorrupt
+from domain.errors import Rejected
 from domain.events import Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
-from domain.identifiers import ModelId, SessionId, StreamId, UserId
-from domain.replies import Acknowledged, ExerciseRecognised, Reply, RestBegan, SetUpBegan
+from domain.identifiers import SessionId, StreamId, UserId
+from domain.replies import Acknowledged
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
-from edge.recogniser import Exercising, Observation, Resting, SetEnded, SettingUp
+from edge.recogniser import Observation
 from persistence.journal import Journal, Tail
 from persistence.keys import Cipher
 from persistence.ports import Mutation
@@ -70,6 +76,7 @@ class UserEntity:
         "_last_row",
         "_listening",
         "_now_ms",
+        "_pace",
         "_sequence_nr",
         "_shelf",
         "_snapshot_nr",
@@ -92,9 +99,10 @@ class UserEntity:
         self._sequence_nr = 0
         self._snapshot_nr = 0
         self._listening: Listening | None = None
-        self._coaching = Coaching()
+        self._coaching = Coaching(groups=stores.groups)
         self._unpositioned: tuple[SessionId, ...] = ()  # closed sessions whose frames nobody asked for yet
         self._now_ms = 0
+        self._pace: Pace | None = None  # of plans, which take long; few users ask for one
         self._arrivals = Arrivals()
         self._frames_unsaved = 0
         self._last_row: JournalRow | None = None  # as found; None once a row of this writer's follows it
@@ -111,10 +119,15 @@ class UserEntity:
         effects = Effects()
         touched: dict[tuple[int, SessionId, StreamId], int] = {}  # to the highest number taken
         for connection, command in commands:
+            before = self._state
             try:
                 self._apply(command, effects)
             except Rejected as error:
                 effects.replies.append((connection, refusal(command, error)))
+                continue
+            if isinstance(command, CareCommand):
+                if self._state is before:  # else all of the user's connections are told
+                    effects.replies.append((connection, answer(self._state, command)))
                 continue
             effects.writes += self._arrivals.note(self.user, command, self._state.sessions, now_ms)
             key, number = (connection, session_of(command), stream_of(command)), number_of(command)
@@ -140,8 +153,8 @@ class UserEntity:
         effects = Effects()
         listening = self._listening
         assert listening is not None, "it wanted answers"
-        for session, model_id, observation in listening.classified(answers):
-            self._observe(session, model_id, observation, effects)
+        for session, model, observation in listening.classified(answers):
+            self._observe(session, model, observation, effects)
         if listening.is_over:
             self._listening = None
         return effects
@@ -182,31 +195,15 @@ class UserEntity:
         sequence_nr, state, row = self._sequence_nr, self._state, self._last_row
         for row, event in history.tail.events:
             if row.sequence_nr != sequence_nr + 1:
-                raise self._missing(sequence_nr + 1, row.sequence_nr - 1)
+                raise missing(self.user, sequence_nr + 1, row.sequence_nr - 1)
             sequence_nr, state = row.sequence_nr, evolve(state, event)
         self._sequence_nr, self._state, self._last_row = sequence_nr, state, row
         if self._last_row is not None:
             self._last_epoch = self._last_row.writer_epoch
             if self._last_epoch > self._writer_epoch:
-                raise self._superseded()
+                raise superseded(self.user, self._last_epoch, self._writer_epoch)
             if self._last_epoch == self._writer_epoch:
                 self._last_row = None
-
-    def _superseded(self) -> NotOwner:
-        """What this writer added would not count beside what is there."""
-        return NotOwner(
-            f"the journal of user {self.user!r} was written under epoch {self._last_epoch}, "
-            f"this node has epoch {self._writer_epoch}",
-            expected="an epoch above those of all writers before",
-            remedy="another node serves the user; if none does, muvr_keys is older than the journal: "
-            "restore both from one backup",
-        )
-
-    def _missing(self, first_nr: int, last_nr: int) -> StoredValueCorrupt:
-        return StoredValueCorrupt(
-            f"events {first_nr} to {last_nr} of user {self.user!r} are missing",
-            remedy="restore the journal from a backup",
-        )
 
     def _resume(
         self,
@@ -230,12 +227,21 @@ class UserEntity:
     def _apply(self, command: Command | InnerCommand, effects: Effects) -> None:
         if self._unpositioned and isinstance(command, AcceptFrame):
             self._reposition(command.frame.session)
-        for event in decide(self._state, command):
+        events = decide(self._state, command)
+        if events and isinstance(command, SetTraining | SetPlan):
+            self._take_turn(command)
+        for event in events:
             self._happened(event, effects)
         if isinstance(command, OpenSession):
             self._begin(command.session)
         elif self._listening is not None and isinstance(command, CloseSession):
             self._listening.close(command.session)
+
+    def _take_turn(self, command: SetTraining | SetPlan) -> None:
+        """What the server is to plan may not come too often; raises TooOften."""
+        if self._state.sessions[command.session].coach == "server":
+            self._pace = self._pace or Pace()
+            self._pace.take(self._now_ms)
 
     def _begin(self, name: SessionId) -> None:
         """Listen to a session that was opened, if it is not forgotten."""
@@ -264,6 +270,8 @@ class UserEntity:
             self._frames_unsaved += 1
             if self._listening is not None:
                 self._listening.hear(event.frame)
+            for stop in heart_beats(self._state, event.frame):
+                self._apply(stop, effects)
             return
         self._sequence_nr += 1
         effects.writes += Journal.entries(
@@ -278,6 +286,7 @@ class UserEntity:
         self._last_epoch, self._last_row = self._writer_epoch, None
         if (reply := live_reply(event)) is not None:
             effects.replies.append((None, reply))
+        effects.replies += [(None, held) for held in told(self._state, event)]
         if isinstance(event, SetRecognised):
             self._expect(event.session, event.end_ms, event)
         for said in self._coaching.happened(before, self._state, event):
@@ -301,37 +310,20 @@ class UserEntity:
             return
         if self._listening is None:
             self._listening = Listening()
-        self._listening.begin(name, model)
+        self._listening.begin(name, model, session.streams)
         self._expect(name, session.opened_ms, None)
 
-    def _observe(
-        self, session: SessionId, model_id: ModelId, observation: Observation, effects: Effects
-    ) -> None:
-        match observation:
-            case Exercising():
-                reply: Reply = ExerciseRecognised(
-                    session=session,
-                    at_ms=observation.at_ms,
-                    exercise=observation.exercise,
-                    confidence=observation.confidence,
-                    repetitions=observation.repetitions_so_far,
-                )
-                effects.replies.append((None, reply))
-            case Resting():
-                effects.replies.append((None, RestBegan(session=session, since_ms=observation.since_ms)))
-            case SettingUp():
-                effects.replies.append((None, SetUpBegan(session=session, since_ms=observation.since_ms)))
-            case SetEnded():
-                found = FoundSet(
-                    session=session,
-                    start_ms=observation.start_ms,
-                    end_ms=observation.end_ms,
-                    exercise=observation.exercise,
-                    confidence=observation.confidence,
-                    repetitions=observation.repetitions,
-                    model_id=model_id,
-                )
-                self._apply(found, effects)
+    def _observe(self, session: SessionId, model: Model, observation: Observation, effects: Effects) -> None:
+        said, before = heard(session, model.model_id, observation), self._state
+        if isinstance(said, FoundSet):
+            self._apply(said, effects)
+            if self._state is before:
+                return  # it was found before a recovery
+        else:
+            effects.replies.append((None, said))
+        assert self._listening is not None, "it observed"
+        for each in observed(self._state, session, model, observation, self._listening):
+            self._apply(each, effects)
 
     def _expect(self, name: SessionId, at_ms: int, last: SetRecognised | None) -> None:
         """Let what the user usually does next advise the session's recogniser."""

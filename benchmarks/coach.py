@@ -1,6 +1,7 @@
 """How well the next set is expected: which exercise, what weight, how many repetitions; beside plainer ways.
 
-    python -m benchmarks.coach [--recordings DIR...] [--people N] [--weeks N] [--json FILE]
+    python -m benchmarks.coach [--recordings DIR...] [--people N] [--weeks N] [--newcomers N]
+        [--json FILE]
 
 Each set of a history is expected from the sets before it alone, then learned. Prints JSON. DIR is a data set
 with an `index.csv`; benchmarks/coach_histories.py says what is known of its order and times, and how the
@@ -24,12 +25,14 @@ from typing import Any
 
 from benchmarks.coach_baselines import MostFrequent, Predictor, SameAsLastTime, WeightedAverage
 from benchmarks.coach_histories import INCREMENT_KG, real, simulated
+from benchmarks.coach_newcomers import newcomers_figures
 from coach.habits import Habits, begun, following, learned, usual_load
 from coach.suggestion import Situation, suggest
+from domain.sets import HISTORY_MAX, PastSet
 from domain.training import Place, Training
-from domain.user import HISTORY_MAX, PastSet
 
 REPETITIONS_CLOSE = 1.0
+SEED = 10  # of the population of newcomers
 _TRAINING = Training(
     goal="muscle",
     excluded_muscles=("adductors",),
@@ -83,6 +86,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=Path, nargs="*", default=[], metavar="DIR")
     parser.add_argument("--people", type=int, default=60)
     parser.add_argument("--weeks", type=int, default=16)
+    parser.add_argument("--newcomers", type=int, default=400, help="people without a history")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--development", action="store_true", help="report the people with even seeds")
     arguments = parser.parse_args()
@@ -96,6 +100,9 @@ def main() -> None:
         groups[f"simulated, {person.programme}{', supersets' * person.supersets}"].append(history)
     for name, histories in groups.items():
         figures[name] = _compared(histories)
+    if arguments.newcomers:
+        seed = 2 * SEED + (not arguments.development)
+        figures["newcomers"] = newcomers_figures(arguments.newcomers, seed)
     figures["cost"] = _cost(groups["simulated"])
     text = json.dumps(figures, indent=2)
     print(text)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Protocol
 
-from domain.user import PastSet
+from domain.sets import PastSet
 
 RECENT = 0.65  # of the 2016 application's weighted average: each step back counts so much less
 

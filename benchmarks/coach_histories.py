@@ -23,7 +23,7 @@ from pathlib import Path
 from coach.catalogue import Exercise, catalogue
 from domain.identifiers import SessionId
 from domain.recording import REST
-from domain.user import PastSet
+from domain.sets import PastSet
 
 SET_MS = 60_000
 PAUSE_MS = 120_000

@@ -24,6 +24,7 @@ _EXAMPLES = """examples:
   muvr jobs run --wait                   a night now, as the scheduler runs it
   muvr cassandra up                      a Cassandra server of this machine
   muvr read-models check                 whether what the API shows is what the journal says
+  muvr exercises list                    what users contributed to the catalogue
   muvr users check anna                  whether what is stored of a user can be read
 """
 
@@ -39,6 +40,7 @@ COMMANDS = (
     ("cassandra", "cli.cassandra.command", "run Cassandra on this machine, to keep a node's data in"),
     ("schema", "cli.schema", "show, make or check the tables of a store"),
     ("read-models", "cli.readmodels", "compare what the API shows with the journal, and make it again"),
+    ("exercises", "cli.exercises", "review the exercises that users contributed"),
     ("users", "cli.users", "check that what is stored of a user can be read"),
 )
 

@@ -5,57 +5,57 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
-from coach.catalogue import Exercise, catalogue, meanings
+from coach.catalogue import NO_MORE, Exercise, More, catalogue, meanings
 from domain.training import Training
 
 # Who is new begins with one exercise of each, those without equipment first where no place is known.
 BEGINNERS_MOVEMENTS = ("squat", "push", "hinge", "pull", "core")
 
 
-def is_allowed(exercise: str, training: Training) -> bool:
+def is_allowed(exercise: str, training: Training, more: More = NO_MORE) -> bool:
     """False for what the user excluded: the exercise by any of its names, or a muscle that it trains.
 
     Of an exercise that the catalogue does not know nobody can say which muscles it trains: it is not allowed
     once any muscle is excluded.
     """
-    if not training.excluded_exercises and not training.excluded_muscles:
+    exercises, muscles = training.excluded_exercises, training.excluded_muscles
+    if not exercises and not muscles:
         return True
-    if exercise in training.excluded_exercises:
-        return False
-    mine = meanings(exercise)
-    if any(each in meanings(name) for name in training.excluded_exercises for each in mine):
-        return False
-    if not training.excluded_muscles:
-        return True
-    return bool(mine) and not any(
-        muscle in training.excluded_muscles for each in mine for muscle in each.muscles
+    return (
+        _is_allowed(exercise, exercises, muscles, more)
+        if more
+        else _is_known_allowed(exercise, exercises, muscles)
     )
 
 
-def is_possible(exercise: str, training: Training) -> bool:
+def is_possible(exercise: str, training: Training, more: More = NO_MORE) -> bool:
     """Whether the place has what `exercise` needs; what an unknown one needs, only an empty place has not."""
     place = training.place
     if place is None or place.equipment is None:
         return True
-    mine = meanings(exercise)
+    mine = meanings(exercise, more)
     if not mine:
         return bool(place.equipment)
     return any(each.equipment <= set(place.equipment) for each in mine)
 
 
-def missing(exercise: str, training: Training) -> str:
+def missing(exercise: str, training: Training, more: More = NO_MORE) -> str:
     """A piece of equipment that `exercise` needs and the place does not have; empty if it is not known."""
     place = training.place
     if place is None or place.equipment is None:
         return ""
-    lacking = [sorted(each.equipment - set(place.equipment)) for each in meanings(exercise)]
+    lacking = [sorted(each.equipment - set(place.equipment)) for each in meanings(exercise, more)]
     return lacking[0][0] if lacking and lacking[0] else ""
 
 
-def substitute(exercise: str, training: Training, besides: Collection[str]) -> str | None:
+def substitute(
+    exercise: str, training: Training, besides: Collection[str], more: More = NO_MORE
+) -> str | None:
     """What is most like `exercise` of what is allowed, possible and not in `besides`; None if nothing is."""
-    for name in _alike(exercise):
-        if name not in besides and is_allowed(name, training) and is_possible(name, training):
+    for name in _most_alike(exercise, more) if more else _alike(exercise):
+        if name in besides:
+            continue
+        if is_allowed(name, training, more) and is_possible(name, training, more):
             return name
     return None
 
@@ -74,14 +74,35 @@ def beginners(training: Training) -> Iterator[str]:
             yield min(fitting, key=lambda each: each.kind != "compound").name
 
 
+def _is_allowed(exercise: str, exercises: tuple[str, ...], muscles: tuple[str, ...], more: More) -> bool:
+    if exercise in exercises:
+        return False
+    mine = meanings(exercise, more)
+    if any(each in meanings(name, more) for name in exercises for each in mine):
+        return False
+    if not muscles:
+        return True
+    return bool(mine) and not any(muscle in muscles for each in mine for muscle in each.muscles)
+
+
+@lru_cache(maxsize=8192)
+def _is_known_allowed(exercise: str, exercises: tuple[str, ...], muscles: tuple[str, ...]) -> bool:
+    """The same of the catalogue alone: asked for several times a suggestion, always the same."""
+    return _is_allowed(exercise, exercises, muscles, NO_MORE)
+
+
 @lru_cache(maxsize=1024)
 def _alike(exercise: str) -> tuple[str, ...]:
+    return _most_alike(exercise, NO_MORE)
+
+
+def _most_alike(exercise: str, more: More) -> tuple[str, ...]:
     """Other exercises of the same movement that train a primary muscle of it, the most alike first."""
-    mine = meanings(exercise)[:1]
+    mine = meanings(exercise, more)[:1]
     found = [
         (_likeness(mine[0], other), other.name)
-        for other in (catalogue().values() if mine else ())
-        if other not in meanings(exercise)
+        for other in ((*catalogue().values(), *more.values()) if mine else ())
+        if other not in meanings(exercise, more)
         and other.movement == mine[0].movement
         and set(other.primary) & set(mine[0].primary)
     ]

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from coach.loading import heavier_kg, lighter_kg, loadable_kg
 from coach.workouts import working_sets
+from domain.sets import PastSet
 from domain.strength import maximum_kg, weight_for_kg
 from domain.training import Goal, Place
-from domain.user import PastSet
 
 DELOAD_SHARE = 0.9
 FAR_BELOW, FAR_ABOVE = 2, 4  # repetitions off the goal's range that ask for another weight

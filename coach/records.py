@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from coach.workouts import working_sets, workouts
 from domain.bests import Best
-from domain.user import PastSet
+from domain.sets import PastSet
 
 WEEK_MS = 7 * 86_400_000
 MONDAY_MS = 4 * 86_400_000  # 5 January 1970
@@ -15,9 +15,8 @@ MONDAY_MS = 4 * 86_400_000  # 5 January 1970
 Kind = Literal["weight", "repetitions", "maximum"]
 
 
-def records(before: Mapping[str, Best], after: Mapping[str, Best], exercise: str) -> list[tuple[Kind, float]]:
-    """What a set of `exercise` bettered, by its new value; nothing on the first time, when all is best."""
-    old, new = before.get(exercise), after.get(exercise)
+def records(old: Best | None, new: Best | None) -> list[tuple[Kind, float]]:
+    """What a set of an exercise bettered, by its new value; nothing on the first time, when all is best."""
     if old is None or new is None:
         return []
     values: list[tuple[Kind, float, float]] = [
@@ -44,9 +43,9 @@ def volume_kg(session: Sequence[PastSet]) -> float:
 def streak_weeks(history: Iterable[PastSet], at_ms: int, *, offset_min: int = 0) -> int:
     """Weeks running, from Monday, with a confirmed set, up to this one; this one may still be without.
 
-    No longer than `history` goes back.
+    No longer than `history` goes back. `offset_min` is the clock's now, each set has that of its own day.
     """
-    trained = {_week(past.start_ms, offset_min) for past in history if past.start_ms <= at_ms}
+    trained = {_week(past.start_ms, past.utc_offset_min) for past in history if past.start_ms <= at_ms}
     week = _week(at_ms, offset_min)
     if week not in trained:
         week -= 1

@@ -7,46 +7,36 @@ on by `coach.progression`, rounded to what can be loaded. Every suggestion says 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from coach import newcomers
+from coach.amount import amount
 from coach.catalogue import meanings
 from coach.choice import beginners, is_allowed, is_possible, missing, substitute
-from coach.habits import Habits, begun, following, learned, usual_load
-from coach.loading import lighter_kg, loadable_kg
-from coach.progression import SCHEMES, WITHOUT_GOAL, Progress, Scheme, progress
+from coach.habits import Habits, begun, following, learned
+from coach.progression import SCHEMES, WITHOUT_GOAL
 from coach.recovery import readiness, recovery
-from coach.workouts import workouts
-from domain.events import Answer
-from domain.training import Goal, Training
-from domain.user import Declined, PastSet
+from coach.situation import Situation
+from domain.sets import PastSet
+from domain.training import Goal
+
+__all__ = [
+    "SETS_PLANNED_MAX",
+    "Situation",
+    "Suggestion",
+    "expected_exercises",
+    "followed",
+    "plan_session",
+    "suggest",
+]
 
 REFUSED_SHARE = 0.4  # of an exercise's probability is left after each refusal of late
-DECLINED_MS = 30 * 86_400_000
-CHANGED_MIN = 3  # loads of an exercise that were changed of late: the user knows better than progression
 READY_LEAST = 0.4  # of it is left where the muscles were trained just now
 SUBSTITUTE_SHARE = 0.5  # an exercise that stands in for another is so much less probable
-WORKING_SHARE = 0.95  # of the last workout's heaviest weight: what is lighter leads up to it
-LIGHTER_SHARE = 0.95  # of the weight, after a set that fell far short
 SETS_PLANNED_MAX = 40
 SET_MS = 45_000
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Situation:
-    """What is known when a suggestion is wanted, in session `session` at `at_ms`.
-
-    `habits` were learned from `history`, oldest first; `refused` are exercises not wanted in this session.
-    """
-
-    habits: Habits
-    history: Sequence[PastSet]
-    training: Training
-    session: str
-    at_ms: int
-    refused: Collection[str] = ()
-    declined: Sequence[Declined] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,11 +60,13 @@ class _Choice:
 
 def expected_exercises(situation: Situation) -> dict[str, float]:
     """How probable each known exercise is next, to advise a recogniser; wishes are not habits."""
-    return following(_begun(situation)).exercises
+    return _probable(situation, _begun(situation))
 
 
 def suggest(situation: Situation) -> Suggestion | None:
-    """The next set; None for a user without history and goal, or where everything is excluded."""
+    """The next set; None where everything is excluded, and for a user without history and goal of whose like
+    nothing is known.
+    """
     habits = _begun(situation)
     choice = _best(situation, habits)
     return None if choice is None else _with_load(situation, habits, choice)
@@ -89,7 +81,7 @@ def followed(situation: Situation) -> Iterator[tuple[Suggestion, Situation]]:
     """The session's suggestions, each taken as it is, with the situation after it."""
     habits = _begun(situation)
     for _ in range(SETS_PLANNED_MAX):
-        if habits.exercises and habits.today and following(habits).end > 0.5:
+        if _is_over(situation, habits):
             return
         choice = _best(situation, habits)
         if choice is None:
@@ -102,8 +94,9 @@ def followed(situation: Situation) -> Iterator[tuple[Suggestion, Situation]]:
             exercise=suggestion.exercise,
             repetitions=suggestion.repetitions,
             weight_kg=suggestion.weight_kg,
+            utc_offset_min=situation.training.utc_offset_min,
         )
-        habits = learned(habits, done, offset_min=situation.training.utc_offset_min)
+        habits = learned(habits, done)
         situation = replace(
             situation,
             habits=habits,
@@ -125,16 +118,15 @@ def _begun(situation: Situation) -> Habits:
 
 
 def _best(situation: Situation, habits: Habits) -> _Choice | None:
-    if situation.training.goal is not None and all(
-        past.session == situation.session for past in situation.history
-    ):
-        return _for_beginner(situation, situation.training.goal)
-    recovered = recovery(situation.history, situation.session, situation.at_ms)
+    goal, group = situation.training.goal, situation.newcomer.group
+    if goal is not None and group is None and situation.is_first and situation.planned is None:
+        return _for_beginner(situation, goal)
+    recovered = recovery(situation.history, situation.session, situation.at_ms, situation.more)
     best: _Choice | None = None
     for choice in _choices(situation, habits):
         if best is not None and choice.bound <= best.weight:
             break  # nothing makes a later one more probable than it is
-        ready = READY_LEAST + (1 - READY_LEAST) * readiness(choice.exercise, recovered)
+        ready = READY_LEAST + (1 - READY_LEAST) * readiness(choice.exercise, recovered, situation.more)
         weight = choice.weight * ready * _willingness(situation, choice.exercise)
         if best is None or weight > best.weight:
             best = replace(choice, weight=weight)
@@ -143,111 +135,89 @@ def _best(situation: Situation, habits: Habits) -> _Choice | None:
 
 def _choices(situation: Situation, habits: Habits) -> Iterator[_Choice]:
     """What is known and may be done, and what could stand in for what may not, by how probable it is."""
-    training = situation.training
-    probable = following(habits).exercises
+    training, more = situation.training, situation.more
+    probable = _probable(situation, habits)
     for exercise, probability in sorted(probable.items(), key=lambda each: (-each[1], each[0])):
         if exercise in situation.refused:
             continue
-        if is_allowed(exercise, training) and is_possible(exercise, training):
+        if is_allowed(exercise, training, more) and is_possible(exercise, training, more):
             yield _Choice(exercise=exercise, weight=probability, bound=probability)
-        elif other := substitute(exercise, training, situation.refused):
+        elif other := substitute(exercise, training, situation.refused, more):
             share = SUBSTITUTE_SHARE * probability
             yield _Choice(exercise=other, weight=share, bound=probability, instead_of=exercise)
 
 
+def _probable(situation: Situation, habits: Habits) -> dict[str, float]:
+    """Which exercises may come next: by plan and habit, or by what people like a newcomer do."""
+    group = situation.newcomer.group
+    if group is None or not situation.is_first:
+        probable = following(habits).exercises
+    else:
+        probable = newcomers.expected(group, situation.today, situation.training.goal)
+    planned = situation.planned
+    return probable if planned is None else planned.mixed(probable, situation.today)
+
+
+def _is_over(situation: Situation, habits: Habits) -> bool:
+    group, goal = situation.newcomer.group, situation.training.goal
+    if situation.planned is not None:
+        return situation.planned.is_over(situation.today)
+    if group is not None and situation.is_first:
+        scheme = SCHEMES[goal] if goal is not None else WITHOUT_GOAL
+        return newcomers.is_over(group, situation.today, goal, scheme.set_count)
+    return bool(habits.exercises and habits.today) and following(habits).end > 0.5
+
+
 def _willingness(situation: Situation, exercise: str) -> float:
     """Less with each refusal of the last month."""
-    return REFUSED_SHARE ** _declined(situation, exercise, "refused")
-
-
-def _declined(situation: Situation, exercise: str, answer: Answer) -> int:
-    """How often suggestions of `exercise` were answered like that in the last month."""
-    return sum(
-        each.exercise == exercise and each.answer == answer and situation.at_ms - each.at_ms < DECLINED_MS
-        for each in situation.declined
-    )
+    return REFUSED_SHARE ** situation.declined_count(exercise, "refused")
 
 
 def _for_beginner(situation: Situation, goal: Goal) -> _Choice | None:
     """Who has a goal and no earlier session does one exercise of each movement, a few sets of each."""
-    today = [past.exercise for past in situation.history if past.session == situation.session]
     for exercise in beginners(situation.training):
-        done = sum(any(each.name == exercise for each in meanings(name)) for name in today)
+        done = sum(any(each.name == exercise for each in meanings(name)) for name in situation.today)
         if exercise not in situation.refused and done < SCHEMES[goal].set_count:
             return _Choice(exercise=exercise, weight=1.0, bound=1.0)
     return None
 
 
 def _with_load(situation: Situation, habits: Habits, choice: _Choice) -> Suggestion:
-    goal, place, exercise = situation.training.goal, situation.training.place, choice.exercise
-    scheme = SCHEMES[goal] if goal is not None else WITHOUT_GOAL
-    usual = usual_load(habits, exercise)
-    past = workouts(situation.history, exercise)
-    today = past.pop() if past and past[-1][0].session == situation.session else []
-    step = progress(past, exercise, goal, place)
-    weight_kg, repetitions, why = None, scheme.repetitions_min, _first_time(goal)
-    if usual is not None:
-        weight_kg, repetitions, why = usual.weight_kg, usual.repetitions or repetitions, usual.because
-    knows_better = _declined(situation, exercise, "changed") >= CHANGED_MIN
-    if step is not None and not knows_better and _is_working(weight_kg, past[-1]):
-        weight_kg, repetitions, why = _moved_on(
-            step, weight_kg, repetitions, why, scheme, is_aimed=goal is not None
-        )
-    if today and weight_kg is not None and _fell_short(today[-1], scheme):
-        weight_kg = min(
-            weight_kg, lighter_kg(today[-1].weight_kg or weight_kg, LIGHTER_SHARE, exercise, place)
-        )
-        repetitions, why = scheme.repetitions_min, f"lighter, since you did {today[-1].repetitions}"
-    if weight_kg is not None:
-        weight_kg = loadable_kg(weight_kg, exercise, place)
+    found = amount(situation, habits, choice.exercise)
     return Suggestion(
-        exercise=exercise,
-        weight_kg=weight_kg,
-        repetitions=max(1, repetitions),
-        rest_s=scheme.rest_s if goal is not None or usual is None or usual.rest_s is None else usual.rest_s,
-        reason="; ".join(part for part in (_why(situation, habits, choice), why) if part),
+        exercise=choice.exercise,
+        weight_kg=found.weight_kg,
+        repetitions=max(1, found.repetitions),
+        rest_s=found.rest_s,
+        reason="; ".join(part for part in (_why(situation, habits, choice), found.why) if part),
     )
-
-
-def _is_working(weight_kg: float | None, last: Sequence[PastSet]) -> bool:
-    """Whether the usual next set is one of those that progress, and none that leads up to them."""
-    heaviest = max((past.weight_kg for past in last if past.weight_kg is not None), default=None)
-    return weight_kg is None or heaviest is None or weight_kg >= WORKING_SHARE * heaviest
-
-
-def _moved_on(
-    step: Progress, weight_kg: float | None, repetitions: int, why: str, scheme: Scheme, *, is_aimed: bool
-) -> tuple[float | None, int, str]:
-    """The usual set, or the next step where there is one; a goal decides the repetitions too."""
-    if step.moves:
-        return step.weight_kg, step.repetitions, step.reason
-    if not is_aimed:
-        return weight_kg, repetitions, step.reason if weight_kg == step.weight_kg else why
-    return weight_kg, min(scheme.repetitions_max, max(repetitions, step.repetitions)), step.reason
-
-
-def _fell_short(last: PastSet, scheme: Scheme) -> bool:
-    """Whether a set was less than half of what it should be; one nobody confirmed may be part of another."""
-    is_confirmed = last.weight_kg is not None
-    return is_confirmed and last.repetitions is not None and 0 < last.repetitions < scheme.repetitions_min / 2
-
-
-def _first_time(goal: str | None) -> str:
-    return "" if goal is None else f"to begin with, for {goal.replace('-', ' ')}"
 
 
 def _why(situation: Situation, habits: Habits, choice: _Choice) -> str:
     """Why this exercise: the day on which it last followed what was done just now."""
     if choice.instead_of is not None:
-        lacking = missing(choice.instead_of, situation.training)
-        because = f", which needs a {lacking}" if lacking else ", which you do not want"
-        return f"instead of {choice.instead_of}{because}"
+        return _instead_of(choice.instead_of, situation)
     before = habits.name_of(habits.today[-1]) if habits.today else None
+    planned = situation.planned
+    item = planned.item(choice.exercise) if planned is not None else None
+    if planned is not None and item is not None:
+        return planned.name if item.instead_of is None else _instead_of(item.instead_of, situation)
     found = _last_time(situation, choice.exercise, before)
+    group = situation.newcomer.group
+    if found is None and group is not None and situation.is_first:
+        if situation.today[-1:] == [choice.exercise]:
+            return "once more"
+        return newcomers.why(group, choice.exercise, situation.today, situation.training.goal)
     if found is None:
         return "" if habits.symbol_of(choice.exercise) is None else "you usually do it"
-    local_ms = found.start_ms + situation.training.utc_offset_min * 60_000
+    local_ms = found.start_ms + found.utc_offset_min * 60_000
     return f"as on {_DAYS[(local_ms // 86_400_000 + 3) % 7]}"
+
+
+def _instead_of(exercise: str, situation: Situation) -> str:
+    lacking = missing(exercise, situation.training, situation.more)
+    because = f", which needs a {lacking}" if lacking else ", which you do not want"
+    return f"instead of {exercise}{because}"
 
 
 def _last_time(situation: Situation, exercise: str, before: str | None) -> PastSet | None:

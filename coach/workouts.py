@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from domain.user import PastSet
+from domain.sets import PastSet
 
 WARM_UP_SHARE = 0.8  # of the workout's heaviest weight; what is lighter and comes before it warms up
 

@@ -12,9 +12,13 @@ from typing import Literal
 
 import msgspec
 
+from domain.care_commands import CareCommand, GiveTip, NoteForm, RecordForm, check_care
+from domain.contributed import Contributed, check_contributed
 from domain.errors import InvalidInput
+from domain.form import SetForm, check_form, check_tip
 from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
 from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
+from domain.plans import TrainingPlan, check_plan
 from domain.sensors import SENSORS
 from domain.training import Training, check_training
 
@@ -22,9 +26,12 @@ COMMANDS = StreamId("")  # the stream in which commands are numbered
 SET_MS_MAX = 4 * 3_600_000
 REPETITIONS_MAX = 10_000
 WEIGHT_KG_MAX = 1_000.0
+REST_S_MAX = 3_600
+REASON_MAX = 500  # characters
 STREAMS_MAX = 16  # of one session
 
 RecogniserSite = Literal["server", "device"]
+CoachSite = Literal["server", "device"]
 Sex = Literal["female", "male", "other"]
 Experience = Literal["novice", "intermediate", "advanced"]
 Quantity = Literal["body_weight_kg", "resting_heart_rate_per_minute"]
@@ -39,7 +46,10 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class OpenSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="open"):
-    """Begin an exercise session; always command 0. `recogniser` says who names the exercises."""
+    """Begin an exercise session; always command 0. `recogniser` says who names the exercises.
+
+    `coach` says who suggests: a device that is offline does so itself, and says what with SuggestHere.
+    """
 
     session: SessionId
     command_nr: int
@@ -47,6 +57,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     device: DeviceId
     recogniser: RecogniserSite
     streams: tuple[Stream, ...]
+    coach: CoachSite = "server"
 
 
 class AcceptFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="frame"):
@@ -54,7 +65,11 @@ class AcceptFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
 
 
 class ConfirmLabel(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label"):
-    """The user says what was done from `start_ms` to `end_ms`; `weight_kg` and `repetitions` if known."""
+    """The user says what was done from `start_ms` to `end_ms`; `weight_kg` and `repetitions` if known.
+
+    `said_ms` is when the user said so, None for at the set's end: of statements about the same set the last
+    one counts, see domain/sets.py.
+    """
 
     session: SessionId
     command_nr: int
@@ -63,6 +78,17 @@ class ConfirmLabel(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     exercise: str
     repetitions: int | None
     weight_kg: float | None
+    said_ms: int | None = None
+
+
+class WithdrawLabel(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="withdraw"):
+    """The user says, at `said_ms`, that no set was done from `start_ms` to `end_ms`."""
+
+    session: SessionId
+    command_nr: int
+    start_ms: int
+    end_ms: int
+    said_ms: int
 
 
 class RecordSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set"):
@@ -92,6 +118,22 @@ class SetTraining(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     training: Training
 
 
+class SetPlan(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="plan"):
+    """A coach, or the user, plans sessions; replaces what was planned before `plan.at_ms`."""
+
+    session: SessionId
+    command_nr: int
+    plan: TrainingPlan
+
+
+class ContributeExercise(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="exercise"):
+    """The user describes an exercise that the catalogue does not have."""
+
+    session: SessionId
+    command_nr: int
+    exercise: Contributed
+
+
 class RefuseSuggestion(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="refuse"):
     """The user does not want `exercise` today."""
 
@@ -101,8 +143,35 @@ class RefuseSuggestion(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     exercise: str
 
 
-NumberedCommand = OpenSession | ConfirmLabel | RecordSet | CloseSession | SetTraining | RefuseSuggestion
-Command = NumberedCommand | AcceptFrame
+class SuggestHere(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="suggestion"):
+    """The device's own coach suggested a set, which the next label answers."""
+
+    session: SessionId
+    command_nr: int
+    at_ms: int
+    exercise: str
+    weight_kg: float | None
+    repetitions: int
+    reason: str
+    rest_s: int | None
+
+
+NumberedCommand = (
+    OpenSession
+    | ConfirmLabel
+    | WithdrawLabel
+    | RecordSet
+    | RecordForm
+    | CloseSession
+    | SetTraining
+    | SetPlan
+    | ContributeExercise
+    | RefuseSuggestion
+    | SuggestHere
+)
+
+
+Command = NumberedCommand | AcceptFrame | CareCommand
 
 
 class FoundSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +198,7 @@ class Suggest(msgspec.Struct, frozen=True, kw_only=True):
     rest_s: int | None = None
 
 
-InnerCommand = FoundSet | Suggest
+InnerCommand = FoundSet | Suggest | NoteForm | GiveTip
 
 
 class SetProfile(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile"):
@@ -158,11 +227,16 @@ ProfileCommand = SetProfile | MeasureBody
 
 
 def session_of(command: Command) -> SessionId:
+    """The session that a command is of; an empty name for those of no session."""
+    if isinstance(command, CareCommand):
+        return SessionId("")
     return command.frame.session if isinstance(command, AcceptFrame) else command.session
 
 
 def check_command(command: Command) -> Command:
     """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
+    if isinstance(command, CareCommand):
+        return check_care(command)
     check_identifier("session", session_of(command))
     if isinstance(command, AcceptFrame):
         check_identifier("stream", command.frame.stream)
@@ -177,9 +251,19 @@ def check_command(command: Command) -> Command:
             _check_streams(command.streams)
     elif isinstance(command, SetTraining):
         check_training(command.training)
-    elif isinstance(command, RefuseSuggestion):
+    elif isinstance(command, SetPlan):
+        check_plan(command.plan)
+    elif isinstance(command, ContributeExercise):
+        check_contributed(command.exercise)
+    elif isinstance(command, RefuseSuggestion | SuggestHere):
         _check_time("at_ms", command.at_ms)
         check_identifier("exercise", command.exercise)
+        if isinstance(command, SuggestHere):
+            _check_suggestion(command)
+    elif isinstance(command, WithdrawLabel):
+        _check_span(command)
+    elif isinstance(command, RecordForm):
+        _check_form(command)
     else:
         _check_set(command)
     return command
@@ -196,25 +280,53 @@ def _check_streams(streams: tuple[Stream, ...]) -> None:
         )
 
 
+def _check_form(command: RecordForm) -> None:
+    form = command.form
+    check_identifier("exercise", form.exercise)
+    _check_span(form)
+    _check_repetitions(form.repetitions)
+    check_form(form)
+    if command.tip is not None:
+        check_identifier("exercise", command.tip.exercise)
+        check_tip(command.tip)
+
+
 def _check_set(command: ConfirmLabel | RecordSet) -> None:
     check_identifier("exercise", command.exercise)
+    _check_span(command)
+    _check_repetitions(command.repetitions)
+    if isinstance(command, ConfirmLabel):
+        _check_weight(command.weight_kg)
+    else:
+        _check(0 <= command.confidence <= 1, f"confidence {command.confidence}", "0 to 1")
+        check_identifier("model", command.model_id)
+
+
+def _check_span(command: ConfirmLabel | RecordSet | WithdrawLabel | SetForm) -> None:
     _check_time("start_ms", command.start_ms)
     _check_time("end_ms", command.end_ms)
     length_ms = command.end_ms - command.start_ms
     _check(0 < length_ms <= SET_MS_MAX, f"a set of {length_ms} ms", f"1 to {SET_MS_MAX} ms")
-    repetitions = command.repetitions
-    _check(
-        repetitions is None or 0 <= repetitions <= REPETITIONS_MAX,
-        f"{repetitions} repetitions",
-        f"0 to {REPETITIONS_MAX}",
-    )
-    if isinstance(command, ConfirmLabel):
-        weight = command.weight_kg
-        right = weight is None or (math.isfinite(weight) and 0 <= weight <= WEIGHT_KG_MAX)
-        _check(right, f"weight {weight} kg", f"0 to {WEIGHT_KG_MAX:g} kg")
-    else:
-        _check(0 <= command.confidence <= 1, f"confidence {command.confidence}", "0 to 1")
-        check_identifier("model", command.model_id)
+    if isinstance(command, ConfirmLabel | WithdrawLabel) and command.said_ms is not None:
+        _check_time("said_ms", command.said_ms)
+
+
+def _check_suggestion(command: SuggestHere) -> None:
+    _check_weight(command.weight_kg)
+    _check_repetitions(command.repetitions)
+    rest_s, length = command.rest_s, len(command.reason)
+    _check(rest_s is None or 0 <= rest_s <= REST_S_MAX, f"{rest_s} s of rest", f"0 to {REST_S_MAX} s")
+    _check(length <= REASON_MAX, f"a reason of {length} characters", f"at most {REASON_MAX}")
+
+
+def _check_repetitions(repetitions: int | None) -> None:
+    is_right = repetitions is None or 0 <= repetitions <= REPETITIONS_MAX
+    _check(is_right, f"{repetitions} repetitions", f"0 to {REPETITIONS_MAX}")
+
+
+def _check_weight(weight: float | None) -> None:
+    is_right = weight is None or (math.isfinite(weight) and 0 <= weight <= WEIGHT_KG_MAX)
+    _check(is_right, f"weight {weight} kg", f"0 to {WEIGHT_KG_MAX:g} kg")
 
 
 def _check_time(name: str, value_ms: int) -> None:

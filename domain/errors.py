@@ -6,7 +6,8 @@
     │   ├── InvalidRecording    a recording file is malformed; names file, line and column
     │   └── InvalidArtefact     a model file is truncated, altered, unsigned or of a newer version
     ├── Rejected                a command was refused; nothing was stored, the session goes on
-    │   └── OutOfOrder          a frame came before its predecessor; says which one is expected
+    │   ├── OutOfOrder          a frame came before its predecessor; says which one is expected
+    │   └── TooOften            what takes long was asked for again too soon
     ├── NotOwner                another node serves the user, or will in a moment; nothing was stored
     ├── NotAuthorised           the token is missing, wrong, expired or lacks the scope
     ├── StoreError              the store did not answer as it must
@@ -93,6 +94,11 @@ class OutOfOrder(Rejected):
             remedy="send again from there",
         )
         self.expected_sequence_nr = expected_sequence_nr
+
+
+class TooOften(Rejected):
+    code = "too_often"
+    retry = True
 
 
 class NotOwner(MuvrError):

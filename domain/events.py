@@ -10,9 +10,13 @@ from typing import Literal
 
 import msgspec
 
-from domain.commands import Experience, Quantity, RecogniserSite, Sex, Stream
+from domain.commands import CoachSite, Experience, Quantity, RecogniserSite, Sex, Stream
+from domain.contributed import Contributed
+from domain.form import KeptForm, SetForm, Tip
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
+from domain.plans import TrainingPlan
+from domain.programme import Programme
 from domain.training import Training
 
 
@@ -23,6 +27,7 @@ class SessionOpened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     device: DeviceId
     recogniser: RecogniserSite
     streams: tuple[Stream, ...]
+    coach: CoachSite = "server"
 
 
 class LabelConfirmed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label_confirmed"):
@@ -33,6 +38,17 @@ class LabelConfirmed(msgspec.Struct, frozen=True, kw_only=True, array_like=True,
     exercise: str
     repetitions: int | None
     weight_kg: float | None
+    said_ms: int | None = None
+
+
+class LabelWithdrawn(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label_withdrawn"):
+    """The user said that no set was done in that time."""
+
+    session: SessionId
+    command_nr: int
+    start_ms: int
+    end_ms: int
+    said_ms: int
 
 
 class SetRecognised(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_recognised"):
@@ -49,6 +65,8 @@ class SetRecognised(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
 
 
 class ExerciseSuggested(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="suggested"):
+    """`command_nr` is None when the server's coach suggested it."""
+
     session: SessionId
     at_ms: int
     exercise: str
@@ -56,6 +74,7 @@ class ExerciseSuggested(msgspec.Struct, frozen=True, kw_only=True, array_like=Tr
     repetitions: int
     reason: str
     rest_s: int | None = None
+    command_nr: int | None = None
 
 
 Answer = Literal["taken", "changed", "refused"]
@@ -90,6 +109,46 @@ class TrainingSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     training: Training
 
 
+class PlanSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="plan_set"):
+    """A coach, or the user, planned sessions."""
+
+    session: SessionId
+    command_nr: int
+    plan: TrainingPlan
+
+
+class ExerciseContributed(
+    msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="exercise_contributed"
+):
+    """The user described an exercise of their own."""
+
+    session: SessionId
+    command_nr: int
+    exercise: Contributed
+
+
+class SetMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_measured"):
+    """`command_nr` is None when the server measured the set; `kept` is from now on the user's best."""
+
+    session: SessionId
+    command_nr: int | None
+    form: SetForm
+    kept: KeptForm | None = None
+
+
+class TipGiven(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="tip_given"):
+    session: SessionId
+    at_ms: int
+    tip: Tip
+
+
+class ProgrammeSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="programme_set"):
+    """Whoever looks after the user prescribed, from `device`."""
+
+    device: DeviceId
+    programme: Programme
+
+
 class ProfileChanged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile_changed"):
     at_ms: int
     birth_year: int | None
@@ -110,14 +169,19 @@ class BodyMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
 SessionEvent = (
     SessionOpened
     | LabelConfirmed
+    | LabelWithdrawn
     | SetRecognised
     | ExerciseSuggested
     | SuggestionAnswered
     | SessionClosed
     | TrainingSet
+    | PlanSet
+    | ExerciseContributed
+    | SetMeasured
+    | TipGiven
 )
 ProfileEvent = ProfileChanged | BodyMeasured
-JournalEvent = SessionEvent | ProfileEvent
+JournalEvent = SessionEvent | ProfileEvent | ProgrammeSet
 
 
 class FrameReceived(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from domain.care_commands import GiveTip, NoteForm, RecordForm
 from domain.commands import (
     CloseSession,
     ConfirmLabel,
+    ContributeExercise,
     FoundSet,
     RecordSet,
     RefuseSuggestion,
+    SetPlan,
     SetTraining,
     Suggest,
+    SuggestHere,
+    WithdrawLabel,
 )
 from domain.events import (
     Answer,
     Event,
+    ExerciseContributed,
     ExerciseSuggested,
     LabelConfirmed,
+    LabelWithdrawn,
+    PlanSet,
     SessionClosed,
+    SetMeasured,
     SetRecognised,
     SuggestionAnswered,
+    TipGiven,
     TrainingSet,
 )
 
@@ -26,30 +36,59 @@ WEIGHT_KG_CLOSE = 0.1  # a weight that differs by less is the suggested one
 
 
 def taken(
-    command: ConfirmLabel | RecordSet | CloseSession | SetTraining | RefuseSuggestion,
+    command: ConfirmLabel
+    | WithdrawLabel
+    | RecordSet
+    | RecordForm
+    | CloseSession
+    | SetTraining
+    | SetPlan
+    | ContributeExercise
+    | RefuseSuggestion
+    | SuggestHere,
     suggestion: ExerciseSuggested | None,
 ) -> tuple[Event, ...]:
     """Of a device's numbered command; `suggestion` is the one that is not answered yet."""
     match command:
         case ConfirmLabel():
             return _confirmed(command, suggestion)
+        case WithdrawLabel():
+            return (_withdrawn(command),)
+        case SuggestHere():
+            return (_suggested(command, command.command_nr),)
         case RecordSet():
             return (_recognised(command, command.command_nr),)
         case SetTraining():
             session, number = command.session, command.command_nr
             return (TrainingSet(session=session, command_nr=number, training=command.training),)
+        case SetPlan():
+            return (PlanSet(session=command.session, command_nr=command.command_nr, plan=command.plan),)
+        case ContributeExercise():
+            session, number = command.session, command.command_nr
+            return (ExerciseContributed(session=session, command_nr=number, exercise=command.exercise),)
         case RefuseSuggestion():
             return (_refused(command, suggestion),)
+        case RecordForm():
+            return _measured(command)
         case CloseSession():
             return (
                 SessionClosed(session=command.session, command_nr=command.command_nr, at_ms=command.at_ms),
             )
 
 
-def noted(command: FoundSet | Suggest) -> Event:
+def noted(command: FoundSet | Suggest | NoteForm | GiveTip) -> Event:
     """Of what the session actor tells itself."""
-    if isinstance(command, FoundSet):
-        return _recognised(command, None)
+    match command:
+        case FoundSet():
+            return _recognised(command, None)
+        case NoteForm():
+            return SetMeasured(session=command.session, command_nr=None, form=command.form, kept=command.kept)
+        case GiveTip():
+            return TipGiven(session=command.session, at_ms=command.at_ms, tip=command.tip)
+    return _suggested(command, None)
+
+
+def _suggested(command: Suggest | SuggestHere, command_nr: int | None) -> ExerciseSuggested:
     return ExerciseSuggested(
         session=command.session,
         at_ms=command.at_ms,
@@ -58,7 +97,26 @@ def noted(command: FoundSet | Suggest) -> Event:
         repetitions=command.repetitions,
         reason=command.reason,
         rest_s=command.rest_s,
+        command_nr=command_nr,
     )
+
+
+def _withdrawn(command: WithdrawLabel) -> LabelWithdrawn:
+    return LabelWithdrawn(
+        session=command.session,
+        command_nr=command.command_nr,
+        start_ms=command.start_ms,
+        end_ms=command.end_ms,
+        said_ms=command.said_ms,
+    )
+
+
+def _measured(command: RecordForm) -> tuple[Event, ...]:
+    form, session = command.form, command.session
+    measured = SetMeasured(session=session, command_nr=command.command_nr, form=form)
+    if command.tip is None:
+        return (measured,)
+    return (measured, TipGiven(session=session, at_ms=form.end_ms, tip=command.tip))
 
 
 def _recognised(command: FoundSet | RecordSet, command_nr: int | None) -> SetRecognised:
@@ -83,6 +141,7 @@ def _confirmed(command: ConfirmLabel, suggestion: ExerciseSuggested | None) -> t
         exercise=command.exercise,
         repetitions=command.repetitions,
         weight_kg=command.weight_kg,
+        said_ms=command.said_ms,
     )
     if suggestion is None or command.start_ms < suggestion.at_ms:
         return (confirmed,)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+from domain.form import TipKind
 from domain.identifiers import SessionId, StreamId, UserId
+from domain.programme import Programme
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ack"):
@@ -114,15 +118,74 @@ class SessionSummed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     streak_weeks: int
 
 
+class Overridden(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="overridden"):
+    """What the user said in `session` at `at_ms` does not count, as something said on another device does.
+
+    Of a label `start_ms` and what was done, None for nothing, here and by the other.
+    """
+
+    session: str
+    at_ms: int
+    what: Literal["label", "training", "plan"]
+    by_session: str
+    by_device: str
+    start_ms: int | None = None
+    exercise: str | None = None
+    by_exercise: str | None = None
+
+
+class TipTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="tip"):
+    """How a set is or was done; with `stop` a limit is passed that was prescribed."""
+
+    session: SessionId
+    at_ms: int
+    exercise: str
+    kind: TipKind
+    text: str
+    figure: float
+    stop: bool
+
+
+class ProgrammeHeld(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="programme"):
+    """What is prescribed now: to who prescribes, and to the user's devices."""
+
+    programme: Programme
+
+
+class WeekAdhered(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """An exercise in the week that begins at `week_ms`. `reach_share` is None if no set was compared.
+
+    `prescribed` and `done` are sets; of `measured` repetitions `within` kept the programme's bounds.
+    """
+
+    week_ms: int
+    exercise: str
+    prescribed: int
+    done: int
+    days: int
+    repetitions: int
+    measured: int
+    within: int
+    reach_share: float | None
+
+
+class AdherenceTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="adherence"):
+    """What was done of the programme until `at_ms`, to who asked; by week and exercise, oldest first."""
+
+    at_ms: int
+    weeks: tuple[WeekAdhered, ...]
+
+
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):
     session: SessionId
     at_ms: int
 
 
-LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdvised | SessionEnded
-CoachReply = SessionPlanned | RecordBroken | SessionSummed
+LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdvised | TipTold | SessionEnded
+CoachReply = SessionPlanned | RecordBroken | SessionSummed | Overridden
 PassingReply = LiveReply | CoachReply  # never repeated: a slow reader misses some
-Reply = Acknowledged | Refused | PassingReply
+CareReply = ProgrammeHeld | AdherenceTold
+Reply = Acknowledged | Refused | CareReply | PassingReply
 
 
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

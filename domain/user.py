@@ -1,7 +1,6 @@
 """The pure rules of a user: `decide(state, command) -> events` and `evolve(state, event) -> state`.
 
-States are trees that are never changed, so they need no garbage collector (`gc=False`), and equal parts of
-many users' states are kept once.
+Equal parts of many users' states are kept once.
 """
 
 from __future__ import annotations
@@ -10,10 +9,11 @@ from collections.abc import Mapping
 from functools import lru_cache
 from sys import intern
 
-import msgspec
 from msgspec.structs import replace
 
-from domain.bests import Best, bettered
+from domain.bests import bettered
+from domain.care import NO_CARE, cared, decide_care
+from domain.care_commands import CareCommand, GiveTip
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
@@ -22,92 +22,56 @@ from domain.commands import (
     InnerCommand,
     OpenSession,
     ProfileCommand,
-    RecogniserSite,
     Stream,
-    Suggest,
 )
-from domain.errors import OutOfOrder, Rejected
+from domain.contributed import contributed
+from domain.errors import Rejected
 from domain.events import (
-    Answer,
     Event,
+    ExerciseContributed,
     ExerciseSuggested,
     FrameReceived,
     LabelConfirmed,
+    LabelWithdrawn,
+    PlanSet,
     ProfileEvent,
+    ProgrammeSet,
     SessionClosed,
+    SessionEvent,
     SessionOpened,
+    SetMeasured,
     SetRecognised,
     SuggestionAnswered,
+    TipGiven,
     TrainingSet,
 )
 from domain.happenings import noted, taken
 from domain.identifiers import DeviceId, SessionId, StreamId
-from domain.profile import Body, Profile, decide_profile, profiled
-from domain.training import Training
+from domain.numbering import is_next, next_nr
+from domain.profile import decide_profile, profiled
+from domain.sets import NOTHING, Merged, PastSet, merged
+from domain.state import Declined, Session, User, best_of
+
+__all__ = [
+    "Declined",
+    "Session",
+    "User",
+    "best_of",
+    "decide",
+    "evolve",
+    "next_nr",
+    "positioned",
+    "shared",
+    "stated",
+]
 
 SESSIONS_KEPT_MAX = 16  # sessions whose positions are remembered; older ones take nothing any more
 FORGOTTEN_MAX = 256  # older sessions of which the name is remembered, so that none is opened twice
-HISTORY_MAX = 256  # confirmed sets that the coach looks back on
 DECLINED_MAX = 32
 REFUSED_MAX = 32  # exercises of one session
 
 
-SessionEvent = (
-    LabelConfirmed | SetRecognised | ExerciseSuggested | SuggestionAnswered | SessionClosed | TrainingSet
-)
-
-
-class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """A set that the user confirmed; `place` is where, if the user has told."""
-
-    session: SessionId
-    start_ms: int
-    end_ms: int
-    exercise: str
-    repetitions: int | None
-    weight_kg: float | None
-    place: str | None = None
-
-
-class Declined(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """A suggestion that the user refused in so many words, or of which the load was changed."""
-
-    exercise: str
-    at_ms: int
-    answer: Answer
-
-
-class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """`next_nrs` holds, per stream and for COMMANDS, the number that is expected next."""
-
-    device: DeviceId
-    opened_ms: int
-    recogniser: RecogniserSite
-    streams: tuple[Stream, ...]
-    next_nrs: Mapping[StreamId, int]
-    closed: bool = False
-    suggestion: ExerciseSuggested | None = None
-    last_set_end_ms: int = 0
-    refused: tuple[str, ...] = ()  # exercises that the user does not want in this session
-
-
-class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """State of a user. `sessions` in the order in which they were opened, `history` oldest first.
-
-    Of the sessions that were opened before those, `forgotten` names the ones that were closed, so whatever
-    comes for them is stored, and `given_up` those that were left open; oldest first. `training` is how the
-    user wants to train, `declined` which suggestions were not wanted of late, `bests` those of each exercise.
-    """
-
-    sessions: Mapping[SessionId, Session] = {}
-    history: tuple[PastSet, ...] = ()
-    forgotten: tuple[SessionId, ...] = ()
-    given_up: tuple[SessionId, ...] = ()
-    training: Training = Training()
-    declined: tuple[Declined, ...] = ()
-    bests: Mapping[str, Best] = {}
-    profile: Profile | None = None
-    body: Body = ()
+Statement = LabelConfirmed | LabelWithdrawn  # what a user says of a set
 
 
 def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tuple[Event, ...]:
@@ -117,6 +81,8 @@ def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tupl
     """
     if isinstance(command, ProfileCommand):
         return decide_profile(user.profile, user.body, command)
+    if isinstance(command, CareCommand):
+        return decide_care(user.care, command)
     if isinstance(command, AcceptFrame):
         return _accept_frame(user, command)
     if isinstance(command, InnerCommand):
@@ -126,7 +92,7 @@ def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tupl
     if isinstance(command, OpenSession):
         return _open(user, command)
     session = _session(user, command.session)
-    if not _is_next(session, COMMANDS, command.command_nr):
+    if not is_next(session.next_nrs, COMMANDS, command.command_nr):
         return ()
     if session.closed:
         raise Rejected(
@@ -143,6 +109,8 @@ def evolve(user: User, event: Event) -> User:
     if isinstance(event, ProfileEvent):
         profile, body = profiled(user.profile, user.body, event)
         return replace(user, profile=profile, body=body)
+    if isinstance(event, ProgrammeSet):
+        return replace(user, care=cared(user.care, event, offset_min=user.training.utc_offset_min))
     if isinstance(event, SessionOpened):
         return _opened(user, event)
     session = user.sessions.get(event.session)
@@ -150,18 +118,31 @@ def evolve(user: User, event: Event) -> User:
         return user  # so many sessions followed that this one is remembered no more
     sessions = {**user.sessions, event.session: _changed(session, event)}
     user = replace(user, sessions=sessions)
+    if isinstance(event, LabelConfirmed | LabelWithdrawn | SetRecognised | SetMeasured):
+        user = replace(user, care=cared(user.care, event, offset_min=user.training.utc_offset_min))
     match event:
-        case LabelConfirmed():
-            place = user.training.place
-            history = _remembered(user.history, event, None if place is None else place.name)
-            bests = bettered(user.bests, intern(event.exercise), event.repetitions, event.weight_kg)
-            return replace(user, history=history, bests=bests)
-        case TrainingSet() if event.training.at_ms >= user.training.at_ms:
-            return replace(user, training=event.training)
+        case LabelConfirmed() | LabelWithdrawn():
+            return _with_sets(user, stated(user, event))
+        case TrainingSet():
+            said_by = (session.device, event.session, event.command_nr)
+            if (event.training.at_ms, *said_by) >= (user.training.at_ms, *user.trained_by):
+                return replace(user, training=event.training, trained_by=said_by)
+        case PlanSet():
+            said_by = (session.device, event.session, event.command_nr)
+            if user.plan is None or (event.plan.at_ms, *said_by) >= (user.plan.at_ms, *user.planned_by):
+                return replace(user, plan=event.plan, planned_by=said_by)
+        case ExerciseContributed():
+            return replace(user, own_exercises=contributed(user.own_exercises, event.exercise))
         case SuggestionAnswered() if event.command_nr is not None or event.answer == "changed":
             declined = Declined(exercise=event.exercise, at_ms=event.at_ms, answer=event.answer)
-            return replace(user, declined=(*user.declined, declined)[-DECLINED_MAX:])
+            latest = sorted((*user.declined, declined), key=_declined_order)[-DECLINED_MAX:]
+            return replace(user, declined=tuple(latest))
     return user
+
+
+def stated(user: User, event: Statement) -> Merged:
+    """What counts of the user's sets once `event`, of a session that is known, has happened."""
+    return merged(user.history, user.aside, _past(user, event))
 
 
 def shared(user: User) -> User:
@@ -171,21 +152,20 @@ def shared(user: User) -> User:
         for name, session in user.sessions.items()
     }
     names = {name: name for name in sessions}
-    history = tuple(
-        replace(past, session=names.setdefault(past.session, past.session), exercise=intern(past.exercise))
-        for past in user.history
+    history, aside = (
+        tuple(
+            replace(
+                past,
+                session=names.setdefault(past.session, past.session),
+                exercise=intern(past.exercise),
+                device=DeviceId(intern(past.device)),
+            )
+            for past in sets
+        )
+        for sets in (user.history, user.aside)
     )
-    return replace(user, sessions=sessions, history=history)
-
-
-def next_nr(user: User, session: SessionId, stream: StreamId, taken_nr: int = -1) -> int:
-    """What the server expects next of a stream: the cumulative acknowledgement.
-
-    Of a forgotten session everything is stored, so it is what follows the command that was taken, `taken_nr`.
-    """
-    if (known := user.sessions.get(session)) is not None:
-        return known.next_nrs.get(stream, 0)
-    return taken_nr + 1 if session in user.forgotten else 0
+    care = NO_CARE if user.care == NO_CARE else user.care
+    return replace(user, sessions=sessions, history=history, aside=aside, care=care)
 
 
 def _open(user: User, command: OpenSession) -> tuple[Event, ...]:
@@ -200,6 +180,7 @@ def _open(user: User, command: OpenSession) -> tuple[Event, ...]:
             device=command.device,
             recogniser=command.recogniser,
             streams=command.streams,
+            coach=command.coach,
         ),
     )
 
@@ -211,7 +192,7 @@ def _accept_frame(user: User, command: AcceptFrame) -> tuple[Event, ...]:
         if frame.session in user.forgotten:
             return ()
         session = _session(user, frame.session)
-    if not _is_next(session, frame.stream, frame.sequence_nr):
+    if not is_next(session.next_nrs, frame.stream, frame.sequence_nr):
         return ()
     for stream in session.streams:
         if stream.stream == frame.stream and stream.sensor == frame.sensor:
@@ -223,12 +204,14 @@ def _accept_frame(user: User, command: AcceptFrame) -> tuple[Event, ...]:
     )
 
 
-def _note(user: User, command: FoundSet | Suggest) -> tuple[Event, ...]:
+def _note(user: User, command: InnerCommand) -> tuple[Event, ...]:
     session = user.sessions.get(command.session)
     if session is None:
         return ()  # forgotten meanwhile; no device asked, so there is nobody to refuse
     if isinstance(command, FoundSet) and command.start_ms < session.last_set_end_ms:
         return ()  # found again after a recovery
+    if isinstance(command, GiveTip) and command.at_ms <= session.tip_ms:
+        return ()  # given before the recovery
     return (noted(command),)
 
 
@@ -252,14 +235,6 @@ def _check_not_given_up(user: User, session: SessionId) -> None:
         )
 
 
-def _is_next(session: Session, stream: StreamId, number: int) -> bool:
-    """True if `number` is next, False if it was taken before; raises OutOfOrder if it comes too early."""
-    expected = session.next_nrs.get(stream, 0)
-    if number > expected:
-        raise OutOfOrder(stream, number, expected)
-    return number == expected
-
-
 def _opened(user: User, event: SessionOpened) -> User:
     session = Session(
         device=event.device,
@@ -267,6 +242,7 @@ def _opened(user: User, event: SessionOpened) -> User:
         recogniser=event.recogniser,
         streams=_shared_streams(event.streams),
         next_nrs={COMMANDS: event.command_nr + 1},
+        coach=event.coach,
     )
     sessions = {**user.sessions, event.session: session}
     over = _crowded_out(sessions)
@@ -280,22 +256,42 @@ def _opened(user: User, event: SessionOpened) -> User:
     )
 
 
-def _remembered(
-    history: tuple[PastSet, ...], event: LabelConfirmed, place: str | None
-) -> tuple[PastSet, ...]:
-    is_of_the_last = bool(history) and history[-1].session == event.session
-    past = PastSet(
-        session=history[-1].session if is_of_the_last else event.session,
+def _past(user: User, event: Statement) -> PastSet:
+    """What `event` says, as it is remembered: where and when by the user's wishes, or by the device's."""
+    session, last = user.sessions[event.session], user.history[-1:]
+    place, offset_min = session.place, session.utc_offset_min
+    if session.coach == "server":
+        place = None if user.training.place is None else user.training.place.name
+        offset_min = user.training.utc_offset_min
+    told: tuple[str, int | None, float | None] = NOTHING, None, None
+    if isinstance(event, LabelConfirmed):
+        told = intern(event.exercise), event.repetitions, event.weight_kg
+    exercise, repetitions, weight_kg = told
+    is_of_the_last = bool(last) and last[0].session == event.session
+    return PastSet(
+        session=last[0].session if is_of_the_last else event.session,
         start_ms=event.start_ms,
         end_ms=event.end_ms,
-        exercise=intern(event.exercise),
-        repetitions=event.repetitions,
-        weight_kg=event.weight_kg,
+        exercise=exercise,
+        repetitions=repetitions,
+        weight_kg=weight_kg,
         place=None if place is None else intern(place),
+        said_ms=0 if event.said_ms is None or event.said_ms == event.end_ms else event.said_ms,
+        device=DeviceId(intern(session.device)),
+        command_nr=event.command_nr,
+        utc_offset_min=offset_min,
     )
-    if len(history) >= HISTORY_MAX:
-        history = history[1 - HISTORY_MAX :]
-    return history + (past,)  # noqa: RUF005  (unpacking copies a long history twice)
+
+
+def _with_sets(user: User, sets: Merged) -> User:
+    bests = user.bests
+    for past in sets.settled:
+        bests = bettered(bests, past.exercise, past.repetitions, past.weight_kg)
+    return replace(user, history=sets.history, aside=sets.aside, bests=bests)
+
+
+def _declined_order(declined: Declined) -> tuple[int, str, str]:
+    return declined.at_ms, declined.exercise, declined.answer
 
 
 @lru_cache(maxsize=4096)
@@ -329,9 +325,15 @@ def positioned(user: User, name: SessionId, stream: StreamId, next_: int) -> Use
 
 def _changed(session: Session, event: SessionEvent) -> Session:
     if isinstance(event, ExerciseSuggested):
-        return replace(session, suggestion=event)
+        session = replace(session, suggestion=event)
+    if isinstance(event, TipGiven):
+        return replace(session, tip_ms=max(session.tip_ms, event.at_ms))
     if isinstance(event, SuggestionAnswered):
         session = _answered(session, event)
+    if isinstance(event, TrainingSet) and session.coach == "device":
+        place, offset_min = event.training.place, event.training.utc_offset_min
+        name = None if place is None else place.name
+        session = replace(session, place=name, utc_offset_min=offset_min)
     if event.command_nr is not None:
         next_nrs = {**session.next_nrs, COMMANDS: event.command_nr + 1}
         session = replace(session, next_nrs=next_nrs)

@@ -11,7 +11,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import asdict
+
 from domain.errors import InvalidArtefact, NotAuthorised
+from domain.form import SetForm, Tip
 from domain.frames import SensorFrame
 from edge import protocol
 from edge.artefact import FILE_BYTES_MAX, Artefact, decode, digest
@@ -102,9 +105,12 @@ class DeviceClient:
                 return message
         return None
 
-    def open_session(self, session: str, at_ms: int, recogniser: str, streams: Sequence[Any]) -> None:
-        """`streams` are (name, sensor letter, location)."""
-        self._command(session, {"type": "open", "at_ms": at_ms, "recogniser": recogniser, "streams": streams})
+    def open_session(
+        self, session: str, at_ms: int, recogniser: str, streams: Sequence[Any], *, coach: str = "server"
+    ) -> None:
+        """`streams` are (name, sensor letter, location); a device that is offline is its own `coach`."""
+        message = {"type": "open", "at_ms": at_ms, "recogniser": recogniser, "streams": streams}
+        self._command(session, message if coach == "server" else {**message, "coach": coach})
 
     def frame(self, frame: SensorFrame) -> None:
         """Record a frame; its sequence number is the outbox's."""
@@ -129,19 +135,24 @@ class DeviceClient:
         exercise: str,
         repetitions: int | None,
         weight_kg: float | None,
+        *,
+        said_ms: int | None = None,
     ) -> None:
-        """The user confirms what was done."""
-        self._command(
-            session,
-            {
-                "type": "label",
-                "start_ms": start_ms,
-                "end_ms": end_ms,
-                "exercise": exercise,
-                "repetitions": repetitions,
-                "weight_kg": weight_kg,
-            },
-        )
+        """The user confirms what was done, at its end or, to correct what was said before, at `said_ms`."""
+        message = {
+            "type": "label",
+            "start_ms": start_ms,
+            "end_ms": end_ms,
+            "exercise": exercise,
+            "repetitions": repetitions,
+            "weight_kg": weight_kg,
+        }
+        self._command(session, message if said_ms is None else {**message, "said_ms": said_ms})
+
+    def withdraw(self, session: str, start_ms: int, end_ms: int, said_ms: int) -> None:
+        """The user says that no set was done in that time."""
+        message = {"type": "withdraw", "start_ms": start_ms, "end_ms": end_ms, "said_ms": said_ms}
+        self._command(session, message)
 
     def record_set(
         self,
@@ -192,9 +203,64 @@ class DeviceClient:
             },
         )
 
+    def plan(self, session: str, at_ms: int, author: str, sessions: Sequence[Message]) -> None:
+        """What a coach, or the user, plans; `sessions` are maps with the fields of docs/protocol.md."""
+        message = {"type": "plan", "at_ms": at_ms, "author": author, "sessions": list(sessions)}
+        self._command(session, message)
+
+    def exercise(
+        self,
+        session: str,
+        at_ms: int,
+        name: str,
+        primary: Sequence[str],
+        movement: str,
+        *,
+        secondary: Sequence[str] = (),
+        equipment: Sequence[str] = (),
+        kind: str = "compound",
+        sides: str = "both",
+    ) -> None:
+        """The user describes an exercise that the catalogue does not have."""
+        message = {"type": "exercise", "at_ms": at_ms, "name": name, "movement": movement}
+        muscles = {"primary": list(primary), "secondary": list(secondary)}
+        described = {"equipment": list(equipment), "kind": kind, "sides": sides}
+        self._command(session, {**message, **muscles, **described})
+
     def refuse(self, session: str, at_ms: int, exercise: str) -> None:
         """The user does not want `exercise` today; the server suggests something else."""
         self._command(session, {"type": "refuse", "at_ms": at_ms, "exercise": exercise})
+
+    def suggested(
+        self,
+        session: str,
+        at_ms: int,
+        exercise: str,
+        weight_kg: float | None,
+        repetitions: int,
+        reason: str,
+        rest_s: int | None,
+    ) -> None:
+        """What the device's own coach suggested; the next label answers it."""
+        self._command(
+            session,
+            {
+                "type": "suggestion",
+                "at_ms": at_ms,
+                "exercise": exercise,
+                "weight_kg": weight_kg,
+                "repetitions": repetitions,
+                "reason": reason,
+                "rest_s": rest_s,
+            },
+        )
+
+    def record_form(self, session: str, form: SetForm, tip: Tip | None) -> None:
+        """The device measured a set, and gave a tip about it if there was one to give."""
+        given = None
+        if tip is not None:
+            given = {"kind": tip.kind, "text": tip.text, "figure": tip.figure, "stop": tip.stop}
+        self._command(session, {"type": "form", **asdict(form), "tip": given})
 
     def close_session(self, session: str, at_ms: int) -> None:
         self._command(session, {"type": "close", "at_ms": at_ms}, is_last=True)

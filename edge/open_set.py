@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from coach.repetitions import CountingParameters, count
+from coach.form import Movement
+from coach.repetitions import CountingParameters, Repetitions, count
 from domain.windows import FloatArray, Window
 
 Probabilities = npt.NDArray[np.float64]  # [classes]
@@ -79,6 +80,7 @@ class OpenSet:
     settled: int = 0
     settled_ms: int = 0
     counted_ms: int = 0
+    movement: Movement | None = None  # what was counted last, from `settled_ms` then on
     evidence: Probabilities = field(init=False)
     latest: deque[tuple[int, Probabilities]] = field(default_factory=deque)  # window start, probabilities
 
@@ -104,7 +106,7 @@ class OpenSet:
 
     def count_tail(self, memory: SampleMemory, now_ms: int, tail_ms_max: int) -> None:
         """Count what is not settled; settle the older half once it is long."""
-        found = count(memory.between(self.settled_ms, now_ms), memory.rate_hz, _WHILE_OPEN)
+        found = self._counted(memory, now_ms, _WHILE_OPEN)
         self.repetitions = self.settled + found.count
         if now_ms - self.settled_ms > tail_ms_max and found.count:
             middle = found.count // 2
@@ -116,4 +118,10 @@ class OpenSet:
         """The final count: of the whole set if it is still remembered."""
         if memory.start_ms <= self.start_ms:
             self.settled, self.settled_ms = 0, self.start_ms
-        self.repetitions = self.settled + count(memory.between(self.settled_ms, end_ms), memory.rate_hz).count
+        self.repetitions = self.settled + self._counted(memory, end_ms, CountingParameters()).count
+
+    def _counted(self, memory: SampleMemory, end_ms: int, parameters: CountingParameters) -> Repetitions:
+        values = memory.between(self.settled_ms, end_ms)
+        found = count(values, memory.rate_hz, parameters)
+        self.movement = Movement(values=values, rate_hz=memory.rate_hz, found=found)
+        return found

@@ -31,8 +31,20 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "setting_up": {"session": str, "since_ms": int},
     "suggestion": {"session": str, "exercise": str, "repetitions": int, "reason": str},
     "plan": {"session": str, "at_ms": int, "sets": (list, tuple), "week": (list, tuple)},
+    "tip": {
+        "session": str,
+        "at_ms": int,
+        "exercise": str,
+        "kind": str,
+        "text": str,
+        "figure": _FLOAT,
+        "stop": bool,
+    },
+    "programme": {"at_ms": int, "prescriptions": (list, tuple)},
+    "adherence": {"at_ms": int, "weeks": (list, tuple)},
     "record": {"session": str, "at_ms": int, "exercise": str, "kind": str, "value": _FLOAT},
     "summary": {"session": str, "at_ms": int, "set_count": int, "volume_kg": _FLOAT, "streak_weeks": int},
+    "overridden": {"session": str, "at_ms": int, "what": str, "by_session": str, "by_device": str},
     "ended": {"session": str, "at_ms": int},
     "error": {"code": str, "wrong": str, "retry": bool},
 }
@@ -43,6 +55,17 @@ _PLANNED_SET: dict[str, type | tuple[type, ...]] = {
     "repetitions": int,
     "rest_s": int,
 }
+
+_PRESCRIPTION: dict[str, type | tuple[type, ...]] = {
+    "exercise": str,
+    "sets": int,
+    "repetitions": int,
+    "days_per_week": int,
+    "tempo_s": dict,
+    "reach": dict,
+    "repetitions_limit": (int, type(None)),
+}
+_BOUND: tuple[type, ...] = (*_FLOAT, type(None))
 
 # What an error may hold, and which type it then has.
 _ERROR_OPTIONS: dict[str, type] = {
@@ -81,10 +104,20 @@ def decode(data: bytes) -> Message | None:
             check_fields(planned, _PLANNED_SET)
         for planned in message["week"]:
             check_fields(planned, {"at_ms": int, "exercises": (list, tuple)})
+    elif message["type"] == "programme":
+        _check_programme(message)
     elif message["type"] == "error":
         held = {name: kind for name, kind in _ERROR_OPTIONS.items() if message.get(name) is not None}
         check_fields(message, held)
     return message
+
+
+def _check_programme(message: Message) -> None:
+    check_fields(message, {"heart_rate_limit": (int, type(None))})
+    for each in message["prescriptions"]:
+        check_fields(each, _PRESCRIPTION)
+        for bounds in (each["tempo_s"], each["reach"]):
+            check_fields(bounds, {"least": _BOUND, "most": _BOUND})
 
 
 def check_fields(message: object, fields: Mapping[str, type | tuple[type, ...]]) -> None:

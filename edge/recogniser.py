@@ -17,11 +17,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from coach.form import Movement
 from domain.frames import SensorFrame
 from domain.recording import REST
 from domain.sensors import WINDOW_SECONDS, SensorSet
@@ -63,21 +64,25 @@ class RecogniserParameters:
 
 @dataclass(frozen=True, kw_only=True)
 class Exercising:
-    """A set is under way; told when its name changes or its count grows."""
+    """A set is under way; told when its name changes or its count grows. `movement`: its latest minute."""
 
     at_ms: int
     exercise: str
     confidence: float
     repetitions_so_far: int
+    movement: Movement | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SetEnded:
+    """`movement` is the whole set's, or of one that is remembered no more the latest minutes'."""
+
     start_ms: int
     end_ms: int
     exercise: str
     confidence: float
     repetitions: int
+    movement: Movement | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +255,13 @@ class Recogniser:
             return []
         opened.name, opened.told = name, max(opened.told, opened.repetitions)
         return [
-            Exercising(at_ms=now_ms, exercise=name, confidence=confidence, repetitions_so_far=opened.told)
+            Exercising(
+                at_ms=now_ms,
+                exercise=name,
+                confidence=confidence,
+                repetitions_so_far=opened.told,
+                movement=opened.movement,
+            )
         ]
 
     def _close(self, end_ms: int) -> list[Observation]:
@@ -271,6 +282,7 @@ class Recogniser:
             exercise=name,
             confidence=confidence,
             repetitions=opened.repetitions,
+            movement=opened.movement,
         )
         return [ended, resting]
 

@@ -32,6 +32,48 @@ class TrainingWishes(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
     user: str | None = None
 
 
+class PlannedExercise(msgspec.Struct, frozen=True, kw_only=True):
+    exercise: str
+    set_count: int
+    repetitions: int
+    weight_kg: float | None = None
+    share: float | None = None
+    rest_s: int | None = None
+
+
+class PlanSession(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    exercises: tuple[PlannedExercise, ...]
+    weekday: int | None = None
+
+
+class OwnPlan(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="plan"):
+    """What a coach, or the user, plans; without sessions nothing any more."""
+
+    session: str
+    nr: int
+    at_ms: int
+    author: str
+    sessions: tuple[PlanSession, ...] = ()
+    user: str | None = None
+
+
+class OwnExercise(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="exercise"):
+    """An exercise that the catalogue does not have."""
+
+    session: str
+    nr: int
+    at_ms: int
+    name: str
+    primary: tuple[str, ...]
+    movement: str
+    secondary: tuple[str, ...] = ()
+    equipment: tuple[str, ...] = ()
+    kind: str = "compound"
+    sides: str = "both"
+    user: str | None = None
+
+
 class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="refuse"):
     """The user does not want an exercise today."""
 
@@ -39,6 +81,31 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="r
     nr: int
     at_ms: int
     exercise: str
+    user: str | None = None
+
+
+class Withdraw(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="withdraw"):
+    """The user says, at `said_ms`, that no set was done in that time."""
+
+    session: str
+    nr: int
+    start_ms: int
+    end_ms: int
+    said_ms: int
+    user: str | None = None
+
+
+class OwnSuggestion(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="suggestion"):
+    """What the device's own coach suggested."""
+
+    session: str
+    nr: int
+    at_ms: int
+    exercise: str
+    repetitions: int
+    weight_kg: float | None = None
+    reason: str = ""
+    rest_s: int | None = None
     user: str | None = None
 
 
@@ -89,6 +156,18 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     set_count: int
     volume_kg: float
     streak_weeks: int
+
+
+class Overridden(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="overridden"):
+    user: str
+    session: str
+    at_ms: int
+    what: str
+    by_session: str
+    by_device: str
+    start_ms: int | None = None
+    exercise: str | None = None
+    by_exercise: str | None = None
 
 
 def plan_of(user: str, reply: SessionPlanned) -> Plan:

@@ -11,21 +11,20 @@ import msgspec
 from domain.commands import (
     AcceptFrame,
     CloseSession,
+    CoachSite,
     Command,
     ConfirmLabel,
     OpenSession,
     RecogniserSite,
     RecordSet,
-    RefuseSuggestion,
-    SetTraining,
     check_command,
 )
 from domain.errors import InvalidInput, MuvrError, NotAuthorised
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId, check_identifier
-from domain.training import Goal, Place, Training
-from gateway import coach_messages, protocol
+from gateway import care_messages, protocol
 from gateway.auth import ANY_USER, Claims, Tokens
+from gateway.coach_commands import command_of
 from gateway.lanes import LANE_BATCHES_MAX
 from gateway.offers import Offers
 
@@ -142,7 +141,7 @@ class Connection:
                 expected=f"version {protocol.VERSION}",
                 remedy="update the device or the server",
             )
-        claims = self._tokens.verify(message.token, ("device", "user"))
+        claims = self._tokens.verify(message.token, ("device", "user", "coach"))
         self._device = DeviceId(check_identifier("device", message.device))
         self._claims = claims
         if claims.user != ANY_USER and not self._join(claims.user, output):
@@ -156,8 +155,9 @@ class Connection:
             )
         )
 
-    def _forward(self, message: protocol.SessionMessage, output: Output) -> None:
+    def _forward(self, message: protocol.SessionMessage | care_messages.CareMessage, output: Output) -> None:
         claims = self._authenticated()
+        _check_scope(claims, message)
         try:
             user = _user(claims, message.user)
             command = check_command(_command_of(message, self._device))
@@ -219,13 +219,27 @@ def _user(claims: Claims, named: str | None) -> UserId:
     return user
 
 
+def _check_scope(claims: Claims, message: protocol.SessionMessage | care_messages.CareMessage) -> None:
+    """Who looks after a user prescribes and asks what was done, and nobody else; and does nothing else."""
+    if isinstance(message, care_messages.CareMessage) != (claims.scope == "coach"):
+        raise NotAuthorised(
+            f"the token's scope is {claims.scope!r}",
+            expected="scope coach to prescribe and to ask for adherence, device or user for all else",
+            remedy="get a token of that scope",
+        )
+
+
 def _cut_off(output: Output, error: MuvrError) -> None:
     output.close_code = CLOSE_POLICY
     output.close_reason = str(error)
 
 
-def _command_of(message: protocol.SessionMessage, device: DeviceId) -> Command:
+def _command_of(message: protocol.SessionMessage | care_messages.CareMessage, device: DeviceId) -> Command:
     match message:
+        case care_messages.Prescribe() | care_messages.GetAdherence():
+            return care_messages.care_command(message, device)
+        case care_messages.MeasuredForm():
+            return care_messages.form_command(message)
         case protocol.Frame():
             frame = SensorFrame(
                 session=SessionId(message.session),
@@ -249,6 +263,7 @@ def _command_of(message: protocol.SessionMessage, device: DeviceId) -> Command:
                 exercise=message.exercise,
                 repetitions=message.repetitions,
                 weight_kg=message.weight_kg,
+                said_ms=message.said_ms,
             )
         case protocol.RecognisedSet():
             return RecordSet(
@@ -261,24 +276,19 @@ def _command_of(message: protocol.SessionMessage, device: DeviceId) -> Command:
                 repetitions=message.repetitions,
                 model_id=ModelId(message.model),
             )
-        case coach_messages.TrainingWishes():
-            return _training_of(message)
-        case coach_messages.Refuse():
-            return RefuseSuggestion(
-                session=SessionId(message.session),
-                command_nr=message.nr,
-                at_ms=message.at_ms,
-                exercise=message.exercise,
-            )
         case protocol.Close():
             return CloseSession(
                 session=SessionId(message.session), command_nr=message.nr, at_ms=message.at_ms
             )
+        case _:
+            return command_of(message)
 
 
 def _open_of(message: protocol.Open, device: DeviceId) -> OpenSession:
     if message.recogniser not in ("server", "device"):
         raise InvalidInput(f"recogniser {message.recogniser[:16]!r}", expected="'server' or 'device'")
+    if message.coach not in ("server", "device"):
+        raise InvalidInput(f"coach {message.coach[:16]!r}", expected="'server' or 'device'")
     return OpenSession(
         session=SessionId(message.session),
         command_nr=message.nr,
@@ -286,31 +296,19 @@ def _open_of(message: protocol.Open, device: DeviceId) -> OpenSession:
         device=device,
         recogniser=cast(RecogniserSite, message.recogniser),
         streams=message.streams,
+        coach=cast(CoachSite, message.coach),
     )
 
 
-def _training_of(message: coach_messages.TrainingWishes) -> SetTraining:
-    place = message.place
-    training = Training(
-        at_ms=message.at_ms,
-        goal=cast(Goal | None, message.goal),
-        excluded_exercises=message.excluded_exercises,
-        excluded_muscles=message.excluded_muscles,
-        place=None if place is None else Place(**msgspec.structs.asdict(place)),
-        utc_offset_min=message.utc_offset_min,
-    )
-    return SetTraining(session=SessionId(message.session), command_nr=message.nr, training=training)
-
-
-def _refused(claims: Claims, message: protocol.SessionMessage, error: InvalidInput) -> protocol.Error:
+def _refused(
+    claims: Claims, message: protocol.SessionMessage | care_messages.CareMessage, error: InvalidInput
+) -> protocol.Error:
     user = message.user if claims.user == ANY_USER else claims.user
-    return protocol.Error(
-        code=error.code,
-        wrong=error.wrong,
-        expected=error.expected,
-        remedy=error.remedy,
-        retry=error.retry,
-        user=None if user is None else user[:64],
+    told = msgspec.structs.replace(protocol.error_message(error), user=None if user is None else user[:64])
+    if isinstance(message, care_messages.CareMessage):
+        return told
+    return msgspec.structs.replace(
+        told,
         session=message.session[:64],
         stream=message.stream[:64] if isinstance(message, protocol.Frame) else "",
         nr=message.nr,

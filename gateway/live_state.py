@@ -15,6 +15,7 @@ from domain.replies import (
     SessionEnded,
     SetFound,
     SetUpBegan,
+    TipTold,
 )
 
 CLOCK_SKEW_MS_MAX = 60_000  # a device's time further off than this is replaced by the time of arrival
@@ -46,6 +47,16 @@ class LiveSuggestion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LiveTip:
+    """How the last set was done, or the present one is; with `stop` a prescribed limit is passed."""
+
+    at_ms: int
+    exercise: str
+    text: str
+    stop: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class LiveUser:
     """A user's newest session. `exercise`, `confidence` (0 to 1) and `repetitions` are set while exercising.
 
@@ -65,6 +76,7 @@ class LiveUser:
     sets: tuple[LiveSet, ...] = ()
     set_count: int = 0
     suggestion: LiveSuggestion | None = None
+    tip: LiveTip | None = None
 
 
 def begun(update: LiveUpdate, now_ms: int) -> LiveUser:
@@ -84,6 +96,8 @@ def evolve(known: LiveUser, update: LiveUpdate, now_ms: int, sets_max: int) -> L
     match update.reply:
         case ExerciseRecognised() as reply if reply.exercise != REST:
             same = known.state == "exercising" and known.exercise == reply.exercise
+            if known.state != "exercising":
+                known = replace(known, tip=None)  # it was about the set before
             changed = replace(
                 known,
                 exercise=reply.exercise,
@@ -101,8 +115,10 @@ def evolve(known: LiveUser, update: LiveUpdate, now_ms: int, sets_max: int) -> L
             return _in_state(known, "setting_up", reply.since_ms, now_ms)
         case ExerciseAdvised() as reply:
             return replace(known, suggestion=_suggestion(reply))
+        case TipTold() as reply:
+            return replace(known, tip=_tip(reply))
         case SessionEnded() as reply:
-            return replace(_in_state(known, "ended", reply.at_ms, now_ms), suggestion=None)
+            return replace(_in_state(known, "ended", reply.at_ms, now_ms), suggestion=None, tip=None)
 
 
 def _in_state(known: LiveUser, state: State, since_ms: int, now_ms: int) -> LiveUser:
@@ -137,6 +153,10 @@ def _with_set(known: LiveUser, reply: SetFound, now_ms: int, sets_max: int) -> L
     if known.state == "ended" or known.exercise not in (None, found.exercise):
         return changed  # the set is told late: the user has gone on
     return _in_state(changed, "resting", found.end_ms, now_ms)
+
+
+def _tip(reply: TipTold) -> LiveTip:
+    return LiveTip(at_ms=reply.at_ms, exercise=reply.exercise, text=reply.text, stop=reply.stop)
 
 
 def _suggestion(reply: ExerciseAdvised) -> LiveSuggestion:

@@ -14,8 +14,11 @@ from domain.commands import Stream
 from domain.errors import InvalidInput, MuvrError
 from domain.replies import (
     Acknowledged,
+    AdherenceTold,
     ExerciseAdvised,
     ExerciseRecognised,
+    Overridden,
+    ProgrammeHeld,
     RecordBroken,
     Refused,
     Reply,
@@ -25,14 +28,21 @@ from domain.replies import (
     SessionSummed,
     SetFound,
     SetUpBegan,
+    TipTold,
 )
+from gateway import coach_messages
+from gateway.care_messages import Adherence, CareMessage, MeasuredForm, Programme, Tip, care_message_of
 from gateway.coach_messages import (
+    OwnExercise,
+    OwnPlan,
+    OwnSuggestion,
     Plan,
     Record,
     Refuse,
     Suggestion,
     Summary,
     TrainingWishes,
+    Withdraw,
     plan_of,
 )
 
@@ -55,6 +65,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ope
     at_ms: int
     recogniser: str
     streams: tuple[Stream, ...]
+    coach: str = "server"
     user: str | None = None
 
 
@@ -78,6 +89,7 @@ class Label(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="la
     exercise: str
     repetitions: int | None = None
     weight_kg: float | None = None
+    said_ms: int | None = None
     user: str | None = None
 
 
@@ -109,8 +121,21 @@ class GetModel(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     offset: int
 
 
-SessionMessage = Open | Frame | Label | RecognisedSet | TrainingWishes | Refuse | Close
-DeviceMessage = Hello | SessionMessage | GetModel
+SessionMessage = (
+    Open
+    | Frame
+    | Label
+    | Withdraw
+    | RecognisedSet
+    | MeasuredForm
+    | TrainingWishes
+    | OwnPlan
+    | OwnExercise
+    | Refuse
+    | OwnSuggestion
+    | Close
+)
+DeviceMessage = Hello | SessionMessage | CareMessage | GetModel
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="model", omit_defaults=True):
@@ -228,8 +253,12 @@ ServerMessage = (
     | SettingUp
     | Suggestion
     | Plan
+    | Tip
+    | Programme
+    | Adherence
     | Record
     | Summary
+    | coach_messages.Overridden
     | Ended
     | Error
 )
@@ -289,12 +318,16 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
             return SettingUp(user=user, **msgspec.structs.asdict(reply))
         case ExerciseAdvised():
             return Suggestion(user=user, **msgspec.structs.asdict(reply))
+        case TipTold() | ProgrammeHeld() | AdherenceTold():
+            return care_message_of(user, reply)
         case SessionPlanned():
             return plan_of(user, reply)
         case RecordBroken():
             return Record(user=user, **msgspec.structs.asdict(reply))
         case SessionSummed():
             return Summary(user=user, **msgspec.structs.asdict(reply))
+        case Overridden():
+            return coach_messages.Overridden(user=user, **msgspec.structs.asdict(reply))
         case SessionEnded():
             return Ended(user=user, **msgspec.structs.asdict(reply))
 

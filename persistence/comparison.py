@@ -14,6 +14,7 @@ from domain.errors import MuvrError, StoredValueCorrupt
 from domain.events import JournalEvent, SessionEvent, SessionOpened
 from domain.identifiers import UserId
 from domain.user import evolve
+from persistence.exercise_tables import CONTRIBUTED_EXERCISE
 from persistence.keys import Cipher
 from persistence.ports import Delete, Insert, Mutation
 from persistence.profile_tables import PROFILE_TABLES
@@ -34,7 +35,7 @@ BY_SESSION: dict[Table[Any], str] = {  # to the column that says when
     SUGGESTION_BY_SESSION: "suggested_at",
     LABEL: "start_at",
 }
-BY_USER: tuple[Table[Any], ...] = (SESSION_BY_USER, *PROFILE_TABLES)
+BY_USER: tuple[Table[Any], ...] = (SESSION_BY_USER, *PROFILE_TABLES, CONTRIBUTED_EXERCISE)
 READ_MODELS: tuple[Table[Any], ...] = (*BY_USER, *BY_SESSION, USER_BY_SHARD)
 
 RowKey = tuple[Any, ...]  # the table's name and the row's key
@@ -119,11 +120,19 @@ def projected(
             expected.sessions.add(event.session)
         if isinstance(event, SessionOpened):
             expected.opened_ms.setdefault(event.session, event.at_ms)
-        for insert in project(user, state, event):
-            expected.rows[keys_of(insert.table, insert.row)[0]] = insert.table, insert.row
+        for change in project(user, state, event):
+            apply(change, expected.rows)
         state = evolve(state, event)
         expected.last_nr, expected.last_epoch = row.sequence_nr, row.writer_epoch
     return expected
+
+
+def apply(change: Insert | Delete, rows: Rows) -> None:
+    """Do with `rows` what a store does with its own; a projection deletes row by row."""
+    if isinstance(change, Insert):
+        rows[keys_of(change.table, change.row)[0]] = change.table, change.row
+    else:
+        rows.pop((change.table.name, *change.partition, *change.lower), None)
 
 
 def compare(expected: Expected, stored: Rows) -> Outcome:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from domain.events import JournalEvent
 from domain.identifiers import UserId
-from persistence.blobs import BlobCodec, Upcaster, context_of
+from persistence.blobs import BlobCodec, Upcaster, as_it_is, context_of
 from persistence.chain import counting
 from persistence.keys import Cipher
 from persistence.ports import Delete, Insert, Mutation, Slice, Store, Then
@@ -28,7 +28,7 @@ def _from_version_1(event: list[Any]) -> list[Any]:
     return [tag, session, suggested_ms, "taken" if taken else "refused"]
 
 
-EVENT_UPCASTERS: dict[int, Upcaster] = {1: _from_version_1}
+EVENT_UPCASTERS: dict[int, Upcaster] = {1: _from_version_1, 2: as_it_is}
 
 _codec: BlobCodec[JournalEvent] = BlobCodec(JournalEvent, EVENT_UPCASTERS)
 

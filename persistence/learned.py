@@ -14,6 +14,7 @@ from persistence.learned_tables import (
     CLUSTER,
     CLUSTER_MEMBER,
     EVERYONE,
+    LEARNED_TABLES,
     NEXT_EXERCISE,
     POPULAR_EXERCISE,
     POPULAR_SEQUENCE,
@@ -46,6 +47,15 @@ class LearnedStore:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._runs = RunStore(store)
+
+    def served_runs(self) -> dict[str, int]:
+        """The runs whose results are read, by table: when they are others, there is something new."""
+        served = self._runs.state().served
+        return {table.name: served[table.name] for table in LEARNED_TABLES if table.name in served}
+
+    def rows(self, table: Table[RowT]) -> list[RowT]:
+        """All of a table, in its order: of every cluster and EVERYONE."""
+        return list(self._runs.results(table))
 
     def clusters(self) -> list[ClusterRow]:
         """The groups of users, by name."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from domain.errors import ConfigurationError
 from persistence.schema import KEYS, TRAINING
 
-SCHEMA_VERSION = 4  # since 4 there are nights, profiles, what the night learns, and windows of a run
+SCHEMA_VERSION = 5  # since 5 there are exercises that users contributed
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from domain.contributed import contributed
 from domain.events import (
     BodyMeasured,
     Event,
+    ExerciseContributed,
     ExerciseSuggested,
     FrameReceived,
     LabelConfirmed,
+    LabelWithdrawn,
+    PlanSet,
     ProfileChanged,
+    ProgrammeSet,
     SessionClosed,
     SessionOpened,
+    SetMeasured,
     SetRecognised,
     SuggestionAnswered,
+    TipGiven,
     TrainingSet,
 )
 from domain.identifiers import UserId, shard_of
-from domain.user import User
-from persistence.ports import Insert
+from domain.sets import PastSet
+from domain.user import User, stated
+from persistence.exercise_tables import CONTRIBUTED_EXERCISE
+from persistence.exercises import contributed_row
+from persistence.ports import Delete, Insert
 from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE, MeasurementRow, ProfileRow
 from persistence.schema import Timestamp
 from persistence.sensors import SensorStore
@@ -34,9 +46,11 @@ from persistence.tables import (
     UserRow,
 )
 
+Change = Insert | Delete
 
-def project(user: UserId, before: User, event: Event) -> list[Insert]:
-    """The rows that `event`, which follows state `before`, writes."""
+
+def project(user: UserId, before: User, event: Event) -> list[Change]:
+    """The rows that `event`, which follows state `before`, writes and takes away."""
     match event:
         case FrameReceived():
             return [SensorStore.entry(user, event.frame)]
@@ -54,15 +68,19 @@ def project(user: UserId, before: User, event: Event) -> list[Insert]:
                 user, Timestamp(session.opened_ms), event.session, session.device, Timestamp(event.at_ms)
             )
             return [Insert(SESSION_BY_USER, row)]
-        case LabelConfirmed():
-            return [Insert(LABEL, _label_row(user, event))]
+        case LabelConfirmed() | LabelWithdrawn():
+            return _labels(user, before, event)
         case SetRecognised():
             return [Insert(SET_BY_SESSION, _set_row(user, event))]
         case ExerciseSuggested():
             return [Insert(SUGGESTION_BY_SESSION, _suggestion_row(user, event))]
         case SuggestionAnswered():
             return _answered(user, before, event)
-        case TrainingSet():
+        case ExerciseContributed():
+            kept = contributed(before.own_exercises, event.exercise)
+            described = Insert(CONTRIBUTED_EXERCISE, contributed_row(user, event.exercise))
+            return [described] if event.exercise in kept else []
+        case TrainingSet() | PlanSet() | SetMeasured() | TipGiven() | ProgrammeSet():
             return []
         case ProfileChanged():
             newest = ProfileRow(
@@ -80,15 +98,40 @@ def project(user: UserId, before: User, event: Event) -> list[Insert]:
             return [Insert(MEASUREMENT_BY_USER, measured)]
 
 
-def _label_row(user: UserId, event: LabelConfirmed) -> LabelRow:
+def _labels(user: UserId, before: User, event: LabelConfirmed | LabelWithdrawn) -> list[Change]:
+    """The rows of what counts from now on. Those of what does not are deleted, also unwritten: a former
+    owner's may come late.
+    """
+    if event.session not in before.sessions:
+        return []
+    sets = stated(before, event)
+    counting = (*sets.settled, *sets.history)
+    new = _besides(counting, before.history)
+    gone = [*_besides(before.history, counting), *_besides(sets.aside, before.aside)]
+    keys = {(past.session, past.start_ms) for past in counting}
+    deletes = [
+        Delete(LABEL, (user, past.session), (past.start_ms,), (past.start_ms,))
+        for past in gone
+        if (past.session, past.start_ms) not in keys
+    ]
+    return [*deletes, *(Insert(LABEL, _label_row(user, past)) for past in new)]
+
+
+def _besides(sets: Iterable[PastSet], others: Iterable[PastSet]) -> list[PastSet]:
+    """Those of `sets` that are none of `others`."""
+    known = {id(past) for past in others}
+    return [past for past in sets if id(past) not in known]
+
+
+def _label_row(user: UserId, past: PastSet) -> LabelRow:
     return LabelRow(
         user,
-        event.session,
-        Timestamp(event.start_ms),
-        Timestamp(event.end_ms),
-        event.exercise,
-        event.repetitions,
-        event.weight_kg,
+        past.session,
+        Timestamp(past.start_ms),
+        Timestamp(past.end_ms),
+        past.exercise,
+        past.repetitions,
+        past.weight_kg,
     )
 
 
@@ -120,7 +163,7 @@ def _suggestion_row(user: UserId, event: ExerciseSuggested, taken: bool | None =
     )
 
 
-def _answered(user: UserId, before: User, event: SuggestionAnswered) -> list[Insert]:
+def _answered(user: UserId, before: User, event: SuggestionAnswered) -> list[Change]:
     session = before.sessions.get(event.session)
     if session is None or session.suggestion is None or event.suggested_ms is None:
         return []

@@ -7,6 +7,7 @@ snapshot is a prefix of every later owner's history, however late the row itself
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from domain.errors import StoredValueCorrupt
 from domain.identifiers import UserId
@@ -19,7 +20,14 @@ from persistence.tables import SNAPSHOT, SnapshotRow
 
 SNAPSHOTS_KEPT = 2  # the newest, and one to fall back to
 
-STATE_UPCASTERS: dict[int, Upcaster] = {1: as_it_is}
+
+def _by_time(state: list[Any]) -> list[Any]:
+    """Up to version 2 the confirmed sets, the second field, were in the order in which they arrived."""
+    sessions, history, *others = state
+    return [sessions, sorted(history, key=lambda past: past[1:3]), *others]
+
+
+STATE_UPCASTERS: dict[int, Upcaster] = {1: as_it_is, 2: _by_time}
 
 _codec: BlobCodec[User] = BlobCodec(User, STATE_UPCASTERS)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from coach.form import FormReference, learn
+from coach.form import FormReference, Movement, learn
 from domain.errors import InvalidInput
 from domain.recording import REST
 from domain.sensors import SensorSet
@@ -30,7 +30,7 @@ def forms(windows: Iterable[LabelledWindow], sensor_set: SensorSet) -> dict[str,
     found = {}
     for label, of_label in sorted(sets.items()):
         try:
-            found[label] = learn(of_label, sensor_set.rate_hz)
+            found[label] = learn([Movement.counted(samples, sensor_set.rate_hz) for samples in of_label])
         except InvalidInput:
             continue
     return found

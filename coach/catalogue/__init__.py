@@ -9,18 +9,14 @@ dumbbell) go from a beginner to someone strong and serve to choose a first weigh
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
-Movement = Literal[
-    "push", "pull", "raise", "squat", "lunge", "hinge", "carry", "core", "cardio", "mobility"
-]  # raise: single-joint lifts away from the body; mobility: the unloaded exercises of physiotherapy
-Kind = Literal["compound", "isolation"]
-Sides = Literal["both", "one"]
+from domain.contributed import Contributed, Kind, Movement, Sides
 
 LOADED = frozenset({"barbell", "trap-bar", "dumbbell", "kettlebell", "cable", "machine"})
 
@@ -49,6 +45,10 @@ class Exercise:
         return next(iter(self.equipment & LOADED), None)
 
 
+More = Mapping[str, Exercise]  # exercises besides the catalogue's, by name
+NO_MORE: More = MappingProxyType({})
+
+
 @lru_cache(maxsize=1)
 def catalogue() -> Mapping[str, Exercise]:
     """All exercises by name, in the table's order."""
@@ -67,15 +67,44 @@ def labels() -> Mapping[tuple[str, str], Exercise | None]:
     )
 
 
+def described(exercises: Iterable[Contributed]) -> More:
+    """What users contributed, by name, in the catalogue's form; of a name that it has, its own holds."""
+    return {
+        each.name: Exercise(
+            name=each.name,
+            primary=each.primary,
+            secondary=each.secondary,
+            equipment=frozenset(each.equipment),
+            movement=each.movement,
+            kind=each.kind,
+            sides=each.sides,
+            share_min=None,
+            share_max=None,
+        )
+        for each in exercises
+        if each.name not in catalogue()
+    }
+
+
+def meanings(name: str, more: More = NO_MORE) -> tuple[Exercise, ...]:
+    """The exercises that `name` may mean, of the catalogue, of `more` or as a label of recordings."""
+    return (more[name],) if name in more else _meanings(name)
+
+
 @lru_cache(maxsize=4096)
-def meanings(name: str) -> tuple[Exercise, ...]:
-    """The exercises that `name`, of the catalogue or a label of recordings, may mean; none if unknown."""
+def _meanings(name: str) -> tuple[Exercise, ...]:
     if (exact := catalogue().get(name)) is not None:
         return (exact,)
     several = [exercise for (_, label), exercise in labels().items() if label == name]
     if None in several:
         return ()
     return tuple({each.name: each for each in several if each is not None}.values())
+
+
+@lru_cache(maxsize=4096)
+def is_known(name: str) -> bool:
+    """Whether `name` is of the catalogue or of recordings, and not made up by a user."""
+    return name in catalogue() or any(label == name for _, label in labels())
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

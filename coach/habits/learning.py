@@ -22,7 +22,7 @@ from coach.habits.state import (
     Place,
     Workout,
 )
-from domain.user import PastSet
+from domain.sets import PastSet
 
 DAY_MS = 86_400_000
 REST_S_MAX = 1800  # a longer pause is an interruption, not a rest
@@ -66,9 +66,11 @@ def begun(habits: Habits, session: str, at_ms: int, *, place: str = "", offset_m
     )
 
 
-def learned(habits: Habits, done: PastSet, *, offset_min: int = 0) -> Habits:
+def learned(habits: Habits, done: PastSet) -> Habits:
     """The state after another confirmed set."""
-    habits = begun(habits, done.session, done.start_ms, place=done.place or "", offset_min=offset_min)
+    habits = begun(
+        habits, done.session, done.start_ms, place=done.place or "", offset_min=done.utc_offset_min
+    )
     habits, symbol = _with_exercise(habits, done.exercise)
     known = habits.exercises[symbol - 1]
     load = _load(habits, done)
@@ -89,11 +91,11 @@ def in_order(history: Iterable[PastSet]) -> tuple[PastSet, ...]:
     return tuple(sorted(history, key=_order))
 
 
-def learned_all(history: Iterable[PastSet], *, offset_min: int = 0) -> Habits:
+def learned_all(history: Iterable[PastSet]) -> Habits:
     """The state after all sets of `history`, taken in their order."""
     habits = Habits()
     for done in in_order(history):
-        habits = learned(habits, done, offset_min=offset_min)
+        habits = learned(habits, done)
     return habits
 
 

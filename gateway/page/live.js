@@ -114,8 +114,13 @@ function words(user) {
     user.state === "resting" && last
       ? element("p", { class: "muted" }, `after ${last.repetitions} × ${exerciseName(last.exercise)}`)
       : null,
+    user.tip ? tipBox(user.tip) : null,
     user.suggestion ? suggestionBox(user.suggestion) : null,
   );
+}
+
+function tipBox(tip) {
+  return element("p", { class: tip.stop ? "tip stop" : "tip" }, tip.text);
 }
 
 function suggestionBox(suggestion) {
@@ -150,7 +155,7 @@ function setList(user) {
   );
 }
 
-/** Told to screen readers: sets, suggestions and ends, but not every repetition. */
+/** Told to screen readers: sets, tips, suggestions and ends, but not every repetition. */
 function announce(before, user) {
   const told = [];
   if (before?.session === user.session && user.set_count > before.set_count) {
@@ -160,6 +165,7 @@ function announce(before, user) {
   if (user.suggestion && user.suggestion.at_ms !== before?.suggestion?.at_ms) {
     told.push(`Next for ${user.user}: ${exerciseName(user.suggestion.exercise)}, ${load(user.suggestion)}.`);
   }
+  if (user.tip && user.tip.at_ms !== before?.tip?.at_ms) told.push(`${user.user}: ${user.tip.text}`);
   if (user.state === "ended" && before?.state !== "ended") told.push(`${user.user} has finished.`);
   if (told.length) news.textContent = told.join(" ");
 }

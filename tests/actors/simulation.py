@@ -79,14 +79,29 @@ class Device:
             self._frame(name, sent, "h" if rng.random() < 0.8 else "a")
             return
         what = rng.random()
-        if what < 0.4:
-            self.client.label(
-                name, at_ms - 900, at_ms, "curl", rng.choice([None, 8]), rng.choice([None, 20.0])
-            )
+        if what < 0.35:
+            exercise, weight_kg = rng.choice(["curl", "back-squat"]), rng.choice([None, 20.0])
+            self.client.label(name, at_ms - 900, at_ms, exercise, rng.choice([None, 8]), weight_kg)
             sent.commands.append(("LabelConfirmed", at_ms))
-        elif what < 0.8:
+        elif what < 0.65:
             self.client.record_set(name, at_ms - 900, at_ms, "row", 0.75, 5, "device-model")
             sent.commands.append(("SetRecognised", at_ms))
+        elif what < 0.7:
+            self.client.withdraw(name, at_ms - 900, at_ms, at_ms)
+            sent.commands.append(("LabelWithdrawn", at_ms))
+        elif what < 0.75:
+            self.client.refuse(name, at_ms, "curl")
+            sent.commands.append(("SuggestionAnswered", at_ms))
+        elif what < 0.76:
+            self.client.exercise(name, at_ms, rng.choice(["curl", "sled-push"]), ["core"], "carry")
+            sent.commands.append(("ExerciseContributed", at_ms))
+        elif what < 0.78:
+            exercises = [{"exercise": rng.choice(["curl", "row"]), "set_count": 2, "repetitions": 8}]
+            self.client.plan(name, at_ms, "anna", [{"name": "arms", "exercises": exercises}])
+            sent.commands.append(("PlanSet", at_ms))
+        elif what < 0.8:
+            self.client.training(name, at_ms, goal="muscle", place={"name": rng.choice(["home", "gym"])})
+            sent.commands.append(("TrainingSet", at_ms))
         else:
             self.client.close_session(name, at_ms)
             sent.commands.append(("SessionClosed", at_ms))
@@ -173,6 +188,7 @@ class World:
     def settle(self) -> None:
         self.store.rate = 0.0
         for _ in range(SETTLE_STEPS_MAX):
+            self.now_ms += 100  # so that who asked too often may ask again
             for device in self.devices:
                 device.exchange()
                 device.arrive(self.rng)

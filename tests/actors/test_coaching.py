@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.coaching import Coaching
+from actors.groups import GroupShelf
+from coach.coaching import Coaching
 from domain.commands import (
     CloseSession,
     ConfirmLabel,
@@ -45,8 +46,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 class Lifter:
     """Someone whose watch names the exercises; each call returns what the watch is told."""
 
-    def __init__(self, store: SqliteStore) -> None:
-        self.entity = Entity(store, StubShelf(None))
+    def __init__(self, store: SqliteStore, groups: GroupShelf | None = None) -> None:
+        self.entity = Entity(store, StubShelf(None), groups=groups)
         self._session = NAME
         self._nr = 0
         self._at_ms = T0_MS

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from actors.effects import Classified, Effects
+from actors.groups import GroupShelf
 from actors.recognition import classify
 from actors.recovery import recover
 from actors.user_entity import UserEntity
@@ -38,10 +40,15 @@ ALICE = UserId("alice")
 class Entity:
     """Drives an entity as its shard host does."""
 
-    def __init__(self, store: SqliteStore, shelf: StubShelf, *, epoch: int = 0) -> None:
+    def __init__(
+        self, store: SqliteStore, shelf: StubShelf, *, epoch: int = 0, groups: GroupShelf | None = None
+    ) -> None:
         self._store = store
         fitting: Any = shelf
-        entity = recover({ALICE: epoch}, stores_of(store), fitting)[ALICE]
+        stores = stores_of(store)
+        if groups is not None:
+            stores = replace(stores, groups=groups)
+        entity = recover({ALICE: epoch}, stores, fitting)[ALICE]
         assert isinstance(entity, UserEntity)
         self.entity = entity
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from coach.habits import STATE_BYTES_MAX, Habits, begun, following, learned, learned_all, usual_load
 from coach.habits.state import EXERCISES_MAX
-from domain.user import HISTORY_MAX, PastSet
+from domain.sets import HISTORY_MAX, PastSet
 from tests.coach.training import DAY_MS, MONDAY_MS, done, histories, several, workout
 
 PUSH = (("press", 8, 40.0), ("press", 8, 40.0), ("press", 8, 40.0), ("dip", 10, None), ("dip", 10, None))

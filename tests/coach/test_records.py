@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from coach.records import WEEK_MS, records, streak_weeks, volume_kg
@@ -10,21 +12,29 @@ from domain.bests import Best, bettered
 from tests.coach.training import DAY_MS, MONDAY_MS, done, workout
 
 
+def best(*sets: tuple[str, int, float | None]) -> Best:
+    bests: Mapping[str, Best] = {}
+    for name, count, kg in sets:
+        bests = bettered(bests, name, count, kg)
+    (found,) = bests.values()
+    return found
+
+
 def test_the_first_set_of_an_exercise_is_no_record() -> None:
-    first = bettered({}, "squat", 5, 100.0)
-    assert records({}, first, "squat") == []
+    first = best(("squat", 5, 100.0))
+    assert records(None, first) == []
 
 
 def test_a_record_is_of_what_was_bettered() -> None:
-    first = bettered({}, "squat", 5, 100.0)
-    assert records(first, bettered(first, "squat", 1, 105.0), "squat") == [("weight", 105.0)]
-    ((kind, value),) = records(first, bettered(first, "squat", 8, 100.0), "squat")
+    first = best(("squat", 5, 100.0))
+    assert records(first, best(("squat", 5, 100.0), ("squat", 1, 105.0))) == [("weight", 105.0)]
+    ((kind, value),) = records(first, best(("squat", 5, 100.0), ("squat", 8, 100.0)))
     assert (kind, value) == ("maximum", pytest.approx(125.4, abs=0.1))
-    assert records(first, bettered(first, "squat", 5, 100.0), "squat") == []
-    ups = bettered({}, "pull-up", 10, None)
-    ((kind, value),) = records(ups, bettered(ups, "pull-up", 12, None), "pull-up")
+    assert records(first, best(("squat", 5, 100.0), ("squat", 5, 100.0))) == []
+    ups = best(("pull-up", 10, None))
+    ((kind, value),) = records(ups, best(("pull-up", 12, None)))
     assert (kind, value, type(value)) == ("repetitions", 12.0, float)
-    assert records(ups, {"pull-up": Best(repetitions=10, weight_kg=5.0)}, "pull-up") == []
+    assert records(ups, Best(repetitions=10, weight_kg=5.0)) == []
 
 
 def test_warm_up_sets_lead_up_to_the_heaviest() -> None:
@@ -47,6 +57,7 @@ def test_a_streak_counts_weeks_up_to_this_one() -> None:
 
 
 def test_a_week_begins_on_the_users_monday() -> None:
-    late_sunday = done("squat", at_ms=MONDAY_MS - 18 * 3_600_000 - 30 * 60_000)
-    assert streak_weeks([late_sunday], MONDAY_MS, offset_min=60) == 1
+    at_ms = MONDAY_MS - 18 * 3_600_000 - 30 * 60_000
+    late_sunday = done("squat", at_ms=at_ms)
+    assert streak_weeks([done("squat", at_ms=at_ms, utc_offset_min=60)], MONDAY_MS, offset_min=60) == 1
     assert streak_weeks([late_sunday], MONDAY_MS + 7 * DAY_MS, offset_min=0) == 0

@@ -21,8 +21,9 @@ from coach.suggestion import (
     suggest,
 )
 from domain.commands import WEIGHT_KG_MAX
+from domain.sets import HISTORY_MAX, PastSet
 from domain.training import EQUIPMENT, MUSCLES, Goal, Place, Training
-from domain.user import HISTORY_MAX, Declined, PastSet
+from domain.user import Declined
 from tests.coach.training import DAY_MS, MONDAY_MS, done, histories, several, workout
 
 NAMES = [
@@ -71,7 +72,7 @@ def situation(
     declined: tuple[Declined, ...] = (),
 ) -> Situation:
     return Situation(
-        habits=learned_all(history, offset_min=training.utc_offset_min),
+        habits=learned_all(history),
         history=history,
         training=training,
         session=session,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from coach.week import PlannedDay, plan_week, usual_days
+from domain.sets import PastSet
 from domain.training import Training
-from domain.user import PastSet
 from tests.coach.test_suggestion import NAMES, situation
 from tests.coach.training import DAY_MS, MONDAY_MS, done, histories, several
 
@@ -27,8 +28,8 @@ def test_a_split_goes_on_with_the_week() -> None:
 def test_days_are_the_users_and_irregular_ones_are_not_planned() -> None:
     history = [*SPLIT, done("dumbbell-curl", "once", at_ms=MONDAY_MS + 5 * DAY_MS)]
     assert usual_days(history, MONDAY_MS + 20 * DAY_MS) == {0: 18 * 3_600_000, 3: 18 * 3_600_000}
-    far_east = usual_days(history, MONDAY_MS + 20 * DAY_MS, offset_min=12 * 60)
-    assert far_east == {1: 6 * 3_600_000, 4: 6 * 3_600_000}
+    far_east = [replace(past, utc_offset_min=12 * 60) for past in history]
+    assert usual_days(far_east, MONDAY_MS + 20 * DAY_MS) == {1: 6 * 3_600_000, 4: 6 * 3_600_000}
     assert usual_days(history, MONDAY_MS + 90 * DAY_MS) == {}
 
 

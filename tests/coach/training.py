@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.commands import REPETITIONS_MAX, WEIGHT_KG_MAX
 from domain.identifiers import SessionId
-from domain.user import PastSet
+from domain.sets import PastSet
 
 DAY_MS = 86_400_000
 MONDAY_MS = 4 * DAY_MS + 18 * 3_600_000  # 5 January 1970, 18:00
@@ -22,6 +22,7 @@ def done(
     *,
     at_ms: int = MONDAY_MS,
     place: str | None = None,
+    utc_offset_min: int = 0,
 ) -> PastSet:
     return PastSet(
         session=SessionId(session),
@@ -31,6 +32,7 @@ def done(
         repetitions=repetitions,
         weight_kg=weight_kg,
         place=place,
+        utc_offset_min=utc_offset_min,
     )
 
 

@@ -2,54 +2,56 @@
 
 from __future__ import annotations
 
-import string
-
 from hypothesis import strategies as st
 
+from domain.care_commands import AskAdherence, RecordForm, SetProgramme
 from domain.commands import (
-    REPETITIONS_MAX,
     WEIGHT_KG_MAX,
     AcceptFrame,
     CloseSession,
     Command,
     ConfirmLabel,
+    ContributeExercise,
     MeasureBody,
     OpenSession,
     ProfileCommand,
     RecordSet,
     RefuseSuggestion,
+    SetPlan,
     SetProfile,
     SetTraining,
     Stream,
+    SuggestHere,
+    WithdrawLabel,
 )
+from domain.contributed import Contributed
 from domain.events import (
     BodyMeasured,
+    ExerciseContributed,
     ExerciseSuggested,
     LabelConfirmed,
+    LabelWithdrawn,
+    PlanSet,
     ProfileChanged,
     ProfileEvent,
     SessionClosed,
     SessionEvent,
     SessionOpened,
+    SetMeasured,
     SetRecognised,
     SuggestionAnswered,
+    TipGiven,
     TrainingSet,
 )
-from domain.frames import EPOCH_MS_MAX, SensorFrame
+from domain.frames import SensorFrame
+from domain.plans import PlannedExercise, PlanSession, TrainingPlan
 from domain.profile import BIRTH_YEARS, HEIGHTS_CM, VALUES
 from domain.sensors import SENSORS, SensorSet
 from domain.training import EQUIPMENT, MUSCLES, Place, Training
+from tests.domain.care_strategies import forms, kept_forms, programmes, tips
+from tests.domain.names import identifiers, repetitions, times_ms
 
-_FIRST = string.ascii_letters + string.digits
-
-identifiers = st.builds(
-    lambda first, rest: first + rest,
-    st.sampled_from(_FIRST),
-    st.text(alphabet=_FIRST + "_.:@-", max_size=63),
-)
-times_ms = st.integers(0, EPOCH_MS_MAX)
 numbers = st.integers(0, 2**31 - 1)
-repetitions = st.integers(0, REPETITIONS_MAX)
 _LOADS_KG = st.floats(0.05, 500)
 weights_kg = st.none() | st.floats(0, WEIGHT_KG_MAX)
 sensor_sets = st.builds(
@@ -99,8 +101,14 @@ def events() -> st.SearchStrategy[SessionEvent]:
     return st.one_of(
         st.builds(SessionOpened, **numbered, at_ms=times_ms, device=identifiers, streams=streams),
         st.builds(
-            LabelConfirmed, **numbered, **span, repetitions=st.none() | repetitions, weight_kg=weights_kg
+            LabelConfirmed,
+            **numbered,
+            **span,
+            repetitions=st.none() | repetitions,
+            weight_kg=weights_kg,
+            said_ms=st.none() | times_ms,
         ),
+        st.builds(LabelWithdrawn, **numbered, **span, said_ms=times_ms),
         st.builds(
             SetRecognised,
             **names,
@@ -110,7 +118,14 @@ def events() -> st.SearchStrategy[SessionEvent]:
             repetitions=repetitions,
             model_id=identifiers,
         ),
-        st.builds(ExerciseSuggested, **names, at_ms=times_ms, weight_kg=weights_kg, repetitions=repetitions),
+        st.builds(
+            ExerciseSuggested,
+            **names,
+            at_ms=times_ms,
+            weight_kg=weights_kg,
+            repetitions=repetitions,
+            command_nr=st.none() | numbers,
+        ),
         st.builds(
             SuggestionAnswered,
             session=identifiers,
@@ -120,6 +135,16 @@ def events() -> st.SearchStrategy[SessionEvent]:
             at_ms=times_ms,
         ),
         st.builds(TrainingSet, **numbered, training=trainings()),
+        st.builds(PlanSet, **numbered, plan=plans()),
+        st.builds(ExerciseContributed, **numbered, exercise=contributions()),
+        st.builds(
+            SetMeasured,
+            session=identifiers,
+            command_nr=st.none() | numbers,
+            form=forms(),
+            kept=st.none() | kept_forms(),
+        ),
+        st.builds(TipGiven, session=identifiers, at_ms=times_ms, tip=tips()),
         st.builds(SessionClosed, **numbered, at_ms=times_ms),
     )
 
@@ -158,11 +183,76 @@ def wild_commands() -> st.SearchStrategy[Command]:
             exercise=text,
             repetitions=st.none() | integers,
             weight_kg=st.none() | floats,
+            said_ms=st.none() | integers,
+        ),
+        st.builds(WithdrawLabel, **span, said_ms=integers),
+        st.builds(
+            SuggestHere,
+            session=text,
+            command_nr=integers,
+            at_ms=integers,
+            exercise=text,
+            weight_kg=st.none() | floats,
+            repetitions=integers,
+            reason=st.text(),
+            rest_s=st.none() | integers,
         ),
         st.builds(RecordSet, **span, exercise=text, confidence=floats, repetitions=integers, model_id=text),
         st.builds(CloseSession, session=text, command_nr=integers, at_ms=integers),
         st.builds(RefuseSuggestion, session=text, command_nr=integers, at_ms=integers, exercise=text),
+        st.builds(
+            ContributeExercise, session=text, command_nr=integers, exercise=contributions(text, integers)
+        ),
+        st.builds(SetPlan, session=text, command_nr=integers, plan=plans(text, floats, integers)),
         st.builds(SetTraining, session=text, command_nr=integers, training=trainings(text, floats, integers)),
+        st.builds(
+            RecordForm,
+            session=text,
+            command_nr=integers,
+            form=forms(text, floats, integers),
+            tip=st.none() | tips(text, floats),
+        ),
+        st.builds(SetProgramme, device=text, programme=programmes(text, floats, integers)),
+        st.builds(AskAdherence, at_ms=integers),
+    )
+
+
+def contributions(
+    text: st.SearchStrategy[str] = identifiers, integers: st.SearchStrategy[int] = times_ms
+) -> st.SearchStrategy[Contributed]:
+    """Exercises that users made up; the muscles and pieces of equipment may be known ones."""
+    muscles, equipment = (
+        st.lists(st.sampled_from(sorted(names)) | text, max_size=3).map(tuple)
+        for names in (MUSCLES, EQUIPMENT)
+    )
+    return st.builds(
+        Contributed, name=text, at_ms=integers, primary=muscles, secondary=muscles, equipment=equipment
+    )
+
+
+def plans(
+    text: st.SearchStrategy[str] = identifiers,
+    loads: st.SearchStrategy[float] = _LOADS_KG,
+    integers: st.SearchStrategy[int] = times_ms,
+) -> st.SearchStrategy[TrainingPlan]:
+    """Plans of these names and numbers."""
+    exercise = st.builds(
+        PlannedExercise,
+        exercise=text,
+        set_count=st.integers(1, 5) | integers,
+        repetitions=st.integers(1, 20) | integers,
+        weight_kg=st.none() | loads,
+        share=st.none() | st.floats(0, 1.2) | loads,
+        rest_s=st.none() | st.integers(0, 300) | integers,
+    )
+    session = st.builds(
+        PlanSession,
+        name=text,
+        exercises=st.lists(exercise, max_size=3).map(tuple),
+        weekday=st.none() | st.integers(0, 6) | integers,
+    )
+    return st.builds(
+        TrainingPlan, at_ms=integers, author=text, sessions=st.lists(session, max_size=3).map(tuple)
     )
 
 

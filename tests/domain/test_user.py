@@ -14,6 +14,7 @@ from domain.commands import (
     AcceptFrame,
     CloseSession,
     Command,
+    ConfirmLabel,
     FoundSet,
     InnerCommand,
     OpenSession,
@@ -34,11 +35,11 @@ from domain.events import (
     TrainingSet,
 )
 from domain.identifiers import SessionId, StreamId, UserId
+from domain.sets import HISTORY_MAX
 from domain.training import Place, Training
 from domain.user import (
     DECLINED_MAX,
     FORGOTTEN_MAX,
-    HISTORY_MAX,
     SESSIONS_KEPT_MAX,
     Declined,
     User,
@@ -72,6 +73,13 @@ def after(*commands: Command | InnerCommand, user: User | None = None) -> User:
         for event in decide(user, command):
             user = evolve(user, event)
     return user
+
+
+def labelled(start_ms: int, weight_kg: float | None, *, command_nr: int) -> ConfirmLabel:
+    """A set of its own."""
+    return msgspec.structs.replace(
+        LABEL, command_nr=command_nr, start_ms=start_ms, end_ms=start_ms + 1, weight_kg=weight_kg
+    )
 
 
 def opened(name: str, at_ms: int = 1) -> OpenSession:
@@ -252,7 +260,7 @@ def test_what_is_found_in_a_forgotten_session_is_dropped(command: InnerCommand) 
 def test_history_is_bounded() -> None:
     user = after(OPEN)
     for number in range(HISTORY_MAX + 3):
-        user = after(msgspec.structs.replace(LABEL, command_nr=number + 1, start_ms=number), user=user)
+        user = after(labelled(number, 20.0, command_nr=number + 1), user=user)
     assert len(user.history) == HISTORY_MAX
     assert user.history[0].start_ms == 3
 
@@ -325,7 +333,7 @@ def test_events_of_a_forgotten_session_change_nothing_and_project(event: Event) 
 
 
 def test_a_decoded_state_is_shared_without_a_change() -> None:
-    user = after(OPEN, LABEL, msgspec.structs.replace(LABEL, command_nr=LABEL.command_nr + 1))
+    user = after(OPEN, LABEL, labelled(90_000, None, command_nr=LABEL.command_nr + 1))
     decoded = msgspec.msgpack.decode(msgspec.msgpack.encode(user), type=User)
     once, again = shared(decoded), shared(user)
     assert once == again == decoded == user

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from domain import user as rules
+from domain.care_commands import CareCommand, GiveTip, RecordForm, SetProgramme
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
@@ -24,14 +25,20 @@ from domain.commands import (
     SetTraining,
     Stream,
     Suggest,
+    SuggestHere,
+    WithdrawLabel,
     check_command,
     session_of,
 )
 from domain.errors import OutOfOrder, Rejected
-from domain.events import Event, FrameReceived, LabelConfirmed, SessionOpened
+from domain.events import Event, FrameReceived, LabelConfirmed, LabelWithdrawn, SessionOpened
+from domain.form import SetForm, Tip
 from domain.identifiers import DeviceId, SessionId, StreamId, UserId
+from domain.programme import Prescription, Programme
+from domain.progress import SETS_KEPT_MAX
+from domain.sets import ASIDE_MAX, HISTORY_MAX
 from domain.training import Training
-from domain.user import DECLINED_MAX, HISTORY_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr
+from domain.user import DECLINED_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr
 from persistence.projections import project
 from tests.domain.test_frames import FRAME
 
@@ -115,6 +122,30 @@ class Devices(RuleBasedStateMachine):
             )
         )
 
+    @rule(session=SESSIONS, early=SHORT, start_ms=TIMES_MS)
+    def withdraw(self, session: SessionId, early: int, start_ms: int) -> None:
+        number, end_ms = self.number(session, early), start_ms + 1
+        self.send(
+            WithdrawLabel(
+                session=session, command_nr=number, start_ms=start_ms, end_ms=end_ms, said_ms=end_ms
+            )
+        )
+
+    @rule(session=SESSIONS, early=SHORT, exercise=EXERCISES, at_ms=TIMES_MS)
+    def suggest(self, session: SessionId, early: int, exercise: str, at_ms: int) -> None:
+        self.send(
+            SuggestHere(
+                session=session,
+                command_nr=self.number(session, early),
+                at_ms=at_ms,
+                exercise=exercise,
+                weight_kg=20.0,
+                repetitions=3,
+                reason="",
+                rest_s=None,
+            )
+        )
+
     @rule(session=SESSIONS, early=SHORT, exercise=EXERCISES, at_ms=TIMES_MS)
     def refuse(self, session: SessionId, early: int, exercise: str, at_ms: int) -> None:
         number = self.number(session, early)
@@ -124,6 +155,25 @@ class Devices(RuleBasedStateMachine):
     def wish(self, session: SessionId, early: int, at_ms: int) -> None:
         number, training = self.number(session, early), Training(at_ms=at_ms, goal="muscle")
         self.send(SetTraining(session=session, command_nr=number, training=training))
+
+    @rule(session=SESSIONS, early=SHORT, exercise=EXERCISES, start_ms=TIMES_MS)
+    def measure(self, session: SessionId, early: int, exercise: str, start_ms: int) -> None:
+        form = SetForm(
+            start_ms=start_ms,
+            end_ms=start_ms + 1,
+            exercise=exercise,
+            repetitions=3,
+            tempo_s=2.0,
+            reach=1.0,
+            within=2,
+        )
+        self.send(RecordForm(session=session, command_nr=self.number(session, early), form=form))
+
+    @rule(exercise=EXERCISES, at_ms=TIMES_MS)
+    def prescribe(self, exercise: str, at_ms: int) -> None:
+        prescription = Prescription(exercise=exercise, set_count=3, repetitions=8, days_per_week=3)
+        programme = Programme(at_ms=at_ms, prescriptions=(prescription,))
+        self.send(SetProgramme(device=DeviceId("practice"), programme=programme))
 
     @rule(session=SESSIONS, at_ms=TIMES_MS)
     def close_session(self, session: SessionId, at_ms: int) -> None:
@@ -152,6 +202,8 @@ class Devices(RuleBasedStateMachine):
                 session=session, at_ms=start_ms, exercise=exercise, weight_kg=None, repetitions=3, reason=""
             )
         )
+        tip = Tip(kind="stuck", exercise=exercise, text="Repetition 2 stood still for 1.0 s.", figure=1.0)
+        self.take(GiveTip(session=session, at_ms=start_ms + 10, tip=tip))
 
     def number(self, session: SessionId, early: int) -> int:
         return max(1, next_nr(self.user, session, COMMANDS) + early - 2)
@@ -160,6 +212,9 @@ class Devices(RuleBasedStateMachine):
         """What a device sends is taken, was taken before, or is refused with what to do; no other error."""
         check_command(command)
         self.sent.append(command)
+        if isinstance(command, CareCommand):
+            self.take(command)
+            return
         session = session_of(command)
         stream, number = (
             (command.frame.stream, command.frame.sequence_nr)
@@ -208,9 +263,18 @@ class Devices(RuleBasedStateMachine):
     @invariant()
     def bounds_hold(self) -> None:
         assert len(self.user.sessions) <= rules.SESSIONS_KEPT_MAX
-        labels = [event for event in self.events if isinstance(event, LabelConfirmed)]
-        assert len(self.user.history) == min(len(labels), HISTORY_MAX)
+        said = [event for event in self.events if isinstance(event, LabelConfirmed | LabelWithdrawn)]
+        starts_ms = {event.start_ms for event in said}  # one set of each, as all are so short
+        strongest = [max((e for e in said if e.start_ms == at), key=self.strength) for at in starts_ms]
+        counting = [event for event in strongest if isinstance(event, LabelConfirmed)]
+        assert len(self.user.history) == min(len(counting), HISTORY_MAX)
+        assert len(self.user.aside) == min(len(said) - len(counting), ASIDE_MAX)
         assert len(self.user.declined) <= DECLINED_MAX
+        assert len(self.user.care.progress.sets) <= SETS_KEPT_MAX
+
+    def strength(self, event: LabelConfirmed | LabelWithdrawn) -> tuple[int, str, int]:
+        """All are of one device."""
+        return event.said_ms or event.end_ms, event.session, event.command_nr
 
     @invariant()
     def the_state_is_the_fold_of_its_events(self) -> None:

@@ -47,6 +47,14 @@ MESSAGES: list[dict[str, Any]] = [
         "volume_kg": 80.0,
         "streak_weeks": 2,
     },
+    {
+        "type": "overridden",
+        "session": "s",
+        "at_ms": 1,
+        "what": "label",
+        "by_session": "t",
+        "by_device": "phone",
+    },
     {"type": "ended", "session": "s", "at_ms": 1},
     {"type": "error", "code": "store", "wrong": "disk", "retry": True},
     {

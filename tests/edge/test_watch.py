@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from domain.commands import RecogniserSite
+from domain.form import Tip
 from domain.frames import SensorFrame, pack_samples
 from domain.identifiers import SessionId, StreamId
+from domain.programme import Prescription, Programme
 from edge import protocol
 from edge.client import DeviceClient
 from edge.recogniser import Exercising, SetEnded
@@ -100,5 +102,32 @@ def test_a_set_that_the_watch_found_is_recorded_before_the_session_closes(
     assert [(s["exercise"], s["start_ms"], s["end_ms"], s["model"]) for s in recorded] == [
         (found.exercise, found.start_ms, found.end_ms, "gym-1") for found in ended
     ]
-    assert [m["nr"] for m in messages if m["type"] != "frame"] == list(range(len(recorded) + 2))
+    measured = [message for message in messages if message["type"] == "form"]
+    assert [(m["start_ms"], m["repetitions"]) for m in measured] == [
+        (s["start_ms"], s["repetitions"]) for s in recorded
+    ]
+    assert [m["nr"] for m in messages if m["type"] != "frame"] == list(range(2 * len(recorded) + 2))
     assert messages[-1]["type"] == "close"
+    assert device.take_tip() is None, "it went as it began"
+
+
+def test_a_watch_without_a_network_stops_who_passes_a_limit_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.watch.Int8Network", AlwaysCurling)
+    device, client = watch(with_model=True)
+    limited = Prescription(exercise="curl", set_count=1, repetitions=5, days_per_week=7, repetitions_limit=8)
+    device.prescribed(Programme(at_ms=5, prescriptions=(limited,)))
+    device.prescribed(Programme(at_ms=4))
+    device.open_session("s", 0, "device", STREAMS)
+    told = [(second, tip) for second in range(40) if (tip := _tip_at(device, second)) is not None]
+    ((second, tip),) = told
+    assert (tip.kind, tip.stop) == ("repetitions", True)
+    assert second in range(20, 30)
+    device.close_session(40_000)
+    assert device.take_tip() is None
+    (measured,) = [message for message in sent(client) if message["type"] == "form"]
+    assert measured["tip"] is None, "it was told during the set"
+
+
+def _tip_at(device: Watch, second: int) -> Tip | None:
+    device.frame(frame(second))
+    return device.take_tip()

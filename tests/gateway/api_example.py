@@ -19,6 +19,7 @@ from domain.replies import (
     SessionEnded,
     SetFound,
     SetUpBegan,
+    TipTold,
 )
 from persistence.jobs import SCHEDULE_NAME
 from persistence.models import EVERYONE, evaluation_row
@@ -242,6 +243,20 @@ def advised(session: str, at_ms: int) -> ExerciseAdvised:
         weight_kg=12.5,
         repetitions=10,
         reason="you did 3 × 10 at 12.5 kg after bench press last time",
+    )
+
+
+def tipped(session: str, at_ms: int, *, stop: bool = False) -> TipTold:
+    return TipTold(
+        session=SessionId(session),
+        at_ms=at_ms,
+        exercise="squat",
+        kind="repetitions" if stop else "shorter",
+        text="Stop here: 13 repetitions, and 12 are your limit."
+        if stop
+        else "The last four repetitions went 35 % less far than those before.",
+        figure=13.0 if stop else 0.35,
+        stop=stop,
     )
 
 

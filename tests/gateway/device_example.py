@@ -63,6 +63,20 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "repetitions": 8,
         "model": "m-1",
     },
+    "form": {
+        "type": "form",
+        "session": "s",
+        "nr": 6,
+        "start_ms": START_MS,
+        "end_ms": START_MS + 1,
+        "exercise": "squat",
+        "repetitions": 8,
+        "tempo_s": 2.5,
+        "reach": 0.75,
+        "reach_share": 0.9,
+        "within": 7,
+        "tip": {"kind": "faster", "text": "The last two repetitions were faster.", "figure": 0.4},
+    },
     "training": {
         "type": "training",
         "session": "s",
@@ -75,7 +89,71 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "utc_offset_min": 60,
     },
     "refuse": {"type": "refuse", "session": "s", "nr": 4, "at_ms": START_MS + 1, "exercise": "squat"},
-    "close": {"type": "close", "session": "s", "nr": 5, "at_ms": START_MS + 2},
+    "withdraw": {
+        "type": "withdraw",
+        "session": "s",
+        "nr": 5,
+        "start_ms": START_MS,
+        "end_ms": START_MS + 1,
+        "said_ms": START_MS + 1,
+    },
+    "suggestion": {
+        "type": "suggestion",
+        "session": "s",
+        "nr": 6,
+        "at_ms": START_MS + 1,
+        "exercise": "squat",
+        "weight_kg": 60.0,
+        "repetitions": 8,
+        "reason": "as on Tuesday",
+        "rest_s": 90,
+    },
+    "plan": {
+        "type": "plan",
+        "session": "s",
+        "nr": 7,
+        "at_ms": START_MS,
+        "author": "anna",
+        "sessions": [
+            {
+                "name": "legs",
+                "weekday": 0,
+                "exercises": [
+                    {"exercise": "squat", "set_count": 3, "repetitions": 5, "weight_kg": 60, "rest_s": 180},
+                    {"exercise": "lunge", "set_count": 2, "repetitions": 10, "share": 0.5},
+                ],
+            }
+        ],
+    },
+    "exercise": {
+        "type": "exercise",
+        "session": "s",
+        "nr": 8,
+        "at_ms": START_MS,
+        "name": "sled-push",
+        "primary": ["quadriceps"],
+        "movement": "carry",
+    },
+    "close": {"type": "close", "session": "s", "nr": 9, "at_ms": START_MS + 2},
+}
+
+
+CARE_MESSAGES: dict[str, dict[str, Any]] = {
+    "prescribe": {
+        "type": "prescribe",
+        "at_ms": START_MS,
+        "prescriptions": [
+            {
+                "exercise": "squat",
+                "sets": 3,
+                "repetitions": 10,
+                "days_per_week": 2,
+                "reach": {"least": 0.8},
+            }
+        ],
+        "heart_rate_limit": 140,
+    },
+    "get_adherence": {"type": "get_adherence", "at_ms": START_MS},
 }
 
 
@@ -114,7 +192,7 @@ def serve_model(
 
 
 def message(kind: str, **changed: object) -> bytes:
-    packed: bytes = msgpack.packb(MESSAGES[kind] | changed)
+    packed: bytes = msgpack.packb((MESSAGES | CARE_MESSAGES)[kind] | changed)
     return packed
 
 

@@ -10,14 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.care_commands import RecordForm
 from domain.commands import (
     AcceptFrame,
     CloseSession,
     ConfirmLabel,
+    ContributeExercise,
     OpenSession,
     RecordSet,
     RefuseSuggestion,
+    SetPlan,
     SetTraining,
+    SuggestHere,
+    WithdrawLabel,
 )
 from domain.identifiers import UserId
 from gateway import protocol
@@ -51,8 +56,13 @@ COMMAND_TYPES = {
     "frame": AcceptFrame,
     "label": ConfirmLabel,
     "set": RecordSet,
+    "form": RecordForm,
     "training": SetTraining,
     "refuse": RefuseSuggestion,
+    "plan": SetPlan,
+    "exercise": ContributeExercise,
+    "withdraw": WithdrawLabel,
+    "suggestion": SuggestHere,
     "close": CloseSession,
 }
 
@@ -95,7 +105,6 @@ def test_another_version_is_turned_away(offers: Offers, version: int) -> None:
     [
         pytest.param(make_tokens().issue("ann", "device", 0), id="expired"),  # type: ignore[arg-type]
         pytest.param(token("ann", "operator"), id="operator"),
-        pytest.param(token("ann", "coach"), id="coach"),
         pytest.param(jwt.encode({"sub": "ann", "scope": "device", "exp": FOREVER_S}, b"w" * 32), id="forged"),
         pytest.param(
             jwt.encode({"sub": "ann", "scope": "device", "exp": FOREVER_S}, "", algorithm="none"), id="none"
@@ -261,7 +270,7 @@ def test_hello_of_a_user_whom_another_node_serves_is_answered_with_where(offers:
 
 def test_who_is_turned_away_is_not_told_where_the_user_is(offers: Offers) -> None:
     connection = Connection(make_tokens(), offers, {"ann": "ws://there"}.get)
-    assert_cut_off(connection.receive(hello(token("ann", "coach"))), "not_authorised")
+    assert_cut_off(connection.receive(hello(token("ann", "operator"))), "not_authorised")
 
 
 def test_a_user_who_moves_takes_a_device_along(offers: Offers) -> None:

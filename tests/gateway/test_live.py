@@ -12,7 +12,7 @@ from domain.replies import LiveReply, LiveUpdate
 from gateway import live as module
 from gateway.live import IDLE_MS_MAX, LiveChanges, LiveView, TooManyReaders
 from gateway.live_state import CLOCK_SKEW_MS_MAX, LiveUser
-from tests.gateway.api_example import advised, ended, found, live, recognised, rest, setting_up
+from tests.gateway.api_example import advised, ended, found, live, recognised, rest, setting_up, tipped
 
 NOW_MS = 1_790_000_000_000
 
@@ -52,6 +52,22 @@ def test_an_exercise_a_set_and_a_rest_follow_one_another() -> None:
 
     view.apply([live("alice", ended("s", NOW_MS))])
     assert (only(view).state, only(view).suggestion) == ("ended", None)
+
+
+def test_a_tip_stands_until_the_next_set_begins() -> None:
+    view = view_of(recognised("s", NOW_MS - 30_000, "squat", 3), tipped("s", NOW_MS - 9_000, stop=True))
+    assert only(view).state == "exercising"
+    now = only(view).tip
+    assert now is not None
+    assert (now.text, now.stop) == ("Stop here: 13 repetitions, and 12 are your limit.", True)
+    view.apply([live("alice", recognised("s", NOW_MS - 8_000, "squat", 14))])
+    assert only(view).tip is not None, "the set goes on"
+    view.apply([live("alice", found("s", NOW_MS - 4_000, "squat", 14)), live("alice", tipped("s", NOW_MS))])
+    later = only(view).tip
+    assert later is not None
+    assert not later.stop
+    view.apply([live("alice", recognised("s", NOW_MS + 9_000, "squat", 1))])
+    assert only(view).tip is None
 
 
 def test_between_a_rest_and_a_set_somebody_sets_up() -> None:
@@ -147,6 +163,7 @@ def _reply(session: str, kind: int, at_ms: int) -> LiveReply:
         found(session, at_ms, "squat", 10),
         rest(session, at_ms),
         advised(session, at_ms),
+        tipped(session, at_ms),
         ended(session, at_ms),
     )
     return replies[kind]

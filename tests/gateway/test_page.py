@@ -19,7 +19,18 @@ from gateway.auth import Tokens
 from gateway.live import LiveView
 from persistence.sqlite import SqliteStore
 from tests.browser import chromium
-from tests.gateway.api_example import CLASSES, START_MS, advised, ended, fill, found, live, recognised, rest
+from tests.gateway.api_example import (
+    CLASSES,
+    START_MS,
+    advised,
+    ended,
+    fill,
+    found,
+    live,
+    recognised,
+    rest,
+    tipped,
+)
 
 WIDTHS = {"phone": 360, "desktop": 1440}
 TOKENS = Tokens(b"k" * 32, lambda: 1_790_000_000.0)
@@ -103,6 +114,12 @@ def test_live_sets_appear_without_a_reload(tmp_path: Path, open_page: Callable[.
         expect(news).to_have_text(
             re.compile(r"alice: 10 repetitions of Bench press\..*Next for alice: Biceps")
         )
+
+        here.view.apply([live("alice", tipped("s", START_MS))])
+        expect(card.locator(".tip")).to_have_text(re.compile("went 35 % less far"))
+        expect(news).to_have_text(re.compile("alice: The last four repetitions"))
+        here.view.apply([live("alice", tipped("s", START_MS + 1, stop=True))])
+        expect(card.locator(".tip.stop")).to_have_text(re.compile("^Stop here"))
 
         here.view.apply([live("alice", ended("s", START_MS))])
         expect(card.get_by_role("heading")).to_have_text("Session finished")

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from domain.care_commands import GiveTip, RecordForm, SetProgramme
 from domain.commands import (
     CloseSession,
     ConfirmLabel,
@@ -21,7 +22,9 @@ from domain.commands import (
 )
 from domain.errors import OutOfOrder, Rejected
 from domain.events import JournalEvent
+from domain.form import SetForm, Tip
 from domain.identifiers import DeviceId, SessionId, UserId
+from domain.programme import Prescription, Programme
 from domain.training import Training
 from domain.user import User, decide, evolve
 from persistence.comparison import READ_MODELS
@@ -88,6 +91,10 @@ def _command(rng: random.Random, name: SessionId, number: int, at_ms: int) -> An
     numbered = {"session": name, "command_nr": number}
     span = {"start_ms": at_ms - rng.choice([500, 1500]), "end_ms": at_ms, "exercise": exercise}
     found = {**span, "confidence": rng.random(), "repetitions": rng.randrange(20), "model_id": "m"}
+    form = SetForm(**span, repetitions=8, tempo_s=2.0, reach=1.0, within=rng.choice([None, 7]))
+    tip = Tip(kind="stuck", exercise=exercise, text="Repetition 2 stood still for 1.0 s.", figure=1.0)
+    prescription = Prescription(exercise=exercise, set_count=3, repetitions=8, days_per_week=3)
+    programme = Programme(at_ms=at_ms, prescriptions=(prescription,))
     return rng.choice(
         [
             lambda: ConfirmLabel(
@@ -100,6 +107,9 @@ def _command(rng: random.Random, name: SessionId, number: int, at_ms: int) -> An
             ),
             lambda: SetTraining(**numbered, training=Training(at_ms=at_ms, goal="muscle")),
             lambda: RefuseSuggestion(**numbered, at_ms=at_ms, exercise=exercise),
+            lambda: RecordForm(**numbered, form=form, tip=rng.choice([None, tip])),
+            lambda: GiveTip(session=name, at_ms=at_ms, tip=tip),
+            lambda: SetProgramme(device=DeviceId("practice"), programme=programme),
             lambda: CloseSession(**numbered, at_ms=at_ms),
         ]
     )()

@@ -42,12 +42,14 @@ def read(kind: str, version: int) -> dict[str, Any]:
 
 
 def named(value: Any) -> Any:
-    """A value with the names of its classes and fields, as JSON has it."""
+    """A value with the names of its classes and fields, as JSON has it; bytes in hexadecimal."""
     if isinstance(value, msgspec.Struct):
         fields = {name: named(getattr(value, name)) for name in value.__struct_fields__}
         return {"is": type(value).__name__, **fields}
     if isinstance(value, Mapping):
         return {key: named(inner) for key, inner in value.items()}
+    if isinstance(value, bytes):
+        return value.hex()
     return [named(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
@@ -109,7 +111,8 @@ def main() -> None:
         if path.exists():
             print(f"{path} is there: its blobs are out in the world, so it is not written again")
             continue
-        path.write_text(json.dumps(content_of(kind), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(content_of(kind), indent=1, ensure_ascii=False, default=bytes.hex)
+        path.write_text(text + "\n", encoding="utf-8")
         print(f"wrote {path}: commit it")
 
 

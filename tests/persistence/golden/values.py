@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from domain.bests import Best
 from domain.commands import COMMANDS, Stream
+from domain.contributed import Contributed
 from domain.events import (
     BodyMeasured,
+    ExerciseContributed,
     ExerciseSuggested,
     JournalEvent,
     LabelConfirmed,
+    LabelWithdrawn,
+    PlanSet,
     ProfileChanged,
     SessionClosed,
     SessionOpened,
@@ -17,9 +23,12 @@ from domain.events import (
     TrainingSet,
 )
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.plans import PlannedExercise, PlanSession, TrainingPlan
 from domain.profile import Measurement, Profile
+from domain.sets import PastSet
 from domain.training import Place, Training
-from domain.user import Declined, PastSet, Session, User
+from domain.user import Declined, Session, User
+from tests.persistence.golden.care_values import CARE_EVENTS, CARE_STATES
 
 _S1, _S2 = SessionId("session-1"), SessionId("session-2")
 _WATCH = DeviceId("watch-1")
@@ -56,6 +65,33 @@ _TRAINING = Training(
     utc_offset_min=-90,
 )
 
+_PLAN = TrainingPlan(
+    at_ms=1_700_000_000_000,
+    author="anna",
+    sessions=(
+        PlanSession(
+            name="legs",
+            weekday=0,
+            exercises=(
+                PlannedExercise(exercise="squat", set_count=3, repetitions=5, weight_kg=100.0, rest_s=180),
+                PlannedExercise(exercise="lunge", set_count=2, repetitions=10, share=0.5),
+            ),
+        ),
+        PlanSession(name="any", exercises=(PlannedExercise(exercise="plank", set_count=1, repetitions=1),)),
+    ),
+)
+
+_SLED = Contributed(
+    name="sled-push",
+    at_ms=1_700_000_000_000,
+    primary=("quadriceps", "glutes"),
+    movement="carry",
+    secondary=("core",),
+    equipment=("machine",),
+    kind="isolation",
+    sides="one",
+)
+
 EVENTS: dict[str, JournalEvent] = {
     "opened": SessionOpened(
         session=_S1,
@@ -79,6 +115,32 @@ EVENTS: dict[str, JournalEvent] = {
     ),
     "label without repetitions and weight": LabelConfirmed(
         session=_S1, command_nr=2, start_ms=1, end_ms=2, exercise="plank", repetitions=None, weight_kg=None
+    ),
+    "label that corrects another": LabelConfirmed(
+        session=_S1,
+        command_nr=3,
+        start_ms=1,
+        end_ms=2,
+        exercise="plank",
+        repetitions=None,
+        weight_kg=None,
+        said_ms=1_700_000_010_000,
+    ),
+    "label withdrawn": LabelWithdrawn(
+        session=_S1, command_nr=4, start_ms=1, end_ms=2, said_ms=1_700_000_020_000
+    ),
+    "opened, with its own coach": SessionOpened(
+        session=_S2, command_nr=0, at_ms=0, device=_WATCH, recogniser="device", streams=(), coach="device"
+    ),
+    "suggested by the device": ExerciseSuggested(
+        session=_S2,
+        at_ms=5,
+        exercise="row",
+        weight_kg=22.5,
+        repetitions=8,
+        reason="habit",
+        rest_s=90,
+        command_nr=2,
     ),
     "set of the device": SetRecognised(
         session=_S1,
@@ -116,6 +178,10 @@ EVENTS: dict[str, JournalEvent] = {
     "training at a place with everything": TrainingSet(
         session=_S1, command_nr=4, training=Training(at_ms=1, goal="rehabilitation", place=Place(name="gym"))
     ),
+    "plan": PlanSet(session=_S1, command_nr=5, plan=_PLAN),
+    "plan, none any more": PlanSet(session=_S1, command_nr=6, plan=TrainingPlan(at_ms=1, author="anna")),
+    "exercise contributed": ExerciseContributed(session=_S1, command_nr=7, exercise=_SLED),
+    **CARE_EVENTS,
     "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
     "profile": ProfileChanged(
         at_ms=1_700_000_000_000,
@@ -133,6 +199,7 @@ EVENTS: dict[str, JournalEvent] = {
 }
 
 STATES: dict[str, User] = {
+    **CARE_STATES,
     "new": User(),
     "at a place with everything": User(training=Training(at_ms=1, goal="muscle", place=Place(name="gym"))),
     "with sessions, history, forgotten and given up": User(
@@ -161,7 +228,10 @@ STATES: dict[str, User] = {
                 recogniser="server",
                 streams=(),
                 next_nrs={COMMANDS: 1},
-                suggestion=_WITHOUT_WEIGHT,
+                suggestion=replace(_WITHOUT_WEIGHT, command_nr=2),
+                coach="device",
+                place="hotel",
+                utc_offset_min=60,
             ),
         },
         history=(
@@ -174,12 +244,21 @@ STATES: dict[str, User] = {
                 repetitions=5,
                 weight_kg=100.0,
                 place="cellar",
+                said_ms=1_700_000_000_000,
+                device=_WATCH,
+                command_nr=5,
+                utc_offset_min=-90,
             ),
         ),
         forgotten=(SessionId("session-a"), SessionId("session-b")),
         given_up=(SessionId("session-c"),),
         training=_TRAINING,
         declined=(Declined(exercise="squat", at_ms=1_700_000_095_000, answer="changed"),),
+        aside=(PastSet(session=_S1, start_ms=3, end_ms=4, exercise="", repetitions=None, weight_kg=None),),
+        trained_by=("phone", "session-2", 3),
+        plan=_PLAN,
+        planned_by=("watch-1", "session-1", 5),
+        own_exercises=(_SLED,),
         bests={"squat": Best(weight_kg=100.0, maximum_kg=114.58), "pull-up": Best(repetitions=12)},
     ),
     "with a profile": User(

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from coach.habits import Habits, in_order, learned, learned_all
+from coach.catalogue import described
+from coach.habits import Habits, learned, learned_all
+from coach.newcomers import NO_GROUPS, Groups, newcomer
+from coach.prescribed import due
 from coach.records import records, streak_weeks, volume_kg
 from coach.suggestion import Situation, Suggestion, expected_exercises, plan_session, suggest
 from coach.week import plan_week
-from domain.commands import Suggest
+from domain.commands import CoachSite, Suggest
+from domain.conflicts import overridden
 from domain.events import (
     Event,
     FrameReceived,
     LabelConfirmed,
+    LabelWithdrawn,
+    PlanSet,
     ProfileEvent,
+    ProgrammeSet,
     SessionClosed,
+    SessionEvent,
     SessionOpened,
     SetRecognised,
     SuggestionAnswered,
@@ -27,19 +36,15 @@ from domain.events import (
 )
 from domain.identifiers import SessionId
 from domain.replies import CoachReply, PlannedDay, PlannedSet, RecordBroken, SessionPlanned, SessionSummed
-from domain.user import HISTORY_MAX, PastSet, User
+from domain.sets import HISTORY_MAX, PastSet
+from domain.user import User, best_of
 
 
 @dataclass(frozen=True)
 class _Learned:
-    """The habits after `history`, as it arrived and by time, for a clock so far from UTC.
-
-    They are kept packed: a host has thousands of users with an open session.
-    """
+    """The habits after `history`, kept packed: a host has thousands of users with an open session."""
 
     history: tuple[PastSet, ...]
-    ordered: tuple[PastSet, ...]
-    offset_min: int
     packed: bytes
 
     @property
@@ -47,12 +52,21 @@ class _Learned:
         return Habits.unpacked(self.packed)
 
 
+class HasGroups(Protocol):
+    """Holds what the night learned, as it is now."""
+
+    @property
+    def groups(self) -> Groups: ...
+
+
 class Coaching:
-    """Asked by a user's entity with its state; remembers only what it can learn again."""
+    """Asked with a user's state, at both sites; remembers only what it can learn again."""
 
-    __slots__ = ("_learned",)
+    __slots__ = ("_groups", "_learned", "_site")
 
-    def __init__(self) -> None:
+    def __init__(self, site: CoachSite = "server", groups: HasGroups | None = None) -> None:
+        self._site = site
+        self._groups = groups
         self._learned: _Learned | None = None
 
     def happened(self, before: User, after: User, event: Event) -> Sequence[Suggest | CoachReply]:
@@ -60,7 +74,7 @@ class Coaching:
 
         A session that begins is planned, one that ends summed up; advice follows a set and what was refused.
         """
-        if isinstance(event, FrameReceived | ProfileEvent):
+        if isinstance(event, FrameReceived | ProfileEvent | ProgrammeSet):
             return ()
         session = after.sessions.get(event.session)
         if session is None:
@@ -68,35 +82,51 @@ class Coaching:
         match event:
             case LabelConfirmed():
                 self._learn(before, after)
-                return _broken(before, after, event)
+                return [*overridden(before, after, event), *_broken(before, after, event)]
+            case LabelWithdrawn():
+                return overridden(before, after, event)
             case SessionClosed():
                 summed = _summed(after, event)
                 if all(each.closed for each in after.sessions.values()):
                     self._learned = None
                 return summed
-            case _ if session.closed:
-                return ()
+            case TrainingSet() | PlanSet():
+                told = overridden(before, after, event)
+                return [*told, *self._advised(after, event)]
+        return self._advised(after, event)
+
+    def _advised(self, user: User, event: SessionEvent) -> Sequence[Suggest | CoachReply]:
+        """What to do, after what asks for it, in a session that this coach is asked for."""
+        session = user.sessions[event.session]
+        if session.closed or session.coach != self._site:
+            return ()
+        match event:
             case SessionOpened():
-                return self._plan(after, event.session, event.at_ms, with_week=False)
+                return self._plan(user, event.session, event.at_ms, with_week=False)
             case TrainingSet():
-                return self._plan(after, event.session, event.training.at_ms, with_week=True)
+                at_ms = max(event.training.at_ms, session.opened_ms)  # wishes may be said again
+                return self._plan(user, event.session, at_ms, with_week=True)
+            case PlanSet():
+                at_ms = max(event.plan.at_ms, session.opened_ms)
+                return self._plan(user, event.session, at_ms, with_week=True)
             case SetRecognised():
-                return self._advice(after, event.session, event.end_ms, event)
+                return self._advice(user, event.session, event.end_ms, event)
             case SuggestionAnswered() if event.command_nr is not None:
-                return self._advice(after, event.session, event.at_ms, None)
+                return self._advice(user, event.session, event.at_ms, None)
         return ()
 
     def expected(
         self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None
     ) -> dict[str, float]:
         """How probable each exercise is next, for a recogniser."""
-        return expected_exercises(self._situation(user, name, at_ms, last)) if user.history else {}
+        return expected_exercises(self._situation(user, name, at_ms, last))
 
     def _advice(
         self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None
     ) -> Sequence[Suggest]:
         """What to do next in a session, after `last`, which nobody may have confirmed yet."""
-        found = suggest(self._situation(user, name, at_ms, last))
+        situation = self._situation(user, name, at_ms, last)
+        found = next(iter(due(user.care, situation)), None) or suggest(situation)
         if found is None:
             return ()
         advice = Suggest(
@@ -113,7 +143,7 @@ class Coaching:
     def _plan(self, user: User, name: SessionId, at_ms: int, *, with_week: bool) -> Sequence[SessionPlanned]:
         """The whole of a session, if there is anything to plan it from; the week takes some 30 ms more."""
         situation = self._situation(user, name, at_ms, None)
-        sets = tuple(_planned(each) for each in plan_session(situation))
+        sets = tuple(_planned(each) for each in (*due(user.care, situation), *plan_session(situation)))
         if not sets:
             return ()
         days = plan_week(situation) if with_week else ()
@@ -122,22 +152,22 @@ class Coaching:
 
     def _learn(self, before: User, after: User) -> None:
         """Learn the confirmed set if it is the latest; otherwise all are learned again when it matters."""
-        known, past = self._learned, after.history[-1]
-        if known is None:
+        known, history = self._learned, after.history
+        if known is None or known.history is not before.history or after.aside != before.aside:
             return
-        is_known = known.history is before.history
-        if is_known and all(each.start_ms < past.start_ms for each in known.ordered[-1:]):
-            habits = learned(known.habits, past, offset_min=known.offset_min)
-            ordered = (*known.ordered, past)[-HISTORY_MAX:]
-            self._learned = _Learned(after.history, ordered, known.offset_min, habits.packed())
+        is_longer = len(history) > len(before.history)
+        earlier = before.history if is_longer else before.history[1:]
+        if (is_longer or len(history) == HISTORY_MAX) and history[:-1] == earlier:
+            self._learned = _Learned(history, learned(known.habits, history[-1]).packed())
 
     def _situation(self, user: User, name: SessionId, at_ms: int, last: SetRecognised | None) -> Situation:
-        known = self._known(user)
-        habits, history = known.habits, known.ordered
+        habits, history = self._known(user).habits, user.history
+        own = described(user.own_exercises)
+        groups = NO_GROUPS if self._groups is None else self._groups.groups
         if last is not None and not _is_confirmed(history, last):
             past = _unconfirmed(user, last)
             if habits.symbol_of(past.exercise) is not None:  # a name nobody ever confirmed is no habit
-                habits = learned(habits, past, offset_min=user.training.utc_offset_min)
+                habits = learned(habits, past)
             history = (*history, past)
         return Situation(
             habits=habits,
@@ -147,15 +177,15 @@ class Coaching:
             at_ms=at_ms,
             refused=user.sessions[name].refused,
             declined=user.declined,
+            plan=user.plan,
+            newcomer=newcomer(groups, user.profile, user.body, at_ms),
+            more={**groups.accepted, **own} if own else groups.accepted,
         )
 
     def _known(self, user: User) -> _Learned:
-        offset_min = user.training.utc_offset_min
         known = self._learned
-        if known is None or known.history is not user.history or known.offset_min != offset_min:
-            habits = learned_all(user.history, offset_min=offset_min)
-            ordered = in_order(user.history)
-            known = self._learned = _Learned(user.history, ordered, offset_min, habits.packed())
+        if known is None or known.history is not user.history:
+            known = self._learned = _Learned(user.history, learned_all(user.history).packed())
         return known
 
 
@@ -164,7 +194,7 @@ def _broken(before: User, after: User, event: LabelConfirmed) -> Sequence[Record
         RecordBroken(
             session=event.session, at_ms=event.end_ms, exercise=event.exercise, kind=kind, value=value
         )
-        for kind, value in records(before.bests, after.bests, event.exercise)
+        for kind, value in records(best_of(before, event.exercise), best_of(after, event.exercise))
     ]
 
 
@@ -202,6 +232,7 @@ def _unconfirmed(user: User, found: SetRecognised) -> PastSet:
         repetitions=found.repetitions or None,
         weight_kg=None,
         place=None if place is None else place.name,
+        utc_offset_min=user.training.utc_offset_min,
     )
 
 

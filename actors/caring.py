@@ -1,0 +1,90 @@
+"""What a session actor tells itself and others about form and programme; the state is the entity's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from actors.listening import Listening
+from actors.recognition import Model
+from coach.adherence import adherence
+from coach.tips import Judge, heart_tip
+from domain.care_commands import AskAdherence, CareCommand, GiveTip, NoteForm
+from domain.events import Event, ProgrammeSet, SessionOpened
+from domain.frames import SensorFrame
+from domain.identifiers import SessionId
+from domain.progress import DoneWeek, week_start_ms
+from domain.replies import AdherenceTold, CareReply, ProgrammeHeld, WeekAdhered
+from domain.user import User
+from edge.recogniser import Exercising, Observation, SetEnded
+
+HEART_EVERY_MS = 60_000  # a limit that stays passed is told again after that
+
+
+def observed(
+    user: User, name: SessionId, model: Model, observation: Observation, listening: Listening
+) -> Iterator[NoteForm | GiveTip]:
+    """After a set that the server found its figures, and a tip; while one goes on only what cannot wait.
+
+    There is one tip of a set at most.
+    """
+    session = user.sessions.get(name)
+    if session is None or not isinstance(observation, SetEnded | Exercising) or observation.movement is None:
+        return
+    judge, movement = Judge(care=user.care, references=model.references), observation.movement
+    if isinstance(observation, Exercising):
+        if session.tip_ms <= session.last_set_end_ms:
+            tip = judge.during(movement, observation.exercise, observation.repetitions_so_far)
+            if tip is not None:
+                yield GiveTip(session=name, at_ms=observation.at_ms, tip=tip)
+        return
+    start_ms, end_ms = observation.start_ms, observation.end_ms
+    sides = listening.both_sides(name, start_ms, end_ms)
+    judged = judge.after(
+        movement, observation.exercise, observation.repetitions, start_ms, end_ms, sides=sides
+    )
+    if judged is not None:
+        yield NoteForm(session=name, form=judged.form, kept=judged.kept)
+        if judged.tip is not None and session.tip_ms < start_ms:
+            yield GiveTip(session=name, at_ms=end_ms, tip=judged.tip)
+
+
+def heart_beats(user: User, frame: SensorFrame) -> Iterator[GiveTip]:
+    """Stop advice when the heart beats faster than is prescribed."""
+    limit = user.care.programme.heart_rate_limit
+    session = user.sessions.get(frame.session)
+    if limit is None or frame.sensor != "h" or session is None or session.closed:
+        return
+    at_ms = round(frame.end_ms)
+    tip = heart_tip(limit, float(frame.values().mean()))
+    if tip is not None and at_ms - session.tip_ms >= HEART_EVERY_MS:
+        yield GiveTip(session=frame.session, at_ms=at_ms, tip=tip)
+
+
+def told(user: User, event: Event) -> Iterator[ProgrammeHeld]:
+    """The programme, to the user's devices, when it changes and when a session begins."""
+    begins = isinstance(event, SessionOpened) and bool(user.care.programme.prescriptions)
+    if begins or isinstance(event, ProgrammeSet):
+        yield ProgrammeHeld(programme=user.care.programme)
+
+
+def answer(user: User, command: CareCommand) -> CareReply:
+    """What whoever prescribes or asks is answered."""
+    if not isinstance(command, AskAdherence):
+        return ProgrammeHeld(programme=user.care.programme)
+    offset_min = user.training.utc_offset_min
+    weeks = adherence(user.care, command.at_ms, offset_min=offset_min)
+    return AdherenceTold(at_ms=command.at_ms, weeks=tuple(_adhered(week, offset_min) for week in weeks))
+
+
+def _adhered(week: DoneWeek, offset_min: int) -> WeekAdhered:
+    return WeekAdhered(
+        week_ms=week_start_ms(week.week, offset_min),
+        exercise=week.exercise,
+        prescribed=week.prescribed,
+        done=week.set_count,
+        days=week.day_count,
+        repetitions=week.repetitions,
+        measured=week.measured,
+        within=week.within,
+        reach_share=round(week.reach_share, 3) if week.reach_sets else None,
+    )

@@ -1,0 +1,129 @@
+"""The sets that a user confirmed, and which of several statements about the same set counts.
+
+Devices that were offline say what they know in any order. So what counts is a function of the statements
+alone: of those about the same set the one that was said last by the user's clock; of equal times the one of
+the greater device name, then session, then command number. Statements are about the same set if they begin at
+the same time of the same session, or share more than half of the longer one's time: nobody does two at once.
+What was overridden is kept aside, as it counts again once what overrode it is overridden itself.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Sequence
+
+import msgspec
+
+from domain.identifiers import DeviceId, SessionId
+
+HISTORY_MAX = 256  # sets that count and that the coach looks back on; what is older is settled
+ASIDE_MAX = 64  # statements that do not count
+
+NOTHING = ""  # the exercise of a statement that no set took place
+
+
+class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """What a user said of a set; `place` is where, if the user has told.
+
+    `said_ms` is when, 0 for at its end; `device` and `command_nr` say by which message. `utc_offset_min` was
+    the user's clock against UTC then.
+    """
+
+    session: SessionId
+    start_ms: int
+    end_ms: int
+    exercise: str
+    repetitions: int | None
+    weight_kg: float | None
+    place: str | None = None
+    said_ms: int = 0
+    device: DeviceId = DeviceId("")
+    command_nr: int = 0
+    utc_offset_min: int = 0
+
+
+class Merged(msgspec.Struct, frozen=True, gc=False):
+    """`history`: what counts, by time, oldest first; `aside`: what does not; `settled`: no longer kept."""
+
+    history: tuple[PastSet, ...]
+    aside: tuple[PastSet, ...]
+    settled: tuple[PastSet, ...] = ()
+
+
+def merged(history: tuple[PastSet, ...], aside: tuple[PastSet, ...], said: PastSet) -> Merged:
+    """With another statement, whatever order they come in; said again it changes nothing."""
+    group = _about_the_same([*history, *aside], said)
+    if any(each.session == said.session and each.command_nr == said.command_nr for each in group):
+        return Merged(history, aside)
+    if not group and said.exercise != NOTHING and (not history or _order(history[-1]) < _order(said)):
+        return _bounded((*history, said), aside)
+    counting, other = _resolved([said, *group])
+    apart = {id(each) for each in group}
+    kept = [each for each in history if id(each) not in apart]
+    for each in counting:
+        insort(kept, each, key=_order)
+    beside = [each for each in aside if id(each) not in apart]
+    for each in other:
+        insort(beside, each, key=_order)
+    return _bounded(tuple(kept), tuple(beside[-ASIDE_MAX:]))
+
+
+def overrider(history: Sequence[PastSet], aside: Sequence[PastSet], said: PastSet) -> PastSet | None:
+    """The statement in place of which `said` does not count; None if it counts or is not known."""
+    others = [each for each in (*history, *aside) if each is not said and is_the_same(each, said)]
+    stronger = [each for each in others if strength(each) > strength(said)]
+    return max(stronger, key=strength, default=None)
+
+
+def is_the_same(one: PastSet, other: PastSet) -> bool:
+    """Whether both are about the same set."""
+    if one.session == other.session and one.start_ms == other.start_ms:
+        return True
+    shared_ms = min(one.end_ms, other.end_ms) - max(one.start_ms, other.start_ms)
+    return 2 * shared_ms > max(one.end_ms - one.start_ms, other.end_ms - other.start_ms)
+
+
+def strength(said: PastSet) -> tuple[int, str, str, int]:
+    """Of two statements about the same set the greater counts."""
+    return said.said_ms or said.end_ms, said.device, said.session, said.command_nr
+
+
+def _about_the_same(pool: Sequence[PastSet], said: PastSet) -> list[PastSet]:
+    """What of `pool` is about the same set as `said`, or as something that is."""
+    found: list[PastSet] = []
+    reached = [said]
+    while reached:
+        one = reached.pop()
+        near = [
+            each
+            for each in pool
+            if each.start_ms <= one.end_ms and one.start_ms <= each.end_ms and is_the_same(each, one)
+        ]
+        for each in near:
+            if all(each is not known for known in found):
+                found.append(each)
+                reached.append(each)
+    return found
+
+
+def _resolved(group: Sequence[PastSet]) -> tuple[list[PastSet], list[PastSet]]:
+    """What counts of statements and what does not: the strongest first, without those about the same."""
+    strongest: list[PastSet] = []
+    other: list[PastSet] = []
+    for each in sorted(group, key=strength, reverse=True):
+        is_overridden = any(is_the_same(each, stronger) for stronger in strongest)
+        (other if is_overridden else strongest).append(each)
+    other += [each for each in strongest if each.exercise == NOTHING]
+    return [each for each in strongest if each.exercise != NOTHING], other
+
+
+def _bounded(history: tuple[PastSet, ...], aside: tuple[PastSet, ...]) -> Merged:
+    over = max(0, len(history) - HISTORY_MAX)
+    settled, history = history[:over], history[over:]
+    if settled and aside:
+        aside = tuple(each for each in aside if not any(is_the_same(each, past) for past in settled))
+    return Merged(history, aside, settled)
+
+
+def _order(said: PastSet) -> tuple[int, str, int, int]:
+    return said.start_ms, said.session, said.end_ms, said.command_nr
