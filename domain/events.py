@@ -10,11 +10,12 @@ from typing import Literal
 
 import msgspec
 
-from domain.commands import CoachSite, Experience, Quantity, RecogniserSite, Sex, Stream
+from domain.commands import CoachSite, RecogniserSite, Stream
 from domain.contributed import Contributed
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
 from domain.plans import TrainingPlan
+from domain.profile_commands import Experience, MeasureBody, Quantity, SetProfile, Sex
 from domain.training import Training
 
 
@@ -125,6 +126,14 @@ class ExerciseContributed(
     exercise: Contributed
 
 
+class ProfileTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile_told"):
+    """The user's device said who the user is, or what was measured, as it stands in `told`."""
+
+    session: SessionId
+    command_nr: int
+    told: SetProfile | MeasureBody
+
+
 class ProfileChanged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile_changed"):
     at_ms: int
     birth_year: int | None
@@ -153,6 +162,7 @@ SessionEvent = (
     | TrainingSet
     | PlanSet
     | ExerciseContributed
+    | ProfileTold
 )
 ProfileEvent = ProfileChanged | BodyMeasured
 JournalEvent = SessionEvent | ProfileEvent

@@ -13,6 +13,7 @@ from domain.commands import (
     SetTraining,
     Suggest,
     SuggestHere,
+    TellProfile,
     WithdrawLabel,
 )
 from domain.events import (
@@ -23,6 +24,7 @@ from domain.events import (
     LabelConfirmed,
     LabelWithdrawn,
     PlanSet,
+    ProfileTold,
     SessionClosed,
     SetRecognised,
     SuggestionAnswered,
@@ -40,6 +42,7 @@ def taken(
     | SetTraining
     | SetPlan
     | ContributeExercise
+    | TellProfile
     | RefuseSuggestion
     | SuggestHere,
     suggestion: ExerciseSuggested | None,
@@ -62,6 +65,8 @@ def taken(
         case ContributeExercise():
             session, number = command.session, command.command_nr
             return (ExerciseContributed(session=session, command_nr=number, exercise=command.exercise),)
+        case TellProfile():
+            return (ProfileTold(session=command.session, command_nr=command.command_nr, told=command.told),)
         case RefuseSuggestion():
             return (_refused(command, suggestion),)
         case CloseSession():

@@ -29,10 +29,12 @@ from domain.replies import (
 )
 from gateway import coach_messages
 from gateway.coach_messages import (
+    Measured,
     OwnExercise,
     OwnPlan,
     OwnSuggestion,
     Plan,
+    ProfileOfUser,
     Record,
     Refuse,
     Suggestion,
@@ -126,6 +128,8 @@ SessionMessage = (
     | TrainingWishes
     | OwnPlan
     | OwnExercise
+    | ProfileOfUser
+    | Measured
     | Refuse
     | OwnSuggestion
     | Close

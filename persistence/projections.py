@@ -15,6 +15,7 @@ from domain.events import (
     LabelWithdrawn,
     PlanSet,
     ProfileChanged,
+    ProfileTold,
     SessionClosed,
     SessionOpened,
     SetRecognised,
@@ -22,8 +23,10 @@ from domain.events import (
     TrainingSet,
 )
 from domain.identifiers import UserId, shard_of
+from domain.profile import decide_profile
 from domain.sets import PastSet
-from domain.user import User, stated
+from domain.statements import stated
+from domain.user import User
 from persistence.exercise_tables import CONTRIBUTED_EXERCISE
 from persistence.exercises import contributed_row
 from persistence.ports import Delete, Insert
@@ -77,6 +80,9 @@ def project(user: UserId, before: User, event: Event) -> list[Change]:
             kept = contributed(before.own_exercises, event.exercise)
             described = Insert(CONTRIBUTED_EXERCISE, contributed_row(user, event.exercise))
             return [described] if event.exercise in kept else []
+        case ProfileTold():
+            changes = decide_profile(before.profile, before.body, event.told)
+            return [row for each in changes for row in project(user, before, each)]
         case TrainingSet() | PlanSet():
             return []
         case ProfileChanged():

@@ -10,18 +10,16 @@ from domain.commands import (
     CloseSession,
     ConfirmLabel,
     FoundSet,
-    MeasureBody,
     OpenSession,
-    ProfileCommand,
     RecordSet,
     RefuseSuggestion,
-    SetProfile,
     SetTraining,
     Suggest,
 )
 from domain.errors import OutOfOrder, Rejected
 from domain.events import JournalEvent
 from domain.identifiers import DeviceId, SessionId, UserId
+from domain.profile_commands import MeasureBody, ProfileCommand, SetProfile
 from domain.training import Training
 from domain.user import User, decide, evolve
 from persistence.comparison import READ_MODELS
