@@ -19,10 +19,10 @@ from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
 from domain.plans import TrainingPlan, check_plan
 from domain.profile_commands import MeasureBody, SetProfile, check_profile_command
 from domain.sensors import SENSORS
+from domain.sets import SET_MS_MAX
 from domain.training import Training, check_training
 
 COMMANDS = StreamId("")  # the stream in which commands are numbered
-SET_MS_MAX = 4 * 3_600_000
 REPETITIONS_MAX = 10_000
 WEIGHT_KG_MAX = 1_000.0
 REST_S_MAX = 3_600

@@ -108,6 +108,8 @@ def _labels(user: UserId, before: User, event: LabelConfirmed | LabelWithdrawn) 
     if event.session not in before.sessions:
         return []
     sets = stated(before, event)
+    if sets.aside is before.aside and sets.history[-1:] != before.history[-1:]:
+        return [Insert(LABEL, _label_row(user, sets.history[-1]))]  # the latest, which contradicts nothing
     counting = (*sets.settled, *sets.history)
     new = _besides(counting, before.history)
     gone = [*_besides(before.history, counting), *_besides(sets.aside, before.aside)]
