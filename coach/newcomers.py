@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from coach.catalogue import More, meanings
-from domain.commands import Experience, Quantity
 from domain.profile import Body, Profile
+from domain.profile_commands import Experience, Quantity
 from domain.training import Goal
 
 STAYS = (0.95, 0.85, 0.3, 0.2, 0.1)  # on an exercise, after one set of it, two, ...: three are most usual

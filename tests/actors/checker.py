@@ -13,6 +13,7 @@ from domain.events import (
     LabelWithdrawn,
     PlanSet,
     ProfileEvent,
+    ProfileTold,
     ProgrammeSet,
     SessionEvent,
     SetMeasured,
@@ -96,6 +97,8 @@ def _at_ms(event: SessionEvent) -> int:
             return event.plan.at_ms
         case ExerciseContributed():
             return event.exercise.at_ms
+        case ProfileTold():
+            return event.told.at_ms
         case LabelConfirmed() | LabelWithdrawn() | SetRecognised():
             return event.end_ms
     return event.at_ms
