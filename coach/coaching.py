@@ -12,7 +12,7 @@ from typing import Protocol
 
 from coach.catalogue import described
 from coach.habits import Habits, learned, learned_all
-from coach.newcomers import NO_GROUPS, Groups, newcomer
+from coach.newcomers import NO_GROUPS, Groups, Newcomer, newcomer
 from coach.prescribed import due
 from coach.records import records, streak_weeks, volume_kg
 from coach.suggestion import Situation, Suggestion, expected_exercises, plan_session, suggest
@@ -35,6 +35,7 @@ from domain.events import (
     TrainingSet,
 )
 from domain.identifiers import SessionId
+from domain.profile import Body, Profile
 from domain.replies import CoachReply, PlannedDay, PlannedSet, RecordBroken, SessionPlanned, SessionSummed
 from domain.sets import HISTORY_MAX, PastSet
 from domain.user import User, best_of
@@ -62,12 +63,13 @@ class HasGroups(Protocol):
 class Coaching:
     """Asked with a user's state, at both sites; remembers only what it can learn again."""
 
-    __slots__ = ("_groups", "_learned", "_site")
+    __slots__ = ("_groups", "_learned", "_site", "_who")
 
     def __init__(self, site: CoachSite = "server", groups: HasGroups | None = None) -> None:
         self._site = site
         self._groups = groups
         self._learned: _Learned | None = None
+        self._who: tuple[Groups, Profile | None, Body, Newcomer] | None = None
 
     def happened(self, before: User, after: User, event: Event) -> Sequence[Suggest | CoachReply]:
         """Learn from an event, and say what there is to say about it.
@@ -178,9 +180,22 @@ class Coaching:
             refused=user.sessions[name].refused,
             declined=user.declined,
             plan=user.plan,
-            newcomer=newcomer(groups, user.profile, user.body, at_ms),
+            newcomer=self._newcomer(groups, user, at_ms),
             more={**groups.accepted, **own} if own else groups.accepted,
         )
+
+    def _newcomer(self, groups: Groups, user: User, at_ms: int) -> Newcomer:
+        """Found anew once the user has told something, or the night has learned it."""
+        known = self._who
+        if (
+            known is None
+            or known[0] is not groups
+            or known[1] is not user.profile
+            or known[2] is not user.body
+        ):
+            found = newcomer(groups, user.profile, user.body, at_ms)
+            known = self._who = groups, user.profile, user.body, found
+        return known[3]
 
     def _known(self, user: User) -> _Learned:
         known = self._learned

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from coach.catalogue import More, meanings
-from domain.commands import Experience, Quantity
 from domain.profile import Body, Profile
+from domain.profile_commands import Experience, Quantity
 from domain.training import Goal
 
 STAYS = (0.95, 0.85, 0.3, 0.2, 0.1)  # on an exercise, after one set of it, two, ...: three are most usual
@@ -125,19 +125,13 @@ def newcomer(groups: Groups, profile: Profile | None, body: Body, at_ms: int) ->
 def expected(group: Group, today: Sequence[str], goal: Goal | None) -> dict[str, float]:
     """How probable each exercise is next, after the sets of `today`; none that was left is taken up again."""
     weights = _weights(group, today, goal)
-    after = group.following.get(today[-1] if today else "", {})
-    names = dict.fromkeys([*after, *(name for kind in group.kinds for name in kind.exercises)])
     total = sum(weights) or 1.0
-    chances = {
-        name: after.get(name, RARE)
-        * (
-            BESIDES
-            + sum(weight for kind, weight in zip(group.kinds, weights, strict=True) if name in kind.exercises)
-            / total
-        )
-        for name in names
-        if name not in today
-    }
+    after = group.following.get(today[-1] if today else "", {})
+    shares = dict.fromkeys(after, BESIDES)
+    for kind, weight in zip(group.kinds, weights, strict=True):
+        for name in kind.exercises:
+            shares[name] = shares.get(name, BESIDES) + weight / total
+    chances = {name: after.get(name, RARE) * share for name, share in shares.items() if name not in today}
     stays = STAYS[min(today.count(today[-1]), len(STAYS)) - 1] if today else 0.0
     left = sum(chances.values())
     found = {name: (1 - stays) * chance / left for name, chance in chances.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -17,6 +17,20 @@ class Best(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     weight_kg: float = 0.0
     repetitions: int = 0
     maximum_kg: float = 0.0
+
+
+def best_with(best: Best | None, done: Iterable[tuple[int | None, float | None]]) -> Best | None:
+    """`best` and sets of (repetitions, weight in kg); None if there is none with repetitions."""
+    counting = [(repetitions, weight_kg) for repetitions, weight_kg in done if repetitions]
+    if not counting:
+        return best
+    before = best or Best()
+    lifted = [(repetitions, weight_kg) for repetitions, weight_kg in counting if weight_kg]
+    return Best(
+        weight_kg=max(before.weight_kg, *(kg for _, kg in lifted), 0.0),
+        repetitions=max(before.repetitions, *(count for count, kg in counting if not kg), 0),
+        maximum_kg=max(before.maximum_kg, *(round(maximum_kg(kg, count), 2) for count, kg in lifted), 0.0),
+    )
 
 
 def bettered(

@@ -19,11 +19,12 @@ from domain.form import SetForm, check_form, check_tip
 from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
 from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
 from domain.plans import TrainingPlan, check_plan
+from domain.profile_commands import MeasureBody, SetProfile, check_profile_command
 from domain.sensors import SENSORS
+from domain.sets import SET_MS_MAX
 from domain.training import Training, check_training
 
 COMMANDS = StreamId("")  # the stream in which commands are numbered
-SET_MS_MAX = 4 * 3_600_000
 REPETITIONS_MAX = 10_000
 WEIGHT_KG_MAX = 1_000.0
 REST_S_MAX = 3_600
@@ -32,9 +33,6 @@ STREAMS_MAX = 16  # of one session
 
 RecogniserSite = Literal["server", "device"]
 CoachSite = Literal["server", "device"]
-Sex = Literal["female", "male", "other"]
-Experience = Literal["novice", "intermediate", "advanced"]
-Quantity = Literal["body_weight_kg", "resting_heart_rate_per_minute"]
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -134,6 +132,14 @@ class ContributeExercise(msgspec.Struct, frozen=True, kw_only=True, array_like=T
     exercise: Contributed
 
 
+class TellProfile(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="tell_profile"):
+    """The user's device says who the user is, or what was measured."""
+
+    session: SessionId
+    command_nr: int
+    told: SetProfile | MeasureBody
+
+
 class RefuseSuggestion(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="refuse"):
     """The user does not want `exercise` today."""
 
@@ -166,6 +172,7 @@ NumberedCommand = (
     | SetTraining
     | SetPlan
     | ContributeExercise
+    | TellProfile
     | RefuseSuggestion
     | SuggestHere
 )
@@ -201,31 +208,6 @@ class Suggest(msgspec.Struct, frozen=True, kw_only=True):
 InnerCommand = FoundSet | Suggest | NoteForm | GiveTip
 
 
-class SetProfile(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile"):
-    """Who the user is, as a whole; None is not told. `at_ms` is when the user said so.
-
-    `in_statistics`: the user agrees to be counted in statistics about groups of users.
-    """
-
-    at_ms: int
-    birth_year: int | None
-    sex: Sex | None
-    height_cm: float | None
-    experience: Experience | None
-    in_statistics: bool
-
-
-class MeasureBody(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="measure"):
-    """What was measured at `at_ms`, in the unit that the quantity's name says."""
-
-    at_ms: int
-    quantity: Quantity
-    value: float
-
-
-ProfileCommand = SetProfile | MeasureBody
-
-
 def session_of(command: Command) -> SessionId:
     """The session that a command is of; an empty name for those of no session."""
     if isinstance(command, CareCommand):
@@ -255,6 +237,8 @@ def check_command(command: Command) -> Command:
         check_plan(command.plan)
     elif isinstance(command, ContributeExercise):
         check_contributed(command.exercise)
+    elif isinstance(command, TellProfile):
+        check_profile_command(command.told)
     elif isinstance(command, RefuseSuggestion | SuggestHere):
         _check_time("at_ms", command.at_ms)
         check_identifier("exercise", command.exercise)

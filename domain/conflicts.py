@@ -30,6 +30,8 @@ def overridden(before: User, after: User, event: Event) -> list[Overridden]:
 
 def _contradicted(before: User, after: User) -> Iterator[tuple[PastSet, PastSet]]:
     """What does not count and by which statement, if none contradicted it before."""
+    if not after.aside:
+        return
     known = {id(past) for past in (*before.history, *before.aside)}
     new = [past for past in (*after.history, *after.aside) if id(past) not in known]
     for past in after.aside:

@@ -10,12 +10,13 @@ from typing import Literal
 
 import msgspec
 
-from domain.commands import CoachSite, Experience, Quantity, RecogniserSite, Sex, Stream
+from domain.commands import CoachSite, RecogniserSite, Stream
 from domain.contributed import Contributed
 from domain.form import KeptForm, SetForm, Tip
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, SessionId
 from domain.plans import TrainingPlan
+from domain.profile_commands import Experience, MeasureBody, Quantity, SetProfile, Sex
 from domain.programme import Programme
 from domain.training import Training
 
@@ -127,6 +128,14 @@ class ExerciseContributed(
     exercise: Contributed
 
 
+class ProfileTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="profile_told"):
+    """The user's device said who the user is, or what was measured, as it stands in `told`."""
+
+    session: SessionId
+    command_nr: int
+    told: SetProfile | MeasureBody
+
+
 class SetMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_measured"):
     """`command_nr` is None when the server measured the set; `kept` is from now on the user's best."""
 
@@ -177,6 +186,7 @@ SessionEvent = (
     | TrainingSet
     | PlanSet
     | ExerciseContributed
+    | ProfileTold
     | SetMeasured
     | TipGiven
 )

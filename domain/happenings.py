@@ -14,6 +14,7 @@ from domain.commands import (
     SetTraining,
     Suggest,
     SuggestHere,
+    TellProfile,
     WithdrawLabel,
 )
 from domain.events import (
@@ -24,6 +25,7 @@ from domain.events import (
     LabelConfirmed,
     LabelWithdrawn,
     PlanSet,
+    ProfileTold,
     SessionClosed,
     SetMeasured,
     SetRecognised,
@@ -44,6 +46,7 @@ def taken(
     | SetTraining
     | SetPlan
     | ContributeExercise
+    | TellProfile
     | RefuseSuggestion
     | SuggestHere,
     suggestion: ExerciseSuggested | None,
@@ -66,6 +69,8 @@ def taken(
         case ContributeExercise():
             session, number = command.session, command.command_nr
             return (ExerciseContributed(session=session, command_nr=number, exercise=command.exercise),)
+        case TellProfile():
+            return (ProfileTold(session=command.session, command_nr=command.command_nr, told=command.told),)
         case RefuseSuggestion():
             return (_refused(command, suggestion),)
         case RecordForm():

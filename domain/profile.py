@@ -6,21 +6,11 @@ newest counts, in whatever order they arrive; what was sent again leads to nothi
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
-from domain.commands import Experience, MeasureBody, ProfileCommand, Quantity, SetProfile, Sex
-from domain.errors import InvalidInput
 from domain.events import BodyMeasured, ProfileChanged, ProfileEvent
-from domain.frames import EPOCH_MS_MAX
+from domain.profile_commands import Experience, MeasureBody, ProfileCommand, Quantity, SetProfile, Sex
 
-BIRTH_YEARS = (1900, 2100)  # limits are inclusive
-HEIGHTS_CM = (50.0, 280.0)
-VALUES: dict[Quantity, tuple[float, float]] = {
-    "body_weight_kg": (20.0, 500.0),
-    "resting_heart_rate_per_minute": (20.0, 250.0),
-}
 MEASUREMENTS_KEPT_MAX = 16  # in a user's state; the rows keep all
 
 
@@ -40,17 +30,6 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc
 
 
 Body = tuple[Measurement, ...]  # by time, oldest first
-
-
-def check_profile_command(command: ProfileCommand) -> ProfileCommand:
-    """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
-    _check("at_ms", command.at_ms, (0, EPOCH_MS_MAX))
-    if isinstance(command, SetProfile):
-        _check("birth year", command.birth_year, BIRTH_YEARS)
-        _check("height in cm", command.height_cm, HEIGHTS_CM)
-        return command
-    _check(command.quantity, command.value, VALUES[command.quantity])
-    return command
 
 
 def decide_profile(
@@ -98,11 +77,3 @@ def _measurement(measured: MeasureBody | BodyMeasured) -> Measurement:
 
 def _key(measured: Measurement | BodyMeasured) -> tuple[int, str]:
     return measured.at_ms, measured.quantity
-
-
-def _check(name: str, value: float | None, limits: tuple[float, float]) -> None:
-    lowest, highest = limits
-    if value is not None and not (math.isfinite(value) and lowest <= value <= highest):
-        raise InvalidInput(
-            f"{name} {value:g}", expected=f"{lowest:g} to {highest:g}", remedy="correct the message"
-        )

@@ -9,7 +9,7 @@ What was overridden is kept aside, as it counts again once what overrode it is o
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 
 import msgspec
@@ -18,6 +18,8 @@ from domain.identifiers import DeviceId, SessionId
 
 HISTORY_MAX = 256  # sets that count and that the coach looks back on; what is older is settled
 ASIDE_MAX = 64  # statements that do not count
+
+SET_MS_MAX = 4 * 3_600_000  # of a set, from its start to its end
 
 NOTHING = ""  # the exercise of a statement that no set took place
 
@@ -52,7 +54,7 @@ class Merged(msgspec.Struct, frozen=True, gc=False):
 
 def merged(history: tuple[PastSet, ...], aside: tuple[PastSet, ...], said: PastSet) -> Merged:
     """With another statement, whatever order they come in; said again it changes nothing."""
-    group = _about_the_same([*history, *aside], said)
+    group = _about_the_same(history, aside, said)
     if any(each.session == said.session and each.command_nr == said.command_nr for each in group):
         return Merged(history, aside)
     if not group and said.exercise != NOTHING and (not history or _order(history[-1]) < _order(said)):
@@ -88,22 +90,29 @@ def strength(said: PastSet) -> tuple[int, str, str, int]:
     return said.said_ms or said.end_ms, said.device, said.session, said.command_nr
 
 
-def _about_the_same(pool: Sequence[PastSet], said: PastSet) -> list[PastSet]:
-    """What of `pool` is about the same set as `said`, or as something that is."""
+def _about_the_same(history: Sequence[PastSet], aside: Sequence[PastSet], said: PastSet) -> list[PastSet]:
+    """What is about the same set as `said`, or as something that is."""
     found: list[PastSet] = []
     reached = [said]
     while reached:
         one = reached.pop()
-        near = [
-            each
-            for each in pool
-            if each.start_ms <= one.end_ms and one.start_ms <= each.end_ms and is_the_same(each, one)
-        ]
-        for each in near:
+        for each in (*_around(history, one), *aside):
+            if each.start_ms > one.end_ms or each.end_ms < one.start_ms or not is_the_same(each, one):
+                continue
             if all(each is not known for known in found):
                 found.append(each)
                 reached.append(each)
     return found
+
+
+def _around(history: Sequence[PastSet], said: PastSet) -> Sequence[PastSet]:
+    """What may have time in common with `said`, of sets by time."""
+    first = bisect_left(history, said.start_ms - SET_MS_MAX, key=_start_ms)
+    return history[first : bisect_right(history, said.end_ms, lo=first, key=_start_ms)]
+
+
+def _start_ms(said: PastSet) -> int:
+    return said.start_ms
 
 
 def _resolved(group: Sequence[PastSet]) -> tuple[list[PastSet], list[PastSet]]:

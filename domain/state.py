@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from domain.bests import Best, bettered
+from domain.bests import Best, best_with
 from domain.care import NO_CARE, Care
 from domain.commands import CoachSite, RecogniserSite, Stream
 from domain.contributed import Contributed
@@ -77,8 +77,5 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
 
 def best_of(user: User, exercise: str) -> Best | None:
     """The bests of an exercise over all sets that count; None if it was never done."""
-    bests: Mapping[str, Best] = {name: best for name, best in user.bests.items() if name == exercise}
-    for past in user.history:
-        if past.exercise == exercise:
-            bests = bettered(bests, exercise, past.repetitions, past.weight_kg)
-    return bests.get(exercise)
+    done = [(past.repetitions, past.weight_kg) for past in user.history if past.exercise == exercise]
+    return best_with(user.bests.get(exercise), done)

@@ -11,7 +11,6 @@ from sys import intern
 
 from msgspec.structs import replace
 
-from domain.bests import bettered
 from domain.care import NO_CARE, cared, decide_care
 from domain.care_commands import CareCommand, GiveTip
 from domain.commands import (
@@ -21,7 +20,6 @@ from domain.commands import (
     FoundSet,
     InnerCommand,
     OpenSession,
-    ProfileCommand,
     Stream,
 )
 from domain.contributed import contributed
@@ -35,6 +33,7 @@ from domain.events import (
     LabelWithdrawn,
     PlanSet,
     ProfileEvent,
+    ProfileTold,
     ProgrammeSet,
     SessionClosed,
     SessionEvent,
@@ -49,8 +48,9 @@ from domain.happenings import noted, taken
 from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.numbering import is_next, next_nr
 from domain.profile import decide_profile, profiled
-from domain.sets import NOTHING, Merged, PastSet, merged
+from domain.profile_commands import ProfileCommand
 from domain.state import Declined, Session, User, best_of
+from domain.statements import stated, with_sets
 
 __all__ = [
     "Declined",
@@ -62,16 +62,12 @@ __all__ = [
     "next_nr",
     "positioned",
     "shared",
-    "stated",
 ]
 
 SESSIONS_KEPT_MAX = 16  # sessions whose positions are remembered; older ones take nothing any more
 FORGOTTEN_MAX = 256  # older sessions of which the name is remembered, so that none is opened twice
 DECLINED_MAX = 32
 REFUSED_MAX = 32  # exercises of one session
-
-
-Statement = LabelConfirmed | LabelWithdrawn  # what a user says of a set
 
 
 def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tuple[Event, ...]:
@@ -122,7 +118,7 @@ def evolve(user: User, event: Event) -> User:
         user = replace(user, care=cared(user.care, event, offset_min=user.training.utc_offset_min))
     match event:
         case LabelConfirmed() | LabelWithdrawn():
-            return _with_sets(user, stated(user, event))
+            return with_sets(user, stated(user, event))
         case TrainingSet():
             said_by = (session.device, event.session, event.command_nr)
             if (event.training.at_ms, *said_by) >= (user.training.at_ms, *user.trained_by):
@@ -133,16 +129,16 @@ def evolve(user: User, event: Event) -> User:
                 return replace(user, plan=event.plan, planned_by=said_by)
         case ExerciseContributed():
             return replace(user, own_exercises=contributed(user.own_exercises, event.exercise))
+        case ProfileTold():
+            profile, body = user.profile, user.body
+            for each in decide_profile(profile, body, event.told):
+                profile, body = profiled(profile, body, each)
+            return replace(user, profile=profile, body=body)
         case SuggestionAnswered() if event.command_nr is not None or event.answer == "changed":
             declined = Declined(exercise=event.exercise, at_ms=event.at_ms, answer=event.answer)
             latest = sorted((*user.declined, declined), key=_declined_order)[-DECLINED_MAX:]
             return replace(user, declined=tuple(latest))
     return user
-
-
-def stated(user: User, event: Statement) -> Merged:
-    """What counts of the user's sets once `event`, of a session that is known, has happened."""
-    return merged(user.history, user.aside, _past(user, event))
 
 
 def shared(user: User) -> User:
@@ -254,40 +250,6 @@ def _opened(user: User, event: SessionOpened) -> User:
         forgotten=(*user.forgotten, *closed)[-FORGOTTEN_MAX:],
         given_up=(*user.given_up, *given_up)[-FORGOTTEN_MAX:],
     )
-
-
-def _past(user: User, event: Statement) -> PastSet:
-    """What `event` says, as it is remembered: where and when by the user's wishes, or by the device's."""
-    session, last = user.sessions[event.session], user.history[-1:]
-    place, offset_min = session.place, session.utc_offset_min
-    if session.coach == "server":
-        place = None if user.training.place is None else user.training.place.name
-        offset_min = user.training.utc_offset_min
-    told: tuple[str, int | None, float | None] = NOTHING, None, None
-    if isinstance(event, LabelConfirmed):
-        told = intern(event.exercise), event.repetitions, event.weight_kg
-    exercise, repetitions, weight_kg = told
-    is_of_the_last = bool(last) and last[0].session == event.session
-    return PastSet(
-        session=last[0].session if is_of_the_last else event.session,
-        start_ms=event.start_ms,
-        end_ms=event.end_ms,
-        exercise=exercise,
-        repetitions=repetitions,
-        weight_kg=weight_kg,
-        place=None if place is None else intern(place),
-        said_ms=0 if event.said_ms is None or event.said_ms == event.end_ms else event.said_ms,
-        device=DeviceId(intern(session.device)),
-        command_nr=event.command_nr,
-        utc_offset_min=offset_min,
-    )
-
-
-def _with_sets(user: User, sets: Merged) -> User:
-    bests = user.bests
-    for past in sets.settled:
-        bests = bettered(bests, past.exercise, past.repetitions, past.weight_kg)
-    return replace(user, history=sets.history, aside=sets.aside, bests=bests)
 
 
 def _declined_order(declined: Declined) -> tuple[int, str, str]:

@@ -11,22 +11,20 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec.structs import asdict
-
 from domain.errors import InvalidArtefact, NotAuthorised
-from domain.form import SetForm, Tip
 from domain.frames import SensorFrame
 from edge import protocol
 from edge.artefact import FILE_BYTES_MAX, Artefact, decode, digest
 from edge.outbox import Outbox
 from edge.protocol import Message
+from edge.telling import Telling
 
 COMMANDS = ""  # the stream in which a session's open, label, set and close are numbered
 REFUSALS_MAX = 1000  # of those that were told, the newest are kept
 _FATAL_CODES = ("not_authorised",)
 
 
-class DeviceClient:
+class DeviceClient(Telling):
     """One user's device. `verify_key` is the Ed25519 key of the models; without one, none is taken."""
 
     def __init__(self, token: str, device: str, *, verify_key: bytes | None = None) -> None:
@@ -177,90 +175,6 @@ class DeviceClient:
                 "model": model,
             },
         )
-
-    def training(
-        self,
-        session: str,
-        at_ms: int,
-        *,
-        goal: str | None = None,
-        excluded_exercises: Sequence[str] = (),
-        excluded_muscles: Sequence[str] = (),
-        place: Message | None = None,
-        utc_offset_min: int = 0,
-    ) -> None:
-        """How the user wants to train, as a whole; `place` is a map with the fields of docs/protocol.md."""
-        self._command(
-            session,
-            {
-                "type": "training",
-                "at_ms": at_ms,
-                "goal": goal,
-                "excluded_exercises": list(excluded_exercises),
-                "excluded_muscles": list(excluded_muscles),
-                "place": place,
-                "utc_offset_min": utc_offset_min,
-            },
-        )
-
-    def plan(self, session: str, at_ms: int, author: str, sessions: Sequence[Message]) -> None:
-        """What a coach, or the user, plans; `sessions` are maps with the fields of docs/protocol.md."""
-        message = {"type": "plan", "at_ms": at_ms, "author": author, "sessions": list(sessions)}
-        self._command(session, message)
-
-    def exercise(
-        self,
-        session: str,
-        at_ms: int,
-        name: str,
-        primary: Sequence[str],
-        movement: str,
-        *,
-        secondary: Sequence[str] = (),
-        equipment: Sequence[str] = (),
-        kind: str = "compound",
-        sides: str = "both",
-    ) -> None:
-        """The user describes an exercise that the catalogue does not have."""
-        message = {"type": "exercise", "at_ms": at_ms, "name": name, "movement": movement}
-        muscles = {"primary": list(primary), "secondary": list(secondary)}
-        described = {"equipment": list(equipment), "kind": kind, "sides": sides}
-        self._command(session, {**message, **muscles, **described})
-
-    def refuse(self, session: str, at_ms: int, exercise: str) -> None:
-        """The user does not want `exercise` today; the server suggests something else."""
-        self._command(session, {"type": "refuse", "at_ms": at_ms, "exercise": exercise})
-
-    def suggested(
-        self,
-        session: str,
-        at_ms: int,
-        exercise: str,
-        weight_kg: float | None,
-        repetitions: int,
-        reason: str,
-        rest_s: int | None,
-    ) -> None:
-        """What the device's own coach suggested; the next label answers it."""
-        self._command(
-            session,
-            {
-                "type": "suggestion",
-                "at_ms": at_ms,
-                "exercise": exercise,
-                "weight_kg": weight_kg,
-                "repetitions": repetitions,
-                "reason": reason,
-                "rest_s": rest_s,
-            },
-        )
-
-    def record_form(self, session: str, form: SetForm, tip: Tip | None) -> None:
-        """The device measured a set, and gave a tip about it if there was one to give."""
-        given = None
-        if tip is not None:
-            given = {"kind": tip.kind, "text": tip.text, "figure": tip.figure, "stop": tip.stop}
-        self._command(session, {"type": "form", **asdict(form), "tip": given})
 
     def close_session(self, session: str, at_ms: int) -> None:
         self._command(session, {"type": "close", "at_ms": at_ms}, is_last=True)

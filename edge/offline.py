@@ -26,12 +26,14 @@ from domain.commands import (
     Stream,
     Suggest,
     SuggestHere,
+    TellProfile,
     WithdrawLabel,
     check_command,
 )
 from domain.contributed import Contributed
 from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.plans import TrainingPlan
+from domain.profile_commands import MeasureBody, SetProfile
 from domain.replies import CoachReply
 from domain.training import Training
 from domain.user import User, decide, evolve
@@ -88,6 +90,10 @@ class OfflineCoach:
         """The user describes an exercise that the catalogue does not have."""
         session, number = self._session, self._next_nr()
         return self._do(ContributeExercise(session=session, command_nr=number, exercise=exercise))
+
+    def tell(self, told: SetProfile | MeasureBody) -> list[Said]:
+        """The user says who they are, or what was measured."""
+        return self._do(TellProfile(session=self._session, command_nr=self._next_nr(), told=told))
 
     def recognised(
         self, start_ms: int, end_ms: int, exercise: str, confidence: float, repetitions: int, model: str
@@ -202,6 +208,9 @@ def _record(client: DeviceClient, command: Command) -> None:
             client.plan(command.session, command.plan.at_ms, command.plan.author, _sessions(command.plan))
         case ContributeExercise():
             client.exercise(command.session, **msgspec.structs.asdict(command.exercise))
+        case TellProfile():
+            tell = client.profile if isinstance(command.told, SetProfile) else client.measure
+            tell(command.session, **msgspec.structs.asdict(command.told))
         case RefuseSuggestion():
             client.refuse(**fields)
         case SuggestHere():

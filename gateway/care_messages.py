@@ -108,6 +108,9 @@ class Adherence(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     weeks: tuple[WeekOfExercise, ...]
 
 
+CareAnswer = Tip | Programme | Adherence
+
+
 def care_command(message: CareMessage, device: DeviceId) -> CareCommand:
     if isinstance(message, GetAdherence):
         return AskAdherence(at_ms=message.at_ms)
@@ -143,7 +146,7 @@ def form_command(message: MeasuredForm) -> RecordForm:
     return RecordForm(session=SessionId(message.session), command_nr=message.nr, form=measured, tip=tip)
 
 
-def care_message_of(user: str, reply: TipTold | CareReply) -> Tip | Programme | Adherence:
+def care_message_of(user: str, reply: TipTold | CareReply) -> CareAnswer:
     """What a device, or who prescribes, is told."""
     if isinstance(reply, TipTold):
         return Tip(user=user, **msgspec.structs.asdict(reply))

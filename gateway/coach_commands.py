@@ -12,18 +12,34 @@ from domain.commands import (
     SetPlan,
     SetTraining,
     SuggestHere,
+    TellProfile,
     WithdrawLabel,
 )
 from domain.contributed import Contributed, Kind, Movement, Sides
 from domain.identifiers import SessionId
 from domain.plans import PlannedExercise, PlanSession, TrainingPlan
+from domain.profile_commands import Experience, MeasureBody, Quantity, SetProfile, Sex
 from domain.training import Goal, Place, Training
-from gateway.coach_messages import OwnExercise, OwnPlan, OwnSuggestion, Refuse, TrainingWishes, Withdraw
+from gateway.coach_messages import (
+    Measured,
+    OwnExercise,
+    OwnPlan,
+    OwnSuggestion,
+    ProfileOfUser,
+    Refuse,
+    TrainingWishes,
+    Withdraw,
+)
+
+CoachMessage = (
+    TrainingWishes | OwnPlan | OwnExercise | ProfileOfUser | Measured | Refuse | OwnSuggestion | Withdraw
+)
+CoachCommand = (
+    SetTraining | SetPlan | ContributeExercise | TellProfile | RefuseSuggestion | SuggestHere | WithdrawLabel
+)
 
 
-def command_of(
-    message: TrainingWishes | OwnPlan | OwnExercise | Refuse | OwnSuggestion | Withdraw,
-) -> SetTraining | SetPlan | ContributeExercise | RefuseSuggestion | SuggestHere | WithdrawLabel:
+def command_of(message: CoachMessage) -> CoachCommand:
     """Not checked yet."""
     session, number = SessionId(message.session), message.nr
     match message:
@@ -34,6 +50,8 @@ def command_of(
         case OwnExercise():
             described = _described(message)
             return ContributeExercise(session=session, command_nr=number, exercise=described)
+        case ProfileOfUser() | Measured():
+            return TellProfile(session=session, command_nr=number, told=_told(message))
         case Refuse():
             return RefuseSuggestion(
                 session=session, command_nr=number, at_ms=message.at_ms, exercise=message.exercise
@@ -57,6 +75,21 @@ def command_of(
                 end_ms=message.end_ms,
                 said_ms=message.said_ms,
             )
+
+
+def _told(message: ProfileOfUser | Measured) -> SetProfile | MeasureBody:
+    if isinstance(message, Measured):
+        return MeasureBody(
+            at_ms=message.at_ms, quantity=cast(Quantity, message.quantity), value=message.value
+        )
+    return SetProfile(
+        at_ms=message.at_ms,
+        birth_year=message.birth_year,
+        sex=cast(Sex | None, message.sex),
+        height_cm=message.height_cm,
+        experience=cast(Experience | None, message.experience),
+        in_statistics=message.in_statistics,
+    )
 
 
 def _described(message: OwnExercise) -> Contributed:

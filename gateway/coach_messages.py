@@ -58,6 +58,31 @@ class OwnPlan(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     user: str | None = None
 
 
+class ProfileOfUser(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="profile"):
+    """Who the user is, as a whole; what is left out is not told."""
+
+    session: str
+    nr: int
+    at_ms: int
+    birth_year: int | None = None
+    sex: str | None = None
+    height_cm: float | None = None
+    experience: str | None = None
+    in_statistics: bool = False
+    user: str | None = None
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="measure"):
+    """What was measured of the user's body."""
+
+    session: str
+    nr: int
+    at_ms: int
+    quantity: str
+    value: float
+    user: str | None = None
+
+
 class OwnExercise(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="exercise"):
     """An exercise that the catalogue does not have."""
 

@@ -31,12 +31,14 @@ from domain.replies import (
     TipTold,
 )
 from gateway import coach_messages
-from gateway.care_messages import Adherence, CareMessage, MeasuredForm, Programme, Tip, care_message_of
+from gateway.care_messages import CareAnswer, CareMessage, MeasuredForm, care_message_of
 from gateway.coach_messages import (
+    Measured,
     OwnExercise,
     OwnPlan,
     OwnSuggestion,
     Plan,
+    ProfileOfUser,
     Record,
     Refuse,
     Suggestion,
@@ -131,6 +133,8 @@ SessionMessage = (
     | TrainingWishes
     | OwnPlan
     | OwnExercise
+    | ProfileOfUser
+    | Measured
     | Refuse
     | OwnSuggestion
     | Close
@@ -253,9 +257,7 @@ ServerMessage = (
     | SettingUp
     | Suggestion
     | Plan
-    | Tip
-    | Programme
-    | Adherence
+    | CareAnswer
     | Record
     | Summary
     | coach_messages.Overridden

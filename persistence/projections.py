@@ -15,6 +15,7 @@ from domain.events import (
     LabelWithdrawn,
     PlanSet,
     ProfileChanged,
+    ProfileTold,
     ProgrammeSet,
     SessionClosed,
     SessionOpened,
@@ -25,8 +26,10 @@ from domain.events import (
     TrainingSet,
 )
 from domain.identifiers import UserId, shard_of
+from domain.profile import decide_profile
 from domain.sets import PastSet
-from domain.user import User, stated
+from domain.statements import stated
+from domain.user import User
 from persistence.exercise_tables import CONTRIBUTED_EXERCISE
 from persistence.exercises import contributed_row
 from persistence.ports import Delete, Insert
@@ -80,6 +83,9 @@ def project(user: UserId, before: User, event: Event) -> list[Change]:
             kept = contributed(before.own_exercises, event.exercise)
             described = Insert(CONTRIBUTED_EXERCISE, contributed_row(user, event.exercise))
             return [described] if event.exercise in kept else []
+        case ProfileTold():
+            changes = decide_profile(before.profile, before.body, event.told)
+            return [row for each in changes for row in project(user, before, each)]
         case TrainingSet() | PlanSet() | SetMeasured() | TipGiven() | ProgrammeSet():
             return []
         case ProfileChanged():
@@ -105,6 +111,8 @@ def _labels(user: UserId, before: User, event: LabelConfirmed | LabelWithdrawn) 
     if event.session not in before.sessions:
         return []
     sets = stated(before, event)
+    if sets.aside is before.aside and sets.history[-1:] != before.history[-1:]:
+        return [Insert(LABEL, _label_row(user, sets.history[-1]))]  # the latest, which contradicts nothing
     counting = (*sets.settled, *sets.history)
     new = _besides(counting, before.history)
     gone = [*_besides(before.history, counting), *_besides(sets.aside, before.aside)]

@@ -13,6 +13,7 @@ from domain.events import (
     LabelWithdrawn,
     PlanSet,
     ProfileEvent,
+    ProfileTold,
     ProgrammeSet,
     SessionEvent,
     SetMeasured,
@@ -23,7 +24,7 @@ from domain.events import (
 )
 from domain.identifiers import UserId, shard_of
 from domain.user import User, evolve
-from persistence.comparison import Rows, apply
+from persistence.comparison import BY_USER, Rows, apply
 from persistence.journal import Journal
 from persistence.keys import DataKeyStore
 from persistence.ports import Store
@@ -32,7 +33,6 @@ from persistence.rebuild import ReadModels
 from persistence.tables import (
     LABEL,
     SENSOR,
-    SESSION_BY_USER,
     SET_BY_SESSION,
     SUGGESTION_BY_SESSION,
     USER_BY_SHARD,
@@ -96,6 +96,8 @@ def _at_ms(event: SessionEvent) -> int:
             return event.plan.at_ms
         case ExerciseContributed():
             return event.exercise.at_ms
+        case ProfileTold():
+            return event.told.at_ms
         case LabelConfirmed() | LabelWithdrawn() | SetRecognised():
             return event.end_ms
     return event.at_ms
@@ -140,7 +142,7 @@ def _projected(user: UserId, events: list[JournalEvent]) -> dict[tuple[Any, ...]
 
 
 def _stored(store: Store, user: UserId, sessions: Mapping[str, Sent]) -> dict[tuple[Any, ...], Any]:
-    tables: list[tuple[Any, tuple[str, ...]]] = [(SESSION_BY_USER, (user,))]
+    tables: list[tuple[Any, tuple[str, ...]]] = [(table, (user,)) for table in BY_USER]
     tables += [(t, (user, name)) for t in (LABEL, SET_BY_SESSION, SUGGESTION_BY_SESSION) for name in sessions]
     rows: list[tuple[Any, Any]] = [
         (table, row) for table, partition in tables for row in store.read(table, partition)

@@ -95,6 +95,9 @@ class Device:
         elif what < 0.76:
             self.client.exercise(name, at_ms, rng.choice(["curl", "sled-push"]), ["core"], "carry")
             sent.commands.append(("ExerciseContributed", at_ms))
+        elif what < 0.77:
+            self.client.measure(name, at_ms, "body_weight_kg", rng.choice([70.0, 71.0]))
+            sent.commands.append(("ProfileTold", at_ms))
         elif what < 0.78:
             exercises = [{"exercise": rng.choice(["curl", "row"]), "set_count": 2, "repetitions": 8}]
             self.client.plan(name, at_ms, "anna", [{"name": "arms", "exercises": exercises}])

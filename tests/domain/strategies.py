@@ -12,16 +12,14 @@ from domain.commands import (
     Command,
     ConfirmLabel,
     ContributeExercise,
-    MeasureBody,
     OpenSession,
-    ProfileCommand,
     RecordSet,
     RefuseSuggestion,
     SetPlan,
-    SetProfile,
     SetTraining,
     Stream,
     SuggestHere,
+    TellProfile,
     WithdrawLabel,
 )
 from domain.contributed import Contributed
@@ -34,6 +32,7 @@ from domain.events import (
     PlanSet,
     ProfileChanged,
     ProfileEvent,
+    ProfileTold,
     SessionClosed,
     SessionEvent,
     SessionOpened,
@@ -45,7 +44,7 @@ from domain.events import (
 )
 from domain.frames import SensorFrame
 from domain.plans import PlannedExercise, PlanSession, TrainingPlan
-from domain.profile import BIRTH_YEARS, HEIGHTS_CM, VALUES
+from domain.profile_commands import BIRTH_YEARS, HEIGHTS_CM, VALUES, MeasureBody, ProfileCommand, SetProfile
 from domain.sensors import SENSORS, SensorSet
 from domain.training import EQUIPMENT, MUSCLES, Place, Training
 from tests.domain.care_strategies import forms, kept_forms, programmes, tips
@@ -80,6 +79,21 @@ def profile_events() -> st.SearchStrategy[ProfileEvent]:
             at_ms=times_ms,
             value=st.floats(*VALUES["body_weight_kg"]),
         ),
+    )
+
+
+def profile_commands() -> st.SearchStrategy[SetProfile | MeasureBody]:
+    """Profile commands within their limits."""
+    weights = st.floats(*VALUES["body_weight_kg"])
+    quantity = st.just("body_weight_kg")
+    return st.one_of(
+        st.builds(
+            SetProfile,
+            at_ms=times_ms,
+            birth_year=st.none() | st.integers(*BIRTH_YEARS),
+            height_cm=st.none() | st.floats(*HEIGHTS_CM),
+        ),
+        st.builds(MeasureBody, at_ms=times_ms, quantity=quantity, value=weights),
     )
 
 
@@ -136,6 +150,7 @@ def events() -> st.SearchStrategy[SessionEvent]:
         ),
         st.builds(TrainingSet, **numbered, training=trainings()),
         st.builds(PlanSet, **numbered, plan=plans()),
+        st.builds(ProfileTold, **numbered, told=profile_commands()),
         st.builds(ExerciseContributed, **numbered, exercise=contributions()),
         st.builds(
             SetMeasured,
@@ -203,6 +218,7 @@ def wild_commands() -> st.SearchStrategy[Command]:
         st.builds(
             ContributeExercise, session=text, command_nr=integers, exercise=contributions(text, integers)
         ),
+        st.builds(TellProfile, session=text, command_nr=integers, told=wild_profile_commands()),
         st.builds(SetPlan, session=text, command_nr=integers, plan=plans(text, floats, integers)),
         st.builds(SetTraining, session=text, command_nr=integers, training=trainings(text, floats, integers)),
         st.builds(

@@ -14,7 +14,7 @@ from domain.care import FORMS_KEPT_MAX, Care, cared, decide_care
 from domain.care_commands import AskAdherence, RecordForm, SetProgramme
 from domain.commands import check_command
 from domain.errors import InvalidInput
-from domain.events import LabelConfirmed, ProgrammeSet, SetMeasured, SetRecognised
+from domain.events import LabelConfirmed, LabelWithdrawn, ProgrammeSet, SetMeasured, SetRecognised
 from domain.form import KeptForm, SetForm, Tip
 from domain.identifiers import DeviceId, SessionId
 from domain.programme import PRESCRIPTIONS_MAX, Prescription, Programme, Span
@@ -183,6 +183,24 @@ def test_what_the_user_says_was_something_else_does_not_count() -> None:
     care = cared(Care(programme=PROGRAMME), found, offset_min=0)
     other = msgspec.structs.replace(confirmed, exercise="press")
     assert cared(care, other, offset_min=0).progress.sets == ()
+
+
+def test_what_the_user_withdraws_does_not_count() -> None:
+    care = Care(programme=PROGRAMME)
+    for event in heard(DAY_MS):
+        care = cared(care, event, offset_min=0)
+    withdrawn = LabelWithdrawn(
+        session=NAME, command_nr=2, start_ms=DAY_MS, end_ms=DAY_MS + 60_000, said_ms=DAY_MS + 90_000
+    )
+    assert cared(care, withdrawn, offset_min=0).progress.sets == ()
+
+
+def test_a_set_that_two_devices_saw_counts_once() -> None:
+    care = Care(programme=PROGRAMME)
+    for session, late_ms in (("watch", 0), ("phone", 4000)):
+        found = msgspec.structs.replace(heard(DAY_MS + late_ms)[0], session=SessionId(session))
+        care = cared(care, found, offset_min=0)
+    assert len(care.progress.sets) == 1
 
 
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=150, unique=True), st.integers(-720, 720))

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.commands import MeasureBody, ProfileCommand, SetProfile
+from domain.commands import COMMANDS, Command, TellProfile
 from domain.errors import InvalidInput
-from domain.profile import MEASUREMENTS_KEPT_MAX, check_profile_command
-from domain.user import User, decide, evolve
+from domain.profile import MEASUREMENTS_KEPT_MAX
+from domain.profile_commands import MeasureBody, ProfileCommand, SetProfile, check_profile_command
+from domain.user import User, decide, evolve, next_nr
 from tests.domain.strategies import wild_profile_commands
+from tests.domain.test_commands import OPEN, SESSION
 
 PROFILE = SetProfile(
     at_ms=10, birth_year=1985, sex="female", height_cm=170.0, experience="novice", in_statistics=True
@@ -23,8 +25,8 @@ PROFILE = SetProfile(
 MEASURED = MeasureBody(at_ms=10, quantity="body_weight_kg", value=70.0)
 
 
-def after(*commands: ProfileCommand) -> User:
-    user = User()
+def after(*commands: ProfileCommand | Command, user: User | None = None) -> User:
+    user = user or User()
     for command in commands:
         for event in decide(user, command):
             user = evolve(user, event)
@@ -92,3 +94,27 @@ def test_measurements_are_kept_by_time_and_bounded(times_ms: set[int], shuffled:
     shuffled.shuffle(commands)
     kept = [known.at_ms for known in after(*commands).body]
     assert kept == sorted(times_ms)[-MEASUREMENTS_KEPT_MAX:]
+
+
+def test_who_the_user_is_may_be_told_in_a_session() -> None:
+    heavy = MeasureBody(at_ms=5, quantity="body_weight_kg", value=80.0)
+    tell = TellProfile(session=SESSION, command_nr=1, told=heavy)
+    user = after(OPEN, tell, msgspec.structs.replace(tell, command_nr=2))
+    assert [each.value for each in user.body] == [80.0]
+    assert next_nr(user, SESSION, COMMANDS) == 3
+    newer, older = (
+        SetProfile(
+            at_ms=at_ms,
+            birth_year=birth_year,
+            sex=None,
+            height_cm=None,
+            experience=None,
+            in_statistics=False,
+        )
+        for at_ms, birth_year in ((9, 1990), (8, 1980))
+    )
+    for number, told in enumerate((newer, older), 3):
+        user = after(TellProfile(session=SESSION, command_nr=number, told=told), user=user)
+    assert user.profile is not None
+    assert user.profile.birth_year == 1990
+    assert next_nr(user, SESSION, COMMANDS) == 5

@@ -134,7 +134,26 @@ MESSAGES: dict[str, dict[str, Any]] = {
         "primary": ["quadriceps"],
         "movement": "carry",
     },
-    "close": {"type": "close", "session": "s", "nr": 9, "at_ms": START_MS + 2},
+    "profile": {
+        "type": "profile",
+        "session": "s",
+        "nr": 9,
+        "at_ms": START_MS,
+        "birth_year": 1985,
+        "sex": "female",
+        "height_cm": 170.0,
+        "experience": "novice",
+        "in_statistics": True,
+    },
+    "measure": {
+        "type": "measure",
+        "session": "s",
+        "nr": 10,
+        "at_ms": START_MS,
+        "quantity": "body_weight_kg",
+        "value": 71.5,
+    },
+    "close": {"type": "close", "session": "s", "nr": 11, "at_ms": START_MS + 2},
 }
 
 

@@ -22,6 +22,7 @@ from domain.commands import (
     SetPlan,
     SetTraining,
     SuggestHere,
+    TellProfile,
     WithdrawLabel,
 )
 from domain.identifiers import UserId
@@ -61,6 +62,8 @@ COMMAND_TYPES = {
     "refuse": RefuseSuggestion,
     "plan": SetPlan,
     "exercise": ContributeExercise,
+    "profile": TellProfile,
+    "measure": TellProfile,
     "withdraw": WithdrawLabel,
     "suggestion": SuggestHere,
     "close": CloseSession,

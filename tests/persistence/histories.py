@@ -11,12 +11,9 @@ from domain.commands import (
     CloseSession,
     ConfirmLabel,
     FoundSet,
-    MeasureBody,
     OpenSession,
-    ProfileCommand,
     RecordSet,
     RefuseSuggestion,
-    SetProfile,
     SetTraining,
     Suggest,
 )
@@ -24,6 +21,7 @@ from domain.errors import OutOfOrder, Rejected
 from domain.events import JournalEvent
 from domain.form import SetForm, Tip
 from domain.identifiers import DeviceId, SessionId, UserId
+from domain.profile_commands import MeasureBody, ProfileCommand, SetProfile
 from domain.programme import Prescription, Programme
 from domain.training import Training
 from domain.user import User, decide, evolve

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from domain.commands import Command, InnerCommand, ProfileCommand
+from domain.commands import Command, InnerCommand
 from domain.identifiers import UserId, shard_of
+from domain.profile_commands import ProfileCommand
 from domain.user import User, decide, evolve
 from persistence.ports import Store
 from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE

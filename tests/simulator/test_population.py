@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from domain.profile import BIRTH_YEARS, HEIGHTS_CM, VALUES
+from domain.profile_commands import BIRTH_YEARS, HEIGHTS_CM, VALUES
 from simulator.population import BLOCK_USERS, END_MS, KINDS, PopulationSettings, blocks, population
 
 FEW = PopulationSettings(user_count=40, session_count=6, seed=3)

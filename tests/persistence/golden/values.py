@@ -16,6 +16,7 @@ from domain.events import (
     LabelWithdrawn,
     PlanSet,
     ProfileChanged,
+    ProfileTold,
     SessionClosed,
     SessionOpened,
     SetRecognised,
@@ -25,6 +26,7 @@ from domain.events import (
 from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.plans import PlannedExercise, PlanSession, TrainingPlan
 from domain.profile import Measurement, Profile
+from domain.profile_commands import MeasureBody, SetProfile
 from domain.sets import PastSet
 from domain.training import Place, Training
 from domain.user import Declined, Session, User
@@ -181,6 +183,23 @@ EVENTS: dict[str, JournalEvent] = {
     "plan": PlanSet(session=_S1, command_nr=5, plan=_PLAN),
     "plan, none any more": PlanSet(session=_S1, command_nr=6, plan=TrainingPlan(at_ms=1, author="anna")),
     "exercise contributed": ExerciseContributed(session=_S1, command_nr=7, exercise=_SLED),
+    "profile told": ProfileTold(
+        session=_S1,
+        command_nr=8,
+        told=SetProfile(
+            at_ms=1, birth_year=1985, sex="other", height_cm=170.0, experience="novice", in_statistics=True
+        ),
+    ),
+    "profile told, nothing": ProfileTold(
+        session=_S1,
+        command_nr=9,
+        told=SetProfile(
+            at_ms=2, birth_year=None, sex=None, height_cm=None, experience=None, in_statistics=False
+        ),
+    ),
+    "measurement told": ProfileTold(
+        session=_S1, command_nr=10, told=MeasureBody(at_ms=3, quantity="body_weight_kg", value=70.5)
+    ),
     **CARE_EVENTS,
     "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
     "profile": ProfileChanged(
