@@ -22,6 +22,8 @@ LOG_SECONDS = 5.0
 SETTLE_SECONDS = 15.0  # for which a run may be in none of Metronome's lists
 LINE_BYTES_MAX = 1 << 20
 READS_MAX = 64  # per poll
+REMOVED_MAX = 20  # old jobs at a time: the lease has to be renewed
+FOLDER = "muvr-night"
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +32,14 @@ log = logging.getLogger(__name__)
 class MetronomeSettings:
     """Where Metronome is, and the Mesos master through which its tasks' output is read.
 
-    `python` is the interpreter on the agents that has muvr.
+    `python` is the interpreter on the agents that has muvr. Jobs are in `folder`, and old ones there are
+    removed: no two stores may have the same.
     """
 
     url: str
     mesos_url: str
     python: str
+    folder: str = FOLDER
     resources: Resources = field(default_factory=Resources)
 
 
@@ -60,7 +64,7 @@ class MetronomeLauncher:
         run = self._run(key)
         try:
             wrapped = (self._settings.python, "-m", step.__name__, *argv)
-            job = definition(key, wrapped, self._settings.resources)
+            job = definition(self._settings.folder, key, wrapped, self._settings.resources)
             self._metronome.add(job)
             state = self._metronome.state(run.job)
             # Who stood still since it asked who leads begins nothing any more: another may be about to.
@@ -107,11 +111,13 @@ class MetronomeLauncher:
         return run.log
 
     def retain(self, keys: Collection[str]) -> None:
-        kept = {job_id(key) for key in keys}
+        folder = self._settings.folder
+        kept = {job_id(folder, key) for key in keys}
         self._runs = {key: run for key, run in self._runs.items() if key in keys}
         try:
-            for job in self._metronome.jobs():
-                state = self._metronome.state(job) if job not in kept else None
+            old = [job for job in self._metronome.jobs(folder) if job not in kept]
+            for job in old[:REMOVED_MAX]:
+                state = self._metronome.state(job)
                 if state is not None and state.has_succeeded is not None:
                     self._metronome.remove(job)
         except ClusterError as error:
@@ -121,7 +127,7 @@ class MetronomeLauncher:
         """Runs go on."""
 
     def _run(self, key: str) -> _Run:
-        return self._runs.setdefault(key, _Run(job_id(key)))
+        return self._runs.setdefault(key, _Run(job_id(self._settings.folder, key)))
 
     def _report(self, run: _Run, state: JobState | None, now_s: float) -> Report:
         if state is None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from actors.metronome_launcher import MetronomeSettings
+from actors.metronome_launcher import FOLDER, MetronomeSettings
 from domain.errors import ConfigurationError
 from marathon.http import Service
 from marathon.metronome import Resources, definition
@@ -28,6 +28,12 @@ def add_metronome_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: 2 CPUs, 4 GB)",
     )
     group.add_argument(
+        "--metronome-folder",
+        default=FOLDER,
+        metavar="NAME",
+        help="what the jobs' names begin with; another one for each store (default: %(default)s)",
+    )
+    group.add_argument(
         "--metronome-python",
         default=sys.executable,
         metavar="PATH",
@@ -45,11 +51,12 @@ def metronome_settings(options: argparse.Namespace) -> MetronomeSettings | None:
         url=options.metronome,
         mesos_url=options.mesos,
         python=options.metronome_python,
+        folder=options.metronome_folder,
         resources=_resources(options.metronome_run),
     )
     for url in (settings.url, settings.mesos_url):
         Service(url, timeout_s=1.0)
-    definition("try", ("true",), settings.resources)
+    definition(settings.folder, "try", ("true",), settings.resources)
     return settings
 
 

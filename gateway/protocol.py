@@ -145,7 +145,7 @@ DeviceMessage = Hello | SessionMessage | CareMessage | GetModel
 class Offer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="model", omit_defaults=True):
     """A model for devices to run: fetch it with get_model, check digest and signature, then use it.
 
-    One with a `user` is for that user alone, in place of the others of its sensor set.
+    One with a `user` is for that user, in place of the others of its sensor set.
     """
 
     model: str

@@ -18,7 +18,6 @@ from domain.errors import ConfigurationError
 from marathon.errors import ClusterRefused, ClusterUnavailable
 from marathon.http import Service
 
-FOLDER = "muvr-night"  # jobs are called FOLDER.KEY
 GRACE_SECONDS = 10  # between SIGTERM and SIGKILL
 CPUS_MIN, MEMORY_MB_MIN = 0.01, 32
 _JOB = re.compile(r"[a-z0-9]+(-+[a-z0-9]+)*(\.[a-z0-9]+(-+[a-z0-9]+)*)*")
@@ -50,14 +49,16 @@ class JobState:
         return self.run_id is not None
 
 
-def job_id(key: str) -> str:
+def job_id(folder: str, key: str) -> str:
     """The name of the job of a run's key, another one for each key."""
     words = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
-    return f"{FOLDER}.{words or 'run'}-{zlib.crc32(key.encode()):08x}"
+    return f"{folder}.{words or 'run'}-{zlib.crc32(key.encode()):08x}"
 
 
-def definition(key: str, argv: Sequence[str], resources: Resources) -> dict[str, Any]:
+def definition(folder: str, key: str, argv: Sequence[str], resources: Resources) -> dict[str, Any]:
     """The job that runs `argv`. Raises ConfigurationError for what Metronome would refuse."""
+    if not _JOB.fullmatch(folder):
+        raise ConfigurationError(f"{folder!r} is no folder of jobs", expected="as muvr-night, or a.b")
     run = {
         "cmd": shlex.join(argv),
         "cpus": resources.cpus,
@@ -78,7 +79,7 @@ def definition(key: str, argv: Sequence[str], resources: Resources) -> dict[str,
             expected=f"at least {CPUS_MIN} CPUs and {MEMORY_MB_MIN} MB of memory",
         )
     return {
-        "id": job_id(key),
+        "id": job_id(folder, key),
         "description": "a step of muvr's night",
         "labels": {"muvr-run": key},
         "run": {**resources.more, **run},
@@ -121,13 +122,13 @@ class Metronome:
             raise
         return _state(found)
 
-    def jobs(self) -> list[str]:
-        """The names of this program's jobs."""
+    def jobs(self, folder: str) -> list[str]:
+        """The names of the jobs in a folder."""
         found = self._service.get("/v1/jobs")
         names = (
             [each.get("id") for each in found if isinstance(each, dict)] if isinstance(found, list) else []
         )
-        return [name for name in names if isinstance(name, str) and name.startswith(f"{FOLDER}.")]
+        return [name for name in names if isinstance(name, str) and name.startswith(f"{folder}.")]
 
     def remove(self, job: str) -> None:
         """Forget a job that does not run; raises ClusterRefused if it does."""

@@ -64,10 +64,10 @@ def _directory(state: Any, task_id: str) -> str:
         for executor in (*_dicts(framework, "executors"), *_dicts(framework, "completed_executors")):
             tasks = (*_dicts(executor, "tasks"), *_dicts(executor, "completed_tasks"))
             if executor.get("id") == task_id or any(task.get("id") == task_id for task in tasks):
-                return str(executor["directory"])
+                return str(executor.get("directory", ""))
     raise ClusterUnavailable(f"its agent knows no task {task_id}")
 
 
 def _dicts(value: Any, name: str) -> Iterator[dict[str, Any]]:
     items = value.get(name) if isinstance(value, dict) else None
-    return (item for item in items or () if isinstance(item, dict))
+    return (item for item in items if isinstance(item, dict)) if isinstance(items, list) else iter(())

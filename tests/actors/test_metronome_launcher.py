@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actors.launcher import Report, RunState
-from actors.metronome_launcher import SETTLE_SECONDS, MetronomeLauncher, MetronomeSettings
+from actors.metronome_launcher import FOLDER, SETTLE_SECONDS, MetronomeLauncher, MetronomeSettings
 from actors.tenure import machine_s
 from domain.errors import ProcessFailed
 from marathon.metronome import job_id
@@ -72,7 +72,7 @@ def test_a_job_whose_run_was_never_begun_is_begun_after_a_while(fake: FakeMetron
     now_s = 0.0
     launcher = launcher_of(fake, lambda: now_s)
     launcher.start("one", python("exit(3)"), until_s=0.0)  # its time was over before it could be
-    assert list(fake.jobs) == [job_id("one")]
+    assert list(fake.jobs) == [job_id(FOLDER, "one")]
     assert starts(fake) == 0
     assert launcher.poll("one").state is RunState.RUNNING
     now_s = SETTLE_SECONDS
@@ -99,7 +99,7 @@ def test_what_metronome_refuses_is_never_started(fake: FakeMetronome, launcher: 
 
 
 def test_a_log_that_cannot_be_read_says_where_it_is(fake: FakeMetronome, launcher: MetronomeLauncher) -> None:
-    assert job_id("one") in launcher.log("one")
+    assert job_id(FOLDER, "one") in launcher.log("one")
     launcher.start("two", python("import sys; print('so it is', file=sys.stderr)"), until())
     ended(launcher, "two")
     assert launcher.log("two") == "so it is\n"
@@ -109,7 +109,7 @@ def test_what_is_printed_last_is_waited_for_but_not_for_ever(fake: FakeMetronome
     now_s = 0.0
     launcher = launcher_of(fake, lambda: now_s)
     launcher.start("one", python("print('{}'); exit(3)"), until_s=100.0)
-    (run,) = fake.jobs[job_id("one")].runs
+    (run,) = fake.jobs[job_id(FOLDER, "one")].runs
     run.process.wait()
     (run.directory / "stdout").rename(tmp_path / "gone")
     assert launcher.poll("one").state is RunState.RUNNING
@@ -127,11 +127,11 @@ def test_jobs_of_runs_that_are_forgotten_are_removed(
     for key in ("old", "kept"):
         ended(launcher, key)
     launcher.retain(["kept"])
-    assert sorted(fake.jobs) == sorted([job_id("kept"), job_id("long")])
+    assert sorted(fake.jobs) == sorted([job_id(FOLDER, "kept"), job_id(FOLDER, "long")])
     assert launcher.poll("old").state is RunState.LOST
     fake.refusals = [503]
     launcher.retain([])
-    assert job_id("kept") in fake.jobs
+    assert job_id(FOLDER, "kept") in fake.jobs
 
 
 def test_long_output_is_read_in_parts(fake: FakeMetronome, launcher: MetronomeLauncher) -> None:

@@ -21,6 +21,7 @@ from marathon.metronome import JobState, Metronome, Resources, definition, job_i
 from marathon.sandbox import find_sandbox
 from tests.marathon.fake_metronome import FakeMetronome, fake_metronome
 
+FOLDER = "muvr-night"
 PATH_TYPE = re.compile(r"^([a-z0-9]+(\-+[a-z0-9]+)*)(\.([a-z0-9]+(\-+[a-z0-9]+)*))*$")  # of its schema
 SCHEMA = os.environ.get("MUVR_METRONOME_SCHEMA")
 DOCKER = {
@@ -44,8 +45,8 @@ def client(fake: FakeMetronome) -> Metronome:
 
 @given(st.text(), st.text())
 def test_every_key_has_a_name_of_its_own_that_metronome_takes(one: str, other: str) -> None:
-    assert PATH_TYPE.match(job_id(one))
-    assert (job_id(one) == job_id(other)) == (one == other)
+    assert PATH_TYPE.match(job_id(FOLDER, one))
+    assert (job_id(FOLDER, one) == job_id(FOLDER, other)) == (one == other)
 
 
 @pytest.mark.skipif(SCHEMA is None, reason="MUVR_METRONOME_SCHEMA names no jobspec.schema.json")
@@ -53,12 +54,12 @@ def test_every_key_has_a_name_of_its_own_that_metronome_takes(one: str, other: s
 def test_a_definition_is_what_metronomes_own_schema_asks_for(more: dict[str, Any]) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads(Path(str(SCHEMA)).read_text())
-    job = definition("train-a,g@50-0123456789ab", ["muvr", "train"], Resources(more=more))
+    job = definition(FOLDER, "train-a,g@50-0123456789ab", ["muvr", "train"], Resources(more=more))
     assert list(jsonschema.Draft4Validator(schema).iter_errors(job)) == []
 
 
 def test_a_definition_says_what_is_run_and_never_again() -> None:
-    job = definition("batch-1", ["python", "-c", "print('a b')"], Resources(cpus=4, more=DOCKER))
+    job = definition(FOLDER, "batch-1", ["python", "-c", "print('a b')"], Resources(cpus=4, more=DOCKER))
     assert job["run"]["cmd"] == """python -c 'print('"'"'a b'"'"')'"""
     assert job["run"]["restart"] == {"policy": "NEVER"}
     assert (job["run"]["cpus"], job["run"]["docker"]["image"]) == (4, "muvr:1")
@@ -76,13 +77,13 @@ def test_a_definition_says_what_is_run_and_never_again() -> None:
 )
 def test_what_metronome_would_refuse_is_told(resources: Resources, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
-        definition("one", ["true"], resources)
+        definition(FOLDER, "one", ["true"], resources)
 
 
 def test_a_job_from_its_definition_to_its_end(fake: FakeMetronome) -> None:
     metronome = client(fake)
     assert metronome.state("muvr-night.one") is None
-    job = definition("one", ["sleep", "600"], Resources())
+    job = definition(FOLDER, "one", ["sleep", "600"], Resources())
     name = job["id"]
     for _ in range(2):
         metronome.add(job)
@@ -100,10 +101,10 @@ def test_a_job_from_its_definition_to_its_end(fake: FakeMetronome) -> None:
     metronome.stop(name, state.run_id)
     ended = metronome.state(name)
     assert ended == JobState(state.run_id, state.task_ids, has_succeeded=False)
-    assert metronome.jobs() == [name]
+    assert metronome.jobs(FOLDER) == [name]
     for _ in range(2):
         metronome.remove(name)
-    assert metronome.jobs() == []
+    assert metronome.jobs(FOLDER) == []
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
@@ -115,7 +116,7 @@ def test_a_busy_service_is_no_refusal(status: int, fake: FakeMetronome) -> None:
 
 def test_a_service_that_is_not_there_is_told() -> None:
     with pytest.raises(ClusterUnavailable, match="does not answer"):
-        Metronome("http://127.0.0.1:1", timeout_s=1.0).jobs()
+        Metronome("http://127.0.0.1:1", timeout_s=1.0).jobs(FOLDER)
     with pytest.raises(ConfigurationError, match="is no address"):
         Metronome("localhost:9000", timeout_s=1.0)
 
@@ -165,6 +166,12 @@ def test_odd_answers_are_values_or_a_documented_error(answer: Any) -> None:
     metronome._service = Odd(answer)
     with suppress(ClusterUnavailable):
         assert isinstance(metronome.state("one"), JobState)
-    assert isinstance(metronome.jobs(), list)
+    assert isinstance(metronome.jobs(FOLDER), list)
     with pytest.raises(ClusterUnavailable):
         find_sandbox(Odd(answer), "no such task", 1.0)
+
+
+@pytest.mark.parametrize("folder", ["", "Muvr", "a..b", "-a", "a/b"])
+def test_a_folder_that_metronome_would_refuse_is_told(folder: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no folder of jobs"):
+        definition(folder, "one", ["true"], Resources())
