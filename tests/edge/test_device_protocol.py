@@ -32,6 +32,33 @@ MESSAGES: list[dict[str, Any]] = [
     {"type": "rest", "session": "s", "since_ms": 1},
     {"type": "suggestion", "session": "s", "exercise": "squat", "repetitions": 3, "reason": "habit"},
     {
+        "type": "tip",
+        "session": "s",
+        "at_ms": 9,
+        "exercise": "squat",
+        "kind": "stuck",
+        "text": "Repetition 3 stood still for 1.2 s on its way.",
+        "figure": 1.2,
+        "stop": False,
+    },
+    {
+        "type": "programme",
+        "at_ms": 9,
+        "heart_rate_limit": None,
+        "prescriptions": [
+            {
+                "exercise": "squat",
+                "sets": 3,
+                "repetitions": 8,
+                "days_per_week": 2,
+                "tempo_s": {"least": None, "most": 4.0},
+                "reach": {"least": 0.8, "most": None},
+                "repetitions_limit": 12,
+            }
+        ],
+    },
+    {"type": "adherence", "at_ms": 9, "weeks": []},
+    {
         "type": "plan",
         "session": "s",
         "at_ms": 1,
@@ -133,7 +160,7 @@ def test_true_is_no_number() -> None:
 
 
 def test_a_type_of_a_newer_server_is_passed_over() -> None:
-    assert decode(protocol.encode({"type": "tip"})) is None
+    assert decode(protocol.encode({"type": "of_tomorrow"})) is None
 
 
 @pytest.mark.parametrize(
