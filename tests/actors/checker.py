@@ -90,6 +90,8 @@ def _check_commands(events: list[JournalEvent], sessions: Mapping[str, Sent]) ->
 
 def _at_ms(event: SessionEvent) -> int:
     match event:
+        case SetMeasured():
+            return event.form.end_ms
         case TrainingSet():
             return event.training.at_ms
         case PlanSet():
