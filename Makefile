@@ -5,6 +5,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+WORKERS ?= 2  # processes that share the tests
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
@@ -17,7 +18,7 @@ run: $(VENV)/.run  ## record, learn overnight, recognise; ARGS="--recordings DIR
 	@$(BIN)/muvr demo $(ARGS)
 
 test: $(VENV)/.dev  ## all tests, those of whole processes and of a browser included
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts, style
 	$(BIN)/ruff format --check .

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from domain.errors import InvalidInput
 from domain.sensors import SensorSet
-from edge.preprocessing import normalise, with_magnitudes
+from edge.preprocessing import NORMALISED_MAX, normalise, with_magnitudes
 from training.augmentation import augmentation_for
 from training.batches import Batches
 from training.checkpoint import Keeper, NoKeeper, TrainingState
@@ -25,6 +25,7 @@ FloatArray = npt.NDArray[np.float32]
 LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 5e-3
 LABEL_SMOOTHING = 0.05
+INPUT_STEP = 2 * NORMALISED_MAX / 255  # of int8, where windows reach the limits of what it spans
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +77,13 @@ class Normalisation:
 
     def apply(self, samples: FloatArray) -> FloatArray:
         """The network's input, [n, 1, window_samples, input channels], from windows [n, window_samples,
-        channels] in the sensors' units."""
-        return normalise(with_magnitudes(samples, self.sensor_set), self.mean, self.scale)[:, None]
+        channels] in the sensors' units.
+
+        Rounded as coarsely as int8 will: the network amplifies small motion, and this noise with it, which it
+        has to have met.
+        """
+        normalised = normalise(with_magnitudes(samples, self.sensor_set), self.mean, self.scale)
+        return np.asarray(np.rint(normalised / INPUT_STEP) * INPUT_STEP, np.float32)[:, None]
 
 
 _FIT, _REFIT = "fit", "refit"

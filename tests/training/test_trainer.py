@@ -11,9 +11,10 @@ import pytest
 from domain.errors import InvalidInput
 from domain.sensors import SensorSet
 from domain.windows import LabelledWindow
+from edge.preprocessing import normalise
 from training.dataset import Dataset, collect, split
 from training.network import PARAMETERS_MAX, build, gravity_taps, import_tensorflow, motion
-from training.train import Limits, Normalisation, Trainer
+from training.train import INPUT_STEP, Limits, Normalisation, Trainer
 
 SENSORS = SensorSet.parse("a@50")
 ONE_EPOCH = Limits(epochs_max=1, seconds_max=60, target_f1=2.0)
@@ -119,6 +120,15 @@ def test_motion_is_what_the_mean_over_half_a_second_leaves() -> None:
     steady = np.full((2, 100, 3), 5.0, np.float32)
     assert motion(steady, taps).shape == (2, 100 - taps, 3)
     np.testing.assert_allclose(motion(steady, taps), 0, atol=1e-6)
+
+
+def test_the_network_learns_from_inputs_as_coarse_as_int8() -> None:
+    samples = np.random.default_rng(0).normal(3, 2, (20, 10, 2)).astype(np.float32)
+    normalisation = Normalisation.of(samples, SensorSet.parse("u,l@5"))
+    inputs = normalisation.apply(samples)[:, 0]
+    exact = normalise(samples, normalisation.mean, normalisation.scale)
+    assert abs(inputs - exact).max() <= INPUT_STEP / 2 + 1e-6
+    assert len(np.unique(inputs)) < 256
 
 
 def test_normalisation_spares_flat_channels() -> None:
