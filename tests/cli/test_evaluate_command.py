@@ -137,7 +137,7 @@ def altered(data: bytes) -> bytes:
 
 
 def newer(data: bytes) -> bytes:
-    body = data[:8] + struct.pack("<H", 2) + data[10:-32]
+    body = data[:8] + struct.pack("<H", 3) + data[10:-32]
     return body + hashlib.sha256(body).digest()
 
 
@@ -147,7 +147,7 @@ def newer(data: bytes) -> bytes:
         (lambda data: data[:-40], "bytes"),
         (lambda data: b"", "0 bytes"),
         (altered, "checksum does not match"),
-        (newer, "format 2; expected format 1; update this program"),
+        (newer, "format 3; expected format 1 to 2; update this program"),
         (lambda data: b"something else entirely" * 20, "not a model file"),
     ],
 )
