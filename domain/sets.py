@@ -45,11 +45,15 @@ class PastSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
 
 
 class Merged(msgspec.Struct, frozen=True, gc=False):
-    """`history`: what counts, by time, oldest first; `aside`: what does not; `settled`: no longer kept."""
+    """`history`: what counts, by time, oldest first; `aside`: what does not; `settled`: no longer kept.
+
+    `about`: what counts and what does not of the statements about the same set as the one that was merged.
+    """
 
     history: tuple[PastSet, ...]
     aside: tuple[PastSet, ...]
     settled: tuple[PastSet, ...] = ()
+    about: tuple[tuple[PastSet, ...], tuple[PastSet, ...]] = ((), ())
 
 
 def merged(history: tuple[PastSet, ...], aside: tuple[PastSet, ...], said: PastSet) -> Merged:
@@ -58,7 +62,7 @@ def merged(history: tuple[PastSet, ...], aside: tuple[PastSet, ...], said: PastS
     if any(each.session == said.session and each.command_nr == said.command_nr for each in group):
         return Merged(history, aside)
     if not group and said.exercise != NOTHING and (not history or _order(history[-1]) < _order(said)):
-        return _bounded((*history, said), aside)
+        return _bounded((*history, said), aside, ((said,), ()))
     counting, other = _resolved([said, *group])
     apart = {id(each) for each in group}
     kept = [each for each in history if id(each) not in apart]
@@ -67,7 +71,7 @@ def merged(history: tuple[PastSet, ...], aside: tuple[PastSet, ...], said: PastS
     beside = [each for each in aside if id(each) not in apart]
     for each in other:
         insort(beside, each, key=_order)
-    return _bounded(tuple(kept), tuple(beside[-ASIDE_MAX:]))
+    return _bounded(tuple(kept), tuple(beside[-ASIDE_MAX:]), (tuple(counting), tuple(other)))
 
 
 def overrider(history: Sequence[PastSet], aside: Sequence[PastSet], said: PastSet) -> PastSet | None:
@@ -126,12 +130,16 @@ def _resolved(group: Sequence[PastSet]) -> tuple[list[PastSet], list[PastSet]]:
     return [each for each in strongest if each.exercise != NOTHING], other
 
 
-def _bounded(history: tuple[PastSet, ...], aside: tuple[PastSet, ...]) -> Merged:
+def _bounded(
+    history: tuple[PastSet, ...],
+    aside: tuple[PastSet, ...],
+    about: tuple[tuple[PastSet, ...], tuple[PastSet, ...]],
+) -> Merged:
     over = max(0, len(history) - HISTORY_MAX)
     settled, history = history[:over], history[over:]
     if settled and aside:
         aside = tuple(each for each in aside if not any(is_the_same(each, past) for past in settled))
-    return Merged(history, aside, settled)
+    return Merged(history, aside, settled, about)
 
 
 def _order(said: PastSet) -> tuple[int, str, int, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from domain.contributed import contributed
 from domain.events import (
     BodyMeasured,
@@ -105,30 +103,20 @@ def project(user: UserId, before: User, event: Event) -> list[Change]:
 
 
 def _labels(user: UserId, before: User, event: LabelConfirmed | LabelWithdrawn) -> list[Change]:
-    """The rows of what counts from now on. Those of what does not are deleted, also unwritten: a former
-    owner's may come late.
+    """The rows of all statements about the same set: what counts is written, what does not is deleted.
+
+    All of them and not those alone whose part has changed: a write of a former owner, which nobody
+    acknowledged and the journal ignores, may have taken away what counts or written what does not.
     """
     if event.session not in before.sessions:
         return []
-    sets = stated(before, event)
-    if sets.aside is before.aside and sets.history[-1:] != before.history[-1:]:
-        return [Insert(LABEL, _label_row(user, sets.history[-1]))]  # the latest, which contradicts nothing
-    counting = (*sets.settled, *sets.history)
-    new = _besides(counting, before.history)
-    gone = [*_besides(before.history, counting), *_besides(sets.aside, before.aside)]
-    keys = {(past.session, past.start_ms) for past in counting}
+    counting, other = stated(before, event).about
+    written = {(past.session, past.start_ms) for past in counting}
+    taken_away = {(past.session, past.start_ms) for past in other} - written
     deletes = [
-        Delete(LABEL, (user, past.session), (past.start_ms,), (past.start_ms,))
-        for past in gone
-        if (past.session, past.start_ms) not in keys
+        Delete(LABEL, (user, session), (start_ms,), (start_ms,)) for session, start_ms in sorted(taken_away)
     ]
-    return [*deletes, *(Insert(LABEL, _label_row(user, past)) for past in new)]
-
-
-def _besides(sets: Iterable[PastSet], others: Iterable[PastSet]) -> list[PastSet]:
-    """Those of `sets` that are none of `others`."""
-    known = {id(past) for past in others}
-    return [past for past in sets if id(past) not in known]
+    return [*deletes, *(Insert(LABEL, _label_row(user, past)) for past in counting)]
 
 
 def _label_row(user: UserId, past: PastSet) -> LabelRow:

@@ -171,7 +171,9 @@ def test_what_was_overridden_counts_again_once_its_overrider_does_not() -> None:
     b = statement("b", 1, 4_000, 14_000, said_ms=20_000)
     c = statement("c", 1, 8_000, 18_000, said_ms=30_000)
     assert merged((a,), (), b).history == (b,)
-    assert merged((b,), (a,), c) == rules.Merged((a, c), (b,))
+    found = merged((b,), (a,), c)
+    assert (found.history, found.aside) == ((a, c), (b,))
+    assert found.about == ((c, a), (b,))
 
 
 def opened(name: str, device: str) -> OpenSession:
