@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import sets as rules
 from domain.bests import Best
 from domain.commands import (
     COMMANDS,
