@@ -5,7 +5,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-WORKERS ?= 2  # processes that share the tests
+# Processes that share the tests, file by file and in order: what imports TensorFlow comes last, as a process that has
+# done so can start no node.
+WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
@@ -18,7 +20,7 @@ run: $(VENV)/.run  ## record, learn overnight, recognise; ARGS="--recordings DIR
 	@$(BIN)/muvr demo $(ARGS)
 
 test: $(VENV)/.dev  ## all tests, those of whole processes and of a browser included
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev  ## format, lint, types, import contracts, style
 	$(BIN)/ruff format --check .
