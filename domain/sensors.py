@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 
 from domain.errors import InvalidInput
 
@@ -73,15 +74,20 @@ class SensorSet:
         return sum(len(SENSORS[letter].axes) for letter in self.letters)
 
     @property
+    def channels(self) -> dict[str, slice]:
+        """Where each sensor's axes stand among the channels, by its letter."""
+        axes = [len(SENSORS[letter].axes) for letter in self.letters]
+        ends = accumulate(axes)
+        return {
+            letter: slice(end - count, end)
+            for letter, count, end in zip(self.letters, axes, ends, strict=True)
+        }
+
+    @property
     def three_axis_channels(self) -> tuple[int, ...]:
         """The channel of x of every sensor with x, y and z."""
-        first, found = 0, []
-        for letter in self.letters:
-            axes = SENSORS[letter].axes
-            if axes == ("x", "y", "z"):
-                found.append(first)
-            first += len(axes)
-        return tuple(found)
+        three_axis = (letter for letter in self.letters if SENSORS[letter].axes == ("x", "y", "z"))
+        return tuple(self.channels[letter].start for letter in three_axis)
 
     @property
     def window_samples(self) -> int:

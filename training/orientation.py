@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.recording import REST
-from domain.sensors import SENSORS, SensorSet
 from training.dataset import Dataset
 
 FloatArray = npt.NDArray[np.float32]
@@ -32,27 +31,21 @@ def share_turned_over(dataset: Dataset) -> float:
     Of a session's exercises that other sessions have too, the mean acceleration is compared with the median
     of the others' means, as it is and turned over. 0 without accelerometer or anything to compare.
     """
-    first = _accelerometer(dataset.sensor_set)
-    if first is None:
+    accelerometer = dataset.sensor_set.channels.get("a")
+    if accelerometer is None:
         return 0.0
-    gravity = _gravity(dataset, first)
+    gravity = _gravity(dataset, accelerometer)
     judged = [_is_turned_over(own, others) for own, others in _beside_others(gravity)]
     return float(np.mean(judged)) if judged else 0.0
 
 
-def _accelerometer(sensor_set: SensorSet) -> int | None:
-    """Its first channel, if there is one."""
-    before = sensor_set.letters[: sensor_set.letters.index("a")] if "a" in sensor_set.letters else None
-    return None if before is None else sum(len(SENSORS[letter].axes) for letter in before)
-
-
-def _gravity(dataset: Dataset, first: int) -> npt.NDArray[np.floating]:
+def _gravity(dataset: Dataset, accelerometer: slice) -> npt.NDArray[np.floating]:
     """[sessions, exercises, 3] in g, NaN where a session has too few windows of an exercise."""
     sessions, session_of = np.unique(dataset.sessions, return_inverse=True)
     shape = (len(sessions), len(dataset.classes))
     cells = session_of * shape[1] + dataset.labels
     counts = np.bincount(cells, minlength=shape[0] * shape[1])
-    poses = dataset.samples[:, :, first : first + 3].mean(axis=1)
+    poses = dataset.samples[:, :, accelerometer].mean(axis=1)
     sums = np.stack([np.bincount(cells, pose, minlength=len(counts)) for pose in poses.T], axis=1)
     means = np.where(counts[:, None] >= WINDOWS_MIN, sums / np.maximum(counts, 1)[:, None], np.nan)
     exercises = np.array([name != REST for name in dataset.classes])

@@ -195,18 +195,10 @@ def _is_separate(layer: Convolution) -> bool:
 
 def _sensors(artefact: Artefact) -> Iterator[str]:
     sensors = artefact.sensor_set
-    first = 0
-    magnitudes = dict(
-        zip(
-            sensors.three_axis_channels,
-            range(sensors.channel_count, artefact.input_channels),
-            strict=artefact.magnitudes,
-        )
-    )
-    for letter in sensors.letters:
-        axes = len(SENSORS[letter].axes)
-        yield f"{{{first}, {axes}, {magnitudes.get(first, 0)}}}"
-        first += axes
+    lengths = range(sensors.channel_count, artefact.input_channels)
+    magnitudes = dict(zip(sensors.three_axis_channels, lengths, strict=True)) if artefact.magnitudes else {}
+    for own in sensors.channels.values():
+        yield f"{{{own.start}, {own.stop - own.start}, {magnitudes.get(own.start, 0)}}}"
 
 
 def _softmax_factors(artefact: Artefact) -> Iterator[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.frames import RATE_HZ_MAX, SensorFrame
-from domain.sensors import SENSORS, SensorSet
+from domain.sensors import SensorSet
 from domain.windows import WindowSlicer
 from edge.artefact import Artefact
 from edge.c99.counting import counted, counted_set
@@ -80,12 +80,8 @@ def raw_frames(sensor_set: SensorSet, windows: FloatArray) -> Iterator[SensorFra
         start_ms = _START_MS + round(taken * 1000 / rate_hz) + number // frames_per_block * _GAP_MS
         at = (taken + np.arange(per_frame)) / _RATE_RATIO % (len(signal) - 1)
         part = signal[at.astype(np.int64)]
-        first = 0
-        for letter in sensor_set.letters:
-            axes = len(SENSORS[letter].axes)
-            values = part[:, first : first + axes]
-            yield frame_of(letter, number, start_ms, rate_hz, values)
-            first += axes
+        for letter, own in sensor_set.channels.items():
+            yield frame_of(letter, number, start_ms, rate_hz, part[:, own])
 
 
 def _counting(sensor_set: SensorSet) -> Iterator[str]:
