@@ -13,8 +13,8 @@ from typing import Literal
 import msgspec
 
 from domain.care_commands import CareCommand, GiveTip, NoteForm, RecordForm, check_care
+from domain.checks import check
 from domain.contributed import Contributed, check_contributed
-from domain.errors import InvalidInput
 from domain.form import SetForm, check_form, check_tip
 from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
 from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
@@ -224,12 +224,12 @@ def check_command(command: Command) -> Command:
         check_identifier("stream", command.frame.stream)
         check_frame(command.frame)
         return command
-    _check(0 <= command.command_nr < 2**31, f"command number {command.command_nr}", "0 to 2147483647")
+    check(0 <= command.command_nr < 2**31, f"command number {command.command_nr}", "0 to 2147483647")
     if isinstance(command, OpenSession | CloseSession):
         _check_time("at_ms", command.at_ms)
         if isinstance(command, OpenSession):
             check_identifier("device", command.device)
-            _check(command.command_nr == 0, f"open is command {command.command_nr}", "command 0")
+            check(command.command_nr == 0, f"open is command {command.command_nr}", "command 0")
             _check_streams(command.streams)
     elif isinstance(command, SetTraining):
         check_training(command.training)
@@ -254,12 +254,12 @@ def check_command(command: Command) -> Command:
 
 
 def _check_streams(streams: tuple[Stream, ...]) -> None:
-    _check(len(streams) <= STREAMS_MAX, f"{len(streams)} streams", f"at most {STREAMS_MAX}")
-    _check(len({s.stream for s in streams}) == len(streams), "two streams of one name", "different names")
+    check(len(streams) <= STREAMS_MAX, f"{len(streams)} streams", f"at most {STREAMS_MAX}")
+    check(len({s.stream for s in streams}) == len(streams), "two streams of one name", "different names")
     for stream in streams:
         check_identifier("stream", stream.stream)
         check_identifier("location", stream.location)
-        _check(
+        check(
             stream.sensor in SENSORS, f"unknown sensor {stream.sensor[:16]!r}", f"one of {', '.join(SENSORS)}"
         )
 
@@ -282,7 +282,7 @@ def _check_set(command: ConfirmLabel | RecordSet) -> None:
     if isinstance(command, ConfirmLabel):
         _check_weight(command.weight_kg)
     else:
-        _check(0 <= command.confidence <= 1, f"confidence {command.confidence}", "0 to 1")
+        check(0 <= command.confidence <= 1, f"confidence {command.confidence}", "0 to 1")
         check_identifier("model", command.model_id)
 
 
@@ -290,7 +290,7 @@ def _check_span(command: ConfirmLabel | RecordSet | WithdrawLabel | SetForm) -> 
     _check_time("start_ms", command.start_ms)
     _check_time("end_ms", command.end_ms)
     length_ms = command.end_ms - command.start_ms
-    _check(0 < length_ms <= SET_MS_MAX, f"a set of {length_ms} ms", f"1 to {SET_MS_MAX} ms")
+    check(0 < length_ms <= SET_MS_MAX, f"a set of {length_ms} ms", f"1 to {SET_MS_MAX} ms")
     if isinstance(command, ConfirmLabel | WithdrawLabel) and command.said_ms is not None:
         _check_time("said_ms", command.said_ms)
 
@@ -299,24 +299,19 @@ def _check_suggestion(command: SuggestHere) -> None:
     _check_weight(command.weight_kg)
     _check_repetitions(command.repetitions)
     rest_s, length = command.rest_s, len(command.reason)
-    _check(rest_s is None or 0 <= rest_s <= REST_S_MAX, f"{rest_s} s of rest", f"0 to {REST_S_MAX} s")
-    _check(length <= REASON_MAX, f"a reason of {length} characters", f"at most {REASON_MAX}")
+    check(rest_s is None or 0 <= rest_s <= REST_S_MAX, f"{rest_s} s of rest", f"0 to {REST_S_MAX} s")
+    check(length <= REASON_MAX, f"a reason of {length} characters", f"at most {REASON_MAX}")
 
 
 def _check_repetitions(repetitions: int | None) -> None:
     is_right = repetitions is None or 0 <= repetitions <= REPETITIONS_MAX
-    _check(is_right, f"{repetitions} repetitions", f"0 to {REPETITIONS_MAX}")
+    check(is_right, f"{repetitions} repetitions", f"0 to {REPETITIONS_MAX}")
 
 
 def _check_weight(weight: float | None) -> None:
     is_right = weight is None or (math.isfinite(weight) and 0 <= weight <= WEIGHT_KG_MAX)
-    _check(is_right, f"weight {weight} kg", f"0 to {WEIGHT_KG_MAX:g} kg")
+    check(is_right, f"weight {weight} kg", f"0 to {WEIGHT_KG_MAX:g} kg")
 
 
 def _check_time(name: str, value_ms: int) -> None:
-    _check(0 <= value_ms <= EPOCH_MS_MAX, f"{name} {value_ms}", "ms since 1970, before 2100")
-
-
-def _check(holds: bool, wrong: str, expected: str) -> None:
-    if not holds:
-        raise InvalidInput(wrong, expected=expected, remedy="correct the message")
+    check(0 <= value_ms <= EPOCH_MS_MAX, f"{name} {value_ms}", "ms since 1970, before 2100")

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from domain.errors import InvalidInput
+from domain.checks import check, check_known
 from domain.frames import EPOCH_MS_MAX
 from domain.identifiers import check_identifier
 from domain.training import EQUIPMENT, MUSCLES
@@ -39,15 +39,15 @@ class Contributed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc
 def check_contributed(exercise: Contributed) -> Contributed:
     """Return `exercise` if every field keeps its limits, else raise InvalidInput naming one that does not."""
     check_identifier("exercise", exercise.name)
-    _check(0 <= exercise.at_ms <= EPOCH_MS_MAX, f"at_ms {exercise.at_ms}", "ms since 1970, before 2100")
-    _check(exercise.primary != (), "an exercise without a muscle", "at least one primary muscle")
+    check(0 <= exercise.at_ms <= EPOCH_MS_MAX, f"at_ms {exercise.at_ms}", "ms since 1970, before 2100")
+    check(exercise.primary != (), "an exercise without a muscle", "at least one primary muscle")
     muscles = exercise.primary + exercise.secondary
-    _check(len(set(muscles)) == len(muscles), "a muscle twice", "each muscle once")
-    _check_of("muscle", muscles, MUSCLES)
-    _check_of("equipment", exercise.equipment, EQUIPMENT)
-    _check_of("movement", (exercise.movement,), frozenset(get_args(Movement)))
-    _check_of("kind", (exercise.kind,), frozenset(get_args(Kind)))
-    _check_of("sides", (exercise.sides,), frozenset(get_args(Sides)))
+    check(len(set(muscles)) == len(muscles), "a muscle twice", "each muscle once")
+    check_known("muscle", muscles, MUSCLES)
+    check_known("equipment", exercise.equipment, EQUIPMENT)
+    check_known("movement", (exercise.movement,), frozenset(get_args(Movement)))
+    check_known("kind", (exercise.kind,), frozenset(get_args(Kind)))
+    check_known("sides", (exercise.sides,), frozenset(get_args(Sides)))
     return exercise
 
 
@@ -66,14 +66,3 @@ def contributed(own: tuple[Contributed, ...], exercise: Contributed) -> tuple[Co
 
 def _strength(exercise: Contributed) -> tuple[int, bytes]:
     return exercise.at_ms, msgspec.msgpack.encode(exercise)
-
-
-def _check_of(what: str, names: tuple[str, ...], known: frozenset[str]) -> None:
-    _check(len(names) <= len(known), f"{len(names)} names of {what}", f"at most {len(known)}")
-    for name in names:
-        _check(name in known, f"unknown {what} {name[:32]!r}", f"one of {', '.join(sorted(known))}")
-
-
-def _check(holds: bool, wrong: str, expected: str) -> None:
-    if not holds:
-        raise InvalidInput(wrong, expected=expected, remedy="correct the message")

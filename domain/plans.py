@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from domain.errors import InvalidInput
+from domain.checks import check
 from domain.frames import EPOCH_MS_MAX
 from domain.identifiers import check_identifier
 
@@ -48,16 +48,16 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True, array_like=True, g
 
 def check_plan(plan: TrainingPlan) -> TrainingPlan:
     """Return `plan` if every field keeps its limits, else raise InvalidInput naming one that does not."""
-    _check(0 <= plan.at_ms <= EPOCH_MS_MAX, f"at_ms {plan.at_ms}", "ms since 1970, before 2100")
+    check(0 <= plan.at_ms <= EPOCH_MS_MAX, f"at_ms {plan.at_ms}", "ms since 1970, before 2100")
     check_identifier("author", plan.author)
-    _check(len(plan.sessions) <= SESSIONS_MAX, f"{len(plan.sessions)} sessions", f"at most {SESSIONS_MAX}")
+    check(len(plan.sessions) <= SESSIONS_MAX, f"{len(plan.sessions)} sessions", f"at most {SESSIONS_MAX}")
     count = sum(len(session.exercises) for session in plan.sessions)
-    _check(count <= EXERCISES_MAX, f"{count} planned exercises", f"at most {EXERCISES_MAX}")
+    check(count <= EXERCISES_MAX, f"{count} planned exercises", f"at most {EXERCISES_MAX}")
     for session in plan.sessions:
         check_identifier("planned session", session.name)
-        _check(session.exercises != (), "a planned session without exercises", "at least one")
+        check(session.exercises != (), "a planned session without exercises", "at least one")
         weekday = session.weekday
-        _check(weekday is None or 0 <= weekday <= 6, f"weekday {weekday}", "0, Monday, to 6")
+        check(weekday is None or 0 <= weekday <= 6, f"weekday {weekday}", "0, Monday, to 6")
         for each in session.exercises:
             _check_exercise(each)
     return plan
@@ -65,18 +65,13 @@ def check_plan(plan: TrainingPlan) -> TrainingPlan:
 
 def _check_exercise(planned: PlannedExercise) -> None:
     check_identifier("exercise", planned.exercise)
-    _check(1 <= planned.set_count <= SETS_MAX, f"{planned.set_count} sets", f"1 to {SETS_MAX}")
+    check(1 <= planned.set_count <= SETS_MAX, f"{planned.set_count} sets", f"1 to {SETS_MAX}")
     repetitions, rest_s = planned.repetitions, planned.rest_s
-    _check(1 <= repetitions <= REPETITIONS_MAX, f"{repetitions} repetitions", f"1 to {REPETITIONS_MAX}")
-    _check(rest_s is None or 0 <= rest_s <= REST_S_MAX, f"{rest_s} s of rest", f"0 to {REST_S_MAX} s")
+    check(1 <= repetitions <= REPETITIONS_MAX, f"{repetitions} repetitions", f"1 to {REPETITIONS_MAX}")
+    check(rest_s is None or 0 <= rest_s <= REST_S_MAX, f"{rest_s} s of rest", f"0 to {REST_S_MAX} s")
     for what, value, greatest in (
         ("weight_kg", planned.weight_kg, WEIGHT_KG_MAX),
         ("share", planned.share, SHARE_MAX),
     ):
         is_right = value is None or (math.isfinite(value) and 0 <= value <= greatest)
-        _check(is_right, f"{what} {value}", f"0 to {greatest:g}")
-
-
-def _check(holds: bool, wrong: str, expected: str) -> None:
-    if not holds:
-        raise InvalidInput(wrong, expected=expected, remedy="correct the message")
+        check(is_right, f"{what} {value}", f"0 to {greatest:g}")

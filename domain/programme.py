@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from domain.errors import InvalidInput
+from domain.checks import check
 from domain.frames import EPOCH_MS_MAX
 from domain.identifiers import check_identifier
 
@@ -64,12 +64,12 @@ class Programme(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=F
 def check_programme(programme: Programme) -> Programme:
     """Return `programme` if each field keeps its limits, else raise InvalidInput that names one."""
     at_ms, prescriptions = programme.at_ms, programme.prescriptions
-    _check(0 <= at_ms <= EPOCH_MS_MAX, f"at_ms {at_ms}", "ms since 1970, before 2100")
+    check(0 <= at_ms <= EPOCH_MS_MAX, f"at_ms {at_ms}", "ms since 1970, before 2100")
     _check_within("heart rate limit", programme.heart_rate_limit, HEART_RATES)
     number = len(prescriptions)
-    _check(number <= PRESCRIPTIONS_MAX, f"{number} prescriptions", f"at most {PRESCRIPTIONS_MAX}")
+    check(number <= PRESCRIPTIONS_MAX, f"{number} prescriptions", f"at most {PRESCRIPTIONS_MAX}")
     names = {each.exercise for each in prescriptions}
-    _check(len(names) == number, "two prescriptions of one exercise", "one of each")
+    check(len(names) == number, "two prescriptions of one exercise", "one of each")
     for each in prescriptions:
         _check_prescription(each)
     return programme
@@ -86,7 +86,7 @@ def _check_prescription(prescription: Prescription) -> None:
     for name, (value, most) in counts.items():
         _check_within(name, value, (1, most))
     limit = prescription.repetitions_limit
-    _check(
+    check(
         limit is None or limit >= prescription.repetitions,
         f"a limit of {limit} repetitions",
         f"at least the {prescription.repetitions} that are prescribed",
@@ -99,15 +99,10 @@ def _check_span(name: str, span: Span, limits: tuple[float, float]) -> None:
     for value in (span.least, span.most):
         _check_within(name, value, limits)
     if span.least is not None and span.most is not None:
-        _check(span.least <= span.most, f"{name} from {span.least:g} to {span.most:g}", "the smaller first")
+        check(span.least <= span.most, f"{name} from {span.least:g} to {span.most:g}", "the smaller first")
 
 
 def _check_within(name: str, value: float | None, limits: tuple[float, float]) -> None:
     lowest, highest = limits
     right = value is None or (math.isfinite(value) and lowest <= value <= highest)
-    _check(right, f"{name} {value}", f"{lowest:g} to {highest:g}")
-
-
-def _check(holds: bool, wrong: str, expected: str) -> None:
-    if not holds:
-        raise InvalidInput(wrong, expected=expected, remedy="correct the message")
+    check(right, f"{name} {value}", f"{lowest:g} to {highest:g}")

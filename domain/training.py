@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Literal, get_args
 
 import msgspec
 
-from domain.errors import InvalidInput
+from domain.checks import check, check_known
 from domain.frames import EPOCH_MS_MAX
 from domain.identifiers import check_identifier
 
@@ -65,18 +64,16 @@ def check_training(training: Training) -> Training:
     A muscle or a piece of equipment must be one of those that are known: a name that nothing has would be a
     wish that is silently not kept.
     """
-    _check(0 <= training.at_ms <= EPOCH_MS_MAX, f"at_ms {training.at_ms}", "ms since 1970, before 2100")
+    check(0 <= training.at_ms <= EPOCH_MS_MAX, f"at_ms {training.at_ms}", "ms since 1970, before 2100")
     goals = get_args(Goal)
-    _check(training.goal is None or training.goal in goals, "an unknown goal", f"one of {', '.join(goals)}")
+    check(training.goal is None or training.goal in goals, "an unknown goal", f"one of {', '.join(goals)}")
     offset = training.utc_offset_min
-    _check(
-        abs(offset) <= OFFSET_MIN_MAX, f"utc_offset_min {offset}", f"-{OFFSET_MIN_MAX} to {OFFSET_MIN_MAX}"
-    )
+    check(abs(offset) <= OFFSET_MIN_MAX, f"utc_offset_min {offset}", f"-{OFFSET_MIN_MAX} to {OFFSET_MIN_MAX}")
     count = len(training.excluded_exercises) + len(training.excluded_muscles)
-    _check(count <= EXCLUSIONS_MAX, f"{count} exclusions", f"at most {EXCLUSIONS_MAX}")
+    check(count <= EXCLUSIONS_MAX, f"{count} exclusions", f"at most {EXCLUSIONS_MAX}")
     for exercise in training.excluded_exercises:
         check_identifier("exercise", exercise)
-    _check_known("muscle", training.excluded_muscles, MUSCLES)
+    check_known("muscle", training.excluded_muscles, MUSCLES)
     if training.place is not None:
         _check_place(training.place)
     return training
@@ -85,28 +82,17 @@ def check_training(training: Training) -> Training:
 def _check_place(place: Place) -> None:
     check_identifier("place", place.name)
     if place.equipment is not None:
-        _check_known("equipment", place.equipment, EQUIPMENT)
-    _check(_is_load(place.bar_kg, least=0.0), f"a bar of {place.bar_kg} kg", f"0 to {LOAD_KG_MAX:g} kg")
+        check_known("equipment", place.equipment, EQUIPMENT)
+    check(_is_load(place.bar_kg, least=0.0), f"a bar of {place.bar_kg} kg", f"0 to {LOAD_KG_MAX:g} kg")
     for kind, loads in (
         ("plates", place.plates_kg),
         ("dumbbells", place.dumbbells_kg),
         ("stacks", place.stacks_kg),
     ):
-        _check(len(loads) <= LOADS_MAX, f"{len(loads)} {kind}", f"at most {LOADS_MAX}")
+        check(len(loads) <= LOADS_MAX, f"{len(loads)} {kind}", f"at most {LOADS_MAX}")
         for load in loads:
-            _check(_is_load(load, least=0.05), f"{kind} of {load} kg", f"0.05 to {LOAD_KG_MAX:g} kg")
+            check(_is_load(load, least=0.05), f"{kind} of {load} kg", f"0.05 to {LOAD_KG_MAX:g} kg")
 
 
 def _is_load(value_kg: float, *, least: float) -> bool:
     return math.isfinite(value_kg) and least <= value_kg <= LOAD_KG_MAX
-
-
-def _check_known(kind: str, names: Sequence[str], known: frozenset[str]) -> None:
-    _check(len(names) <= len(known), f"{len(names)} names of {kind}", f"at most {len(known)}")
-    for name in names:
-        _check(name in known, f"unknown {kind} {name[:32]!r}", f"one of {', '.join(sorted(known))}")
-
-
-def _check(holds: bool, wrong: str, expected: str) -> None:
-    if not holds:
-        raise InvalidInput(wrong, expected=expected, remedy="correct the message")
