@@ -14,7 +14,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -83,6 +83,7 @@ class ShardHost:
         self._group_count = 0
         self._ended: deque[tuple[_Group, BaseException | None]] = deque()
         self._some_ended = threading.Event()
+        self._evicted: frozenset[UserId] = frozenset()  # who is being erased
         self._failures = 0  # writes that nobody knows of: what follows is written under a higher epoch
         self._target: Mapping[ShardNr, int] = tenure.epochs
         self._answers = Answers()
@@ -126,6 +127,17 @@ class ShardHost:
     def has_released(self) -> bool:
         """Nothing is in flight or in memory for a shard that was taken away; the new ones are served."""
         return self._tenure.epochs is self._target
+
+    def evict(self, users: Collection[UserId]) -> None:
+        """Let go of those that are being erased, without a snapshot; what comes for them is refused as they
+        wake. Of these alone is `has_let_go` asked.
+        """
+        self._evicted = frozenset(users)
+        self._stop_evicted()
+
+    def has_let_go(self, user: UserId) -> bool:
+        """Nothing of the user is in memory or in flight."""
+        return not (user in self._actors or user in self._waiting.busy or self._snapshots.is_saving(user))
 
     def passivate(self, idle_ms: int, count_max: int | None = None) -> int:
         """Snapshot and stop actors that were idle for `idle_ms`, at most `count_max`; return how many."""
@@ -198,8 +210,10 @@ class ShardHost:
             ]
             for work in group.works[user]:
                 self._count_answered(work)
-        self._save([user for user, effect in group.effects.items() if effect.snapshot_due])
+        due = [user for user, effect in group.effects.items() if effect.snapshot_due]
+        self._save([user for user in due if user not in self._evicted])
         self._waiting.done(group.works)
+        self._stop_evicted()
         if not self.has_released:
             self._release()
 
@@ -291,6 +305,10 @@ class ShardHost:
         self._passivate([user for user in gone if user not in self._waiting.busy])
         if not any(shard_of(user) not in served for user in self._waiting.busy):
             self._tenure.epochs = self._target
+
+    def _stop_evicted(self) -> None:
+        for user in self._evicted.difference(self._waiting.busy):
+            self._actors.stop(user)
 
     def _refuse_waiting(self) -> None:
         for user, works in self._waiting.take_all().items():

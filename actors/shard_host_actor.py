@@ -21,6 +21,7 @@ from typing import Any
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch, WakeupMessage
 
 from actors.answers import refusal
+from actors.erasing import ErasureThread
 from actors.groups import GroupThread
 from actors.handlers import handled_once
 from actors.membership import Holding, Membership
@@ -45,6 +46,8 @@ from actors.session_actor import internal_error
 from actors.shard_host import Answers, ShardHost
 from actors.tenure import Tenure, machine_s
 from actors.user_stores import UserStores
+from domain.identifiers import UserId
+from persistence.erasure import ErasureStore
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
@@ -69,6 +72,8 @@ class ShardHostActor(ActorTypeDispatcher):
     _store: Store
     _membership: MembershipThread
     _groups: GroupThread
+    _erasing: ErasureThread
+    _erased: deque[list[UserId]]
     _holdings: deque[Holding]
     _holding: Holding | None = None
     _is_releasing = False
@@ -117,6 +122,8 @@ class ShardHostActor(ActorTypeDispatcher):
             os.read(self._wake_read, 65536)
         while self._holdings:
             self._take_over(self._holdings.popleft())
+        while self._erased and self._host is not None:
+            self._host.evict(self._erased.popleft())
         self._advance()
 
     def receiveMsg_Directory(self, message: Directory, sender: Any) -> None:  # noqa: N802
@@ -140,6 +147,7 @@ class ShardHostActor(ActorTypeDispatcher):
             self._answer(self._host.close(CLOSE_SECONDS_MAX))
             self._membership.leave(LEAVE_SECONDS_MAX)
             self._groups.stop(LEAVE_SECONDS_MAX)
+            self._erasing.stop(LEAVE_SECONDS_MAX)
             self._host = None
             self._store.close()
 
@@ -150,6 +158,7 @@ class ShardHostActor(ActorTypeDispatcher):
         self._shelf = ModelShelf(ModelStore(store), cluster_finder(store, message.pseudonym_key))
         self._shelf.refresh()
         self._holdings = deque()
+        self._erased = deque()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -171,11 +180,18 @@ class ShardHostActor(ActorTypeDispatcher):
         self._membership.start()
         self._groups = GroupThread(stores.groups)
         self._groups.start()
+        self._erasing = ErasureThread(ErasureStore(store), message.member_id, self._asked_to_let_go)
+        self._erasing.start()
         gc.freeze()
 
     def _changed(self, holding: Holding) -> None:
         """Called in the membership's thread."""
         self._holdings.append(holding)
+        self._wake()
+
+    def _asked_to_let_go(self, users: list[UserId]) -> None:
+        """Called in the erasures' thread."""
+        self._erased.append(users)
         self._wake()
 
     def _wake(self) -> None:
@@ -194,6 +210,9 @@ class ShardHostActor(ActorTypeDispatcher):
         if self._host is None:
             return
         self._answer(self._host.advance())
+        for user in self._erasing.waited_for:
+            if self._host.has_let_go(user):
+                self._erasing.let_go(user)
         if self._is_releasing and self._holding is not None and self._host.has_released:
             self._is_releasing = False
             self._membership.released(self._holding)

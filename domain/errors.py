@@ -4,10 +4,12 @@
     ├── InvalidInput            bytes or values from outside do not parse
     │   ├── InvalidFrame        a sensor frame breaks its limits
     │   ├── InvalidRecording    a recording file is malformed; names file, line and column
-    │   └── InvalidArtefact     a model file is truncated, altered, unsigned or of a newer version
+    │   ├── InvalidArtefact     a model file is truncated, altered, unsigned or of a newer version
+    │   └── InvalidArchive      an export, backup or receipt is truncated, altered or not of muvr
     ├── Rejected                a command was refused; nothing was stored, the session goes on
     │   ├── OutOfOrder          a frame came before its predecessor; says which one is expected
-    │   └── TooOften            what takes long was asked for again too soon
+    │   ├── TooOften            what takes long was asked for again too soon
+    │   └── Erased              all about the user was erased; nothing is taken under that name again
     ├── NotOwner                another node serves the user, or will in a moment; nothing was stored
     ├── NotAuthorised           the token is missing, wrong, expired or lacks the scope
     ├── StoreError              the store did not answer as it must
@@ -77,6 +79,10 @@ class InvalidArtefact(InvalidInput):
     code = "invalid_artefact"
 
 
+class InvalidArchive(InvalidInput):
+    code = "invalid_archive"
+
+
 class Rejected(MuvrError):
     code = "rejected"
 
@@ -99,6 +105,10 @@ class OutOfOrder(Rejected):
 class TooOften(Rejected):
     code = "too_often"
     retry = True
+
+
+class Erased(Rejected):
+    code = "erased"
 
 
 class NotOwner(MuvrError):

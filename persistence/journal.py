@@ -98,7 +98,7 @@ class Journal:
         for count, row in enumerate(self._valid_rows(user, lower, upper)):
             if limit is not None and count >= limit:
                 return
-            yield row.sequence_nr, _opened(user, cipher, row)
+            yield row.sequence_nr, opened_event(user, cipher, row)
 
     def tails(self, after: Mapping[UserId, tuple[Cipher, int]]) -> dict[UserId, Tail]:
         """For each user the events after a number that counts, or after 0; as `replay`, but for many.
@@ -198,16 +198,17 @@ class Journal:
             partition_nr += 1
 
 
-def _all_opened(
-    user: UserId, cipher: Cipher, rows: Iterable[JournalRow]
-) -> Iterator[tuple[JournalRow, JournalEvent]]:
-    return ((row, _opened(user, cipher, row)) for row in rows)
-
-
-def _opened(user: UserId, cipher: Cipher, row: JournalRow) -> JournalEvent:
+def opened_event(user: UserId, cipher: Cipher, row: JournalRow) -> JournalEvent:
+    """What a row says; raises StoredValueCorrupt that names it."""
     number = row.sequence_nr
     what = "event %d (epoch %d) of user %r"
     return _codec.open(cipher, row.event, context_of(user, number), what, number, row.writer_epoch, user)
+
+
+def _all_opened(
+    user: UserId, cipher: Cipher, rows: Iterable[JournalRow]
+) -> Iterator[tuple[JournalRow, JournalEvent]]:
+    return ((row, opened_event(user, cipher, row)) for row in rows)
 
 
 def _partition_of(sequence_nr: int) -> int:

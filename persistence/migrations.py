@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from domain.errors import ConfigurationError
 from persistence.schema import KEYS, TRAINING
 
-SCHEMA_VERSION = 5  # since 5 there are exercises that users contributed
+SCHEMA_VERSION = 7  # since 7 there are erasures, accesses and consents
 
 
 @dataclass(frozen=True)

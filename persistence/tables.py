@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from persistence.batch_tables import BATCH_TABLES
 from persistence.exercise_tables import EXERCISE_TABLES
 from persistence.night_tables import NIGHT_TABLES
+from persistence.privacy_tables import PRIVACY_TABLES
 from persistence.profile_tables import PROFILE_TABLES
 from persistence.schema import KEYS, MAIN, SAMPLES_COMPRESSED, TRAINING, Samples, Table, Timestamp
 
@@ -326,5 +327,12 @@ VIEW = Table(
 )
 
 _OWN = tuple(value for value in globals().values() if isinstance(value, Table))
-TABLES: tuple[Table[Any], ...] = (*_OWN, *BATCH_TABLES, *NIGHT_TABLES, *PROFILE_TABLES, *EXERCISE_TABLES)
+TABLES: tuple[Table[Any], ...] = (
+    *_OWN,
+    *BATCH_TABLES,
+    *NIGHT_TABLES,
+    *PROFILE_TABLES,
+    *EXERCISE_TABLES,
+    *PRIVACY_TABLES,
+)
 KEYSPACES = (MAIN, TRAINING, KEYS)
