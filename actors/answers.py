@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from domain.care_commands import CareCommand
-from domain.commands import COMMANDS, AcceptFrame, Command, FoundSet, session_of
+from domain.commands import COMMANDS, AcceptFrame, Command, FoundSet, TimedCommand, session_of
 from domain.errors import InvalidInput, MuvrError, OutOfOrder, Rejected
 from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised, TipGiven
 from domain.identifiers import ModelId, SessionId, StreamId
@@ -27,7 +26,7 @@ def stream_of(command: Command) -> StreamId:
 
 def number_of(command: Command) -> int:
     """The number that the device gave `command`; 0 for one that is known by its time."""
-    if isinstance(command, CareCommand):
+    if isinstance(command, TimedCommand):
         return 0
     return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr
 

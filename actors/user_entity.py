@@ -19,7 +19,6 @@ from actors.pace import Pace
 from actors.recognition import Model, ModelShelf
 from actors.user_stores import UserStores
 from coach.coaching import Coaching
-from domain.care_commands import CareCommand
 from domain.commands import (
     AcceptFrame,
     CloseSession,
@@ -30,10 +29,11 @@ from domain.commands import (
     SetPlan,
     SetTraining,
     Suggest,
+    TimedCommand,
     session_of,
 )
 from domain.errors import Rejected
-from domain.events import Event, FrameReceived, SetRecognised
+from domain.events import ConsentGiven, Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged
@@ -125,7 +125,7 @@ class UserEntity:
             except Rejected as error:
                 effects.replies.append((connection, refusal(command, error)))
                 continue
-            if isinstance(command, CareCommand):
+            if isinstance(command, TimedCommand):
                 if self._state is before:  # else all of the user's connections are told
                     effects.replies.append((connection, answer(self._state, command)))
                 continue
@@ -287,6 +287,8 @@ class UserEntity:
         if (reply := live_reply(event)) is not None:
             effects.replies.append((None, reply))
         effects.replies += [(None, held) for held in told(self._state, event)]
+        if isinstance(event, ConsentGiven) and event.recognition != before.consent.recognition:
+            self._listen_anew()
         if isinstance(event, SetRecognised):
             self._expect(event.session, event.end_ms, event)
         for said in self._coaching.happened(before, self._state, event):
@@ -294,6 +296,12 @@ class UserEntity:
                 self._apply(said, effects)
             else:
                 effects.replies.append((None, said))
+
+    def _listen_anew(self) -> None:
+        """To all open sessions, or none, as the user agreed; what was heard is forgotten."""
+        self._listening = None
+        for name, session in self._state.sessions.items():
+            self._listen(name, session)
 
     def _pin(self, effects: Effects) -> None:
         """Before anything is acknowledged, what was found is made this writer's: see persistence/chain.py."""
@@ -303,7 +311,7 @@ class UserEntity:
 
     def _listen(self, name: SessionId, session: Session) -> None:
         """Give a session whose exercises the server names a recogniser, if a model fits its sensors."""
-        if session.closed or session.recogniser != "server":
+        if session.closed or session.recogniser != "server" or not self._state.consent.recognition:
             return
         model = self._shelf.best_for(self.user, {stream.sensor for stream in session.streams})
         if model is None:

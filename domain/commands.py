@@ -19,7 +19,13 @@ from domain.form import SetForm, check_form, check_tip
 from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
 from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
 from domain.plans import TrainingPlan, check_plan
-from domain.profile_commands import MeasureBody, SetProfile, check_profile_command
+from domain.profile_commands import (
+    MeasureBody,
+    SetConsent,
+    SetProfile,
+    check_consent,
+    check_profile_command,
+)
 from domain.sensors import SENSORS
 from domain.sets import SET_MS_MAX
 from domain.training import Training, check_training
@@ -178,7 +184,8 @@ NumberedCommand = (
 )
 
 
-Command = NumberedCommand | AcceptFrame | CareCommand
+TimedCommand = CareCommand | SetConsent  # of no session, known by their time
+Command = NumberedCommand | AcceptFrame | TimedCommand
 
 
 class FoundSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,7 +217,7 @@ InnerCommand = FoundSet | Suggest | NoteForm | GiveTip
 
 def session_of(command: Command) -> SessionId:
     """The session that a command is of; an empty name for those of no session."""
-    if isinstance(command, CareCommand):
+    if isinstance(command, TimedCommand):
         return SessionId("")
     return command.frame.session if isinstance(command, AcceptFrame) else command.session
 
@@ -219,6 +226,8 @@ def check_command(command: Command) -> Command:
     """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
     if isinstance(command, CareCommand):
         return check_care(command)
+    if isinstance(command, SetConsent):
+        return check_consent(command)
     check_identifier("session", session_of(command))
     if isinstance(command, AcceptFrame):
         check_identifier("stream", command.frame.stream)

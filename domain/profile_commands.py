@@ -45,7 +45,22 @@ class MeasureBody(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     value: float
 
 
+class SetConsent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_consent"):
+    """What the user agrees to from now on, as a whole; see domain/consent.py. Of no session."""
+
+    at_ms: int
+    recognition: bool
+    statistics: bool
+    training: bool
+
+
 ProfileCommand = SetProfile | MeasureBody
+
+
+def check_consent(command: SetConsent) -> SetConsent:
+    """Return `command` if its time keeps its limits, else raise InvalidInput."""
+    _check("at_ms", command.at_ms, (0, EPOCH_MS_MAX))
+    return command
 
 
 def check_profile_command(command: ProfileCommand) -> ProfileCommand:

@@ -176,6 +176,15 @@ class AdherenceTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     weeks: tuple[WeekAdhered, ...]
 
 
+class ConsentHeld(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="consent"):
+    """What the user agreed to, as it holds now, to all of the user's devices."""
+
+    at_ms: int
+    recognition: bool
+    statistics: bool
+    training: bool
+
+
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):
     session: SessionId
     at_ms: int
@@ -185,7 +194,7 @@ LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdv
 CoachReply = SessionPlanned | RecordBroken | SessionSummed | Overridden
 PassingReply = LiveReply | CoachReply  # never repeated: a slow reader misses some
 CareReply = ProgrammeHeld | AdherenceTold
-Reply = Acknowledged | Refused | CareReply | PassingReply
+Reply = Acknowledged | Refused | CareReply | ConsentHeld | PassingReply
 
 
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -155,7 +155,7 @@ class Connection:
             )
         )
 
-    def _forward(self, message: protocol.SessionMessage | care_messages.CareMessage, output: Output) -> None:
+    def _forward(self, message: protocol.SessionMessage | care_messages.TimedMessage, output: Output) -> None:
         claims = self._authenticated()
         _check_scope(claims, message)
         try:
@@ -219,7 +219,7 @@ def _user(claims: Claims, named: str | None) -> UserId:
     return user
 
 
-def _check_scope(claims: Claims, message: protocol.SessionMessage | care_messages.CareMessage) -> None:
+def _check_scope(claims: Claims, message: protocol.SessionMessage | care_messages.TimedMessage) -> None:
     """Who looks after a user prescribes and asks what was done, and nobody else; and does nothing else."""
     if isinstance(message, care_messages.CareMessage) != (claims.scope == "coach"):
         raise NotAuthorised(
@@ -234,10 +234,10 @@ def _cut_off(output: Output, error: MuvrError) -> None:
     output.close_reason = str(error)
 
 
-def _command_of(message: protocol.SessionMessage | care_messages.CareMessage, device: DeviceId) -> Command:
+def _command_of(message: protocol.SessionMessage | care_messages.TimedMessage, device: DeviceId) -> Command:
     match message:
-        case care_messages.Prescribe() | care_messages.GetAdherence():
-            return care_messages.care_command(message, device)
+        case care_messages.Prescribe() | care_messages.GetAdherence() | care_messages.GiveConsent():
+            return care_messages.timed_command(message, device)
         case care_messages.MeasuredForm():
             return care_messages.form_command(message)
         case protocol.Frame():
@@ -301,11 +301,11 @@ def _open_of(message: protocol.Open, device: DeviceId) -> OpenSession:
 
 
 def _refused(
-    claims: Claims, message: protocol.SessionMessage | care_messages.CareMessage, error: InvalidInput
+    claims: Claims, message: protocol.SessionMessage | care_messages.TimedMessage, error: InvalidInput
 ) -> protocol.Error:
     user = message.user if claims.user == ANY_USER else claims.user
     told = msgspec.structs.replace(protocol.error_message(error), user=None if user is None else user[:64])
-    if isinstance(message, care_messages.CareMessage):
+    if isinstance(message, care_messages.TimedMessage):
         return told
     return msgspec.structs.replace(
         told,

@@ -15,6 +15,7 @@ from domain.errors import InvalidInput, MuvrError
 from domain.replies import (
     Acknowledged,
     AdherenceTold,
+    ConsentHeld,
     ExerciseAdvised,
     ExerciseRecognised,
     Overridden,
@@ -31,7 +32,7 @@ from domain.replies import (
     TipTold,
 )
 from gateway import coach_messages
-from gateway.care_messages import CareAnswer, CareMessage, MeasuredForm, care_message_of
+from gateway.care_messages import CareAnswer, MeasuredForm, TimedMessage, care_message_of
 from gateway.coach_messages import (
     Measured,
     OwnExercise,
@@ -139,7 +140,7 @@ SessionMessage = (
     | OwnSuggestion
     | Close
 )
-DeviceMessage = Hello | SessionMessage | CareMessage | GetModel
+DeviceMessage = Hello | SessionMessage | TimedMessage | GetModel
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="model", omit_defaults=True):
@@ -320,7 +321,7 @@ def message_of(user: str, reply: Reply) -> ServerMessage:
             return SettingUp(user=user, **msgspec.structs.asdict(reply))
         case ExerciseAdvised():
             return Suggestion(user=user, **msgspec.structs.asdict(reply))
-        case TipTold() | ProgrammeHeld() | AdherenceTold():
+        case TipTold() | ProgrammeHeld() | AdherenceTold() | ConsentHeld():
             return care_message_of(user, reply)
         case SessionPlanned():
             return plan_of(user, reply)
