@@ -62,7 +62,7 @@ class PopulationSettings:
 
     `effect` 0: kinds of sessions do all the same. `confounding`: how strongly preferences follow the profile;
     `hidden`: how strongly they follow something that no profile tells. `missing` is the share of profile
-    values that are not known, `consent` of users who agreed to be counted.
+    values that are not known, `consent` of users who agreed to be counted, and to be learned from.
     """
 
     user_count: int
@@ -217,14 +217,20 @@ class _People:
         for texts in (sex, experience):
             texts[self._unknown(len(texts))] = None
         count = len(self._users)
+        known = {
+            "birth_year": self._known(np.floor(end_year - self._age)),
+            "height_cm": self._known(np.round(self._height_cm, 1)),
+        }
+        agreed = self._random.random(count) < self._settings.consent
         return {
             "user_id": self._users,
             "changed_at": np.full(count, END_MS - 365 * DAY_MS),
-            "birth_year": self._known(np.floor(end_year - self._age)),
+            **known,
             "sex": sex,
-            "height_cm": self._known(np.round(self._height_cm, 1)),
             "experience": experience,
-            "in_statistics": self._random.random(count) < self._settings.consent,
+            "in_statistics": agreed,
+            "in_training": agreed,
+            "is_recognised": np.ones(count, bool),
         }
 
     def measurements(self, states: dict[str, FloatArray]) -> Columns:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import random
 import zlib
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import numpy as np
 
 from domain.commands import Stream
-from domain.events import JournalEvent, SessionOpened
+from domain.events import ExerciseContributed, JournalEvent, SessionOpened
 from domain.frames import SensorFrame
 from domain.identifiers import ModelId, SessionId, StreamId, UserId, pseudonym_of
 from domain.sensors import SensorSet
 from domain.user import User
 from domain.windows import LabelledWindow
 from persistence.arrivals import arrival
-from persistence.exercise_tables import CONTRIBUTED_EXERCISE, ContributedExerciseRow
 from persistence.keys import DataKeyStore
 from persistence.learned_tables import CLUSTER_MEMBER, ClusterMemberRow
 from persistence.models import ModelStore, evaluation_row, user_scope
@@ -30,6 +30,7 @@ from persistence.snapshots import SnapshotStore
 from persistence.tables import ModelRow
 from persistence.windows import WindowStore
 from tests.persistence.conftest import MASTER_KEY
+from tests.persistence.golden.values import EVENTS
 from tests.persistence.histories import history, live
 
 PSEUDONYM_KEY = b"p" * 32
@@ -45,7 +46,7 @@ _FIGURES = {"accuracy": 0.9, "precision": 0.9, "recall": 0.9, "f1_macro": 0.9}
 
 def events_of(rng: random.Random, count: int = 150) -> list[JournalEvent]:
     """A history of which every session has STREAMS."""
-    return [
+    events: list[JournalEvent] = [
         SessionOpened(
             session=event.session,
             command_nr=event.command_nr,
@@ -58,6 +59,8 @@ def events_of(rng: random.Random, count: int = 150) -> list[JournalEvent]:
         else event
         for event in history(rng, count)
     ]
+    described = cast(ExerciseContributed, EVENTS["exercise contributed"])
+    return [*events, msgspec.structs.replace(described, session=sessions_of(events)[-1])]
 
 
 def sessions_of(events: list[JournalEvent]) -> list[SessionId]:
@@ -96,9 +99,6 @@ def whole_user(store: Store, user: UserId, rng: random.Random) -> list[JournalEv
     writes += SnapshotStore.entries(user, cipher, 0, User(), 5)
     bucket = zlib.crc32(subject.encode()) % RESULT_BUCKET_COUNT
     writes.append(Insert(CLUSTER_MEMBER, ClusterMemberRow(3, bucket, subject, "c1")))
-    writes.append(
-        Insert(CONTRIBUTED_EXERCISE, ContributedExerciseRow(user, "x", Timestamp(1), "", "", "", "", "", ""))
-    )
     writes.append(
         Insert(ACCESS, AccessRow(user, Timestamp(7), "1", "eve", "operator", "sessions", "support"))
     )
