@@ -83,6 +83,13 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="combinations of sensors that models need, such as a@50 a,g@50 (default: a,g@50)",
     )
     parser.add_argument(
+        "--session-share",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="cut windows of this share of all sessions, the same ones each night (default: 1, all)",
+    )
+    parser.add_argument(
         "--master",
         default="local[*]",
         help="Spark's: local[CORES], spark://HOST:PORT or mesos://... (default: %(default)s)",
@@ -139,6 +146,7 @@ def _config(options: argparse.Namespace) -> BatchConfig:
         master=options.master,
         day=options.date,
         everything=options.everything,
+        session_share=options.session_share,
         members_min=options.members_min,
         runs_kept=options.runs_kept,
         memory_mb=options.memory_mb,

@@ -56,6 +56,13 @@ class _Up:
             help="users of a group of which the night publishes something (default: %(default)s)",
         )
         parser.add_argument(
+            "--session-share",
+            type=float,
+            default=NodeSettings.session_share,
+            metavar="SHARE",
+            help="of all sessions, whose windows the night cuts to learn from (default: %(default)s)",
+        )
+        parser.add_argument(
             "--cluster-models",
             action="store_true",
             help="the night also trains a model for each cluster of users, served to them if it is better",
@@ -100,6 +107,7 @@ class _Up:
             gateway_port=options.gateway_port,
             api_port=options.api_port,
             spark_master=options.spark_master,
+            session_share=options.session_share,
             members_min=options.members_min,
             cluster_models=options.cluster_models,
             night_cron=options.night,
