@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cli.configuration.applying import bind, fill
-from cli.configuration.reading import WrongSetting, read
 from cli.parsing import Parser, explain
 from domain.errors import MuvrError
 
@@ -64,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complete()
     options = parser_of(_chosen(given)).parse_args(given)
     signal.signal(signal.SIGTERM, _interrupt)
+    # Imported here and below: `muvr --help` and a wrong usage need none of it.
+    from cli.configuration.applying import fill
+    from cli.configuration.reading import WrongSetting, read
+
     try:
         configuration = read(options.config, os.environ, Path())
         fill(options, options.bound, configuration)
@@ -88,6 +90,8 @@ def parser_of(chosen: str | None) -> Parser:
             found: Any = importlib.import_module(module)
             found = getattr(found, attribute) if attribute else found
             found.add_arguments(command)
+            from cli.configuration.applying import bind
+
             for leaf in command.leaves():
                 _add_common(leaf, default=argparse.SUPPRESS)
                 leaf.set_defaults(run=found.run, bound=bind(name, leaf))
@@ -126,10 +130,8 @@ def _complete() -> NoReturn:
 def _run(options: argparse.Namespace) -> int:
     try:
         status: int = options.run(options)
-    except WrongSetting:
-        raise
     except MuvrError as error:
-        if options.debug:
+        if options.debug or error.code == "wrong_setting":
             raise
         print(f"muvr: {error}", file=sys.stderr)
         return 1

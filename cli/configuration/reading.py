@@ -38,6 +38,8 @@ _EXPECTED = {
 class WrongSetting(ConfigurationError):
     """What environment or file say cannot be: as wrong usage, for whoever started the command."""
 
+    code = "wrong_setting"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
