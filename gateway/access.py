@@ -48,6 +48,9 @@ ROUTES: dict[str, Rule] = {
 # A browser's EventSource cannot send headers, so here the token may stand in the address.
 TOKEN_IN_QUERY = frozenset({"GET /v1/live/events"})
 
+# What these answer is secret and not kept, so an Idempotency-Key is not heeded.
+UNREPEATABLE: frozenset[str] = frozenset()
+
 _DEVICE: Rule = {"device": Relation.OWN, "user": Relation.OWN}
 _COACH: Rule = {"coach": Relation.OWN}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +12,7 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from domain.errors import MuvrError
 from gateway.api_access import Gate
 from gateway.api_guard import LoopbackOnly, Shell
 from gateway.api_problems import install
@@ -18,11 +21,17 @@ from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
 from gateway.resources import health, live, models, nights, profile, sessions
-from gateway.resources.common import Services
+from gateway.services import Services
 from persistence.ports import Store
+from persistence.requests import RequestStore
 
 PAGE_DIRECTORY = Path(__file__).with_name("page")
 RESOURCES = (health, live, models, nights, profile, sessions)
+
+
+PURGE_SECONDS = 3600.0
+
+_log = logging.getLogger(__name__)
 
 
 def now_ms() -> int:
@@ -46,12 +55,15 @@ def create_app(
         reads=Reads(),
         gate=Gate(tokens),
         commands=commands or Commands(),
+        requests=RequestStore(store),
         now_ms=now_ms,
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        purging = asyncio.create_task(_purge_now_and_then(services))
         yield
+        purging.cancel()
         services.reads.close()
 
     app = FastAPI(
@@ -71,3 +83,13 @@ def create_app(
         app.add_middleware(LoopbackOnly)
     app.add_middleware(Shell)
     return app
+
+
+async def _purge_now_and_then(services: Services) -> None:
+    """Forget the requests of yesterday."""
+    while True:
+        try:
+            await services.reads(services.requests.purge, services.now_ms())
+        except MuvrError as error:
+            _log.warning("old requests were not forgotten: %s", error)
+        await asyncio.sleep(PURGE_SECONDS)

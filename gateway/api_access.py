@@ -21,6 +21,11 @@ class Viewer:
     user: UserId | None
     claims: Claims | None = None
 
+    @property
+    def name(self) -> str:
+        """Who sends requests: their keys are their own."""
+        return "" if self.claims is None else f"{self.claims.scope} {self.claims.user}"
+
     def check(self, user: UserId) -> None:
         """Raise Forbidden unless what belongs to `user` may be seen."""
         if self.user not in (None, user):

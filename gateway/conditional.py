@@ -1,13 +1,10 @@
-"""Requests with conditions (RFC 9110, section 13): 304 for what the client has, 412 for what was replaced."""
+"""Replacing with conditions (RFC 9110, section 13): 412 for what was replaced meanwhile."""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Awaitable, Callable
 
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
+from fastapi import Request
 
 from domain.care_commands import SetProgramme
 from domain.commands import Replace, SetPlan, SetTraining
@@ -17,26 +14,6 @@ from domain.profile_commands import SetProfile
 Replacing = SetProfile | SetTraining | SetPlan | SetProgramme
 
 _OF_TIME = re.compile(r'"at-([0-9]{1,15})"\Z')
-_TAG_HEX_DIGITS = 32
-
-
-class ConditionalRoute(APIRoute):
-    """A route whose whole answers to GET carry an ETag; If-None-Match is answered with 304."""
-
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
-        handler = super().get_route_handler()
-
-        async def conditional(request: Request) -> Response:
-            answer = await handler(request)
-            body = getattr(answer, "body", None)
-            if request.method != "GET" or answer.status_code != 200 or body is None:
-                return answer
-            tag = answer.headers.setdefault("ETag", f'"{hashlib.sha256(body).hexdigest()[:_TAG_HEX_DIGITS]}"')
-            if tag in _tags(request.headers.get("if-none-match", "")):
-                return Response(status_code=304, headers={"ETag": tag})
-            return answer
-
-        return conditional
 
 
 def tag_of(said_ms: int) -> str:
@@ -67,7 +44,3 @@ def check_holds(holds_ms: int, said_ms: int) -> None:
             expected="the clocks of the user's devices to be right",
             remedy="say it again with a later at_ms, or mend the clock",
         )
-
-
-def _tags(header: str) -> set[str]:
-    return {each.strip().removeprefix("W/") for each in header.split(",")}

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from fastapi import Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from domain.profile import Profile
 from domain.profile_commands import Experience, MeasureBody, Quantity, SetProfile, Sex
 from gateway import profile_reads
 from gateway.conditional import check_holds, replacing, tag_of
 from gateway.profile_reads import MeasurementItem, MeasurementPage
-from gateway.resources.common import Cursor, From, Limit, User, router
+from gateway.resources.common import Cursor, From, Limit, Now, Said, User, router
 
 routes = router()
 
 
-class ProfileSaid(BaseModel):
+class ProfileSaid(Said):
     """A profile as a whole; None is not told. `in_statistics`: agreed to be counted in statistics of groups.
 
     `at_ms` is when the user said so, now if it is None.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     birth_year: int | None = None
     sex: Sex | None = None
@@ -42,10 +40,8 @@ class ProfileItem(BaseModel):
     changed_ms: int = 0
 
 
-class Measured(BaseModel):
+class Measured(Said):
     """`value` in the unit that the quantity's name ends with; `at_ms` is now if it is None."""
-
-    model_config = ConfigDict(extra="forbid")
 
     quantity: Quantity
     value: float
@@ -60,11 +56,11 @@ async def profile(services: From, user: User, response: Response) -> ProfileItem
 
 @routes.put("/v1/users/{user}/profile")
 async def set_profile(
-    services: From, user: User, said: ProfileSaid, request: Request, response: Response
+    services: From, user: User, said: ProfileSaid, now_ms: Now, request: Request, response: Response
 ) -> ProfileItem:
     """Replace the profile; with If-Match only if it is the one that was read."""
     command = SetProfile(
-        at_ms=services.now_ms() if said.at_ms is None else said.at_ms,
+        at_ms=now_ms if said.at_ms is None else said.at_ms,
         birth_year=said.birth_year,
         sex=said.sex,
         height_cm=said.height_cm,
@@ -85,9 +81,9 @@ async def measurements(
 
 
 @routes.post("/v1/users/{user}/measurements", status_code=201)
-async def measure(services: From, user: User, measured: Measured) -> MeasurementItem:
+async def measure(services: From, user: User, measured: Measured, now_ms: Now) -> MeasurementItem:
     """Add a measurement, or correct that of the same quantity and time."""
-    at_ms = services.now_ms() if measured.at_ms is None else measured.at_ms
+    at_ms = now_ms if measured.at_ms is None else measured.at_ms
     await services.say(user, MeasureBody(at_ms=at_ms, quantity=measured.quantity, value=measured.value))
     return MeasurementItem(quantity=measured.quantity, at_ms=at_ms, value=measured.value)
 

@@ -6,24 +6,21 @@ from typing import Annotated
 
 from fastapi import Path as InPath
 from fastapi import Response
-from pydantic import BaseModel, ConfigDict
 
 from domain.commands import ConfirmLabel, WithdrawLabel
 from domain.frames import EPOCH_MS_MAX
 from domain.identifiers import SessionId, check_identifier
 from gateway import api_reads
 from gateway.api_models import ConfirmedSet, SessionDetail, SessionPage, UserPage
-from gateway.resources.common import By, Cursor, From, Limit, Name, User, router
+from gateway.resources.common import By, Cursor, From, Limit, Name, Now, Said, User, router
 
 routes = router()
 
 StartMs = Annotated[int, InPath(ge=0, le=EPOCH_MS_MAX)]
 
 
-class SetSaid(BaseModel):
+class SetSaid(Said):
     """What was done in a set, in the user's own words; `said_ms` is when they said so, now if it is None."""
-
-    model_config = ConfigDict(extra="forbid")
 
     end_ms: int
     exercise: str
@@ -55,7 +52,7 @@ async def session(services: From, user: User, session: Name) -> SessionDetail:
 
 @routes.put("/v1/users/{user}/sessions/{session}/sets/{start_ms}")
 async def correct(
-    services: From, user: User, session: Name, start_ms: StartMs, said: SetSaid
+    services: From, user: User, session: Name, start_ms: StartMs, said: SetSaid, now_ms: Now
 ) -> ConfirmedSet:
     """Say what was done in the set that began at `start_ms`, whatever was said of it or recognised before."""
     command = ConfirmLabel(
@@ -66,14 +63,14 @@ async def correct(
         exercise=said.exercise,
         repetitions=said.repetitions,
         weight_kg=said.weight_kg,
-        said_ms=services.now_ms() if said.said_ms is None else said.said_ms,
+        said_ms=now_ms if said.said_ms is None else said.said_ms,
     )
     await services.say(user, command)
     return await services.reads(api_reads.confirmed_set, services.store, user, session, start_ms)
 
 
 @routes.delete("/v1/users/{user}/sessions/{session}/sets/{start_ms}", status_code=204)
-async def withdraw(services: From, user: User, session: Name, start_ms: StartMs) -> Response:
+async def withdraw(services: From, user: User, session: Name, start_ms: StartMs, now_ms: Now) -> Response:
     """Say that there was no set, or that it is to be forgotten, of what was confirmed or recognised then."""
     name = check_identifier("session", session)
     end_ms = await services.reads(api_reads.end_of_set, services.store, user, name, start_ms)
@@ -82,7 +79,7 @@ async def withdraw(services: From, user: User, session: Name, start_ms: StartMs)
         command_nr=None,
         start_ms=start_ms,
         end_ms=end_ms,
-        said_ms=services.now_ms(),
+        said_ms=now_ms,
     )
     await services.say(user, command)
     return Response(status_code=204)

@@ -12,8 +12,10 @@ from actors.view import Member, View
 from domain.commands import ConfirmLabel, OpenSession
 from domain.identifiers import DeviceId, SessionId
 from gateway.routes import Routes
+from persistence.api_tables import API_REQUEST
 from persistence.ports import Store
 from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE
+from persistence.requests import KEPT_MS, RequestStore
 from persistence.tables import JOURNAL, LABEL
 from tests.gateway.api_example import START_MS
 from tests.gateway.api_rig import Rig, problem_of, rig
@@ -221,6 +223,59 @@ def test_a_session_long_forgotten_is_corrected_while_its_sets_are_remembered(api
     said = {"end_ms": START_MS + 40_000, "exercise": "curl"}
     assert api.client.put(f"{SETS}/{START_MS}", json=said).json()["exercise"] == "curl"
     assert [row[4] for row in labels(api)] == ["curl"]
+
+
+def test_a_write_with_a_key_is_done_once_and_answered_as_it_was(api: Rig) -> None:
+    trained(api)
+    weight = {"quantity": "body_weight_kg", "value": 80.0}
+    calls: list[tuple[str, str, dict[str, Any] | None]] = [
+        ("PUT", PROFILE_PATH, SOMEONE),
+        ("POST", "/v1/users/alice/measurements", weight),
+        ("PUT", f"{SETS}/{START_MS}", {"end_ms": START_MS + 40_000, "exercise": "curl"}),
+        ("DELETE", f"{SETS}/{START_MS}", None),
+    ]
+    for number, (method, path, body) in enumerate(calls):
+        key = {"Idempotency-Key": f"k-{number}"}
+        first = api.client.request(method, path, json=body, headers=key)
+        assert first.status_code < 300
+        stored = event_count(api.store)
+        api.now_ms += 1000
+        again = api.client.request(method, path, json=body, headers=key)
+        assert (again.status_code, again.content) == (first.status_code, first.content)
+        assert again.headers.get("etag") == first.headers.get("etag")
+        assert event_count(api.store) == stored
+
+
+def test_a_key_is_of_one_request_and_of_one_caller(api: Rig) -> None:
+    key = {"Idempotency-Key": "k"}
+    api.client.put(PROFILE_PATH, json=SOMEONE, headers=key)
+    other = api.client.put(PROFILE_PATH, json=SOMEONE | {"height_cm": 180.0}, headers=key)
+    assert problem_of(other, 422)["code"] == "key_reused"
+    bob = api.client.put("/v1/users/bob/profile", json=SOMEONE, headers=key | api.bearer("bob"))
+    assert bob.status_code == 200
+    problem_of(api.client.put(PROFILE_PATH, json=SOMEONE, headers={"Idempotency-Key": "a b"}), 422)
+
+
+def test_what_was_done_but_not_answered_is_done_again_as_of_then(api: Rig) -> None:
+    """The process died between the two: the row says when the request came, and not what was answered."""
+    key = {"Idempotency-Key": "k"}
+    first = api.client.put(PROFILE_PATH, json=SOMEONE, headers=key)
+    (row,) = api.store.scan(API_REQUEST)
+    assert api.store.compare_and_set(API_REQUEST, row, row._replace(status=None, tag=None, answer=None))
+    stored = event_count(api.store)
+    api.now_ms += 1000
+    again = api.client.put(PROFILE_PATH, json=SOMEONE, headers=key)
+    assert again.json() == first.json()
+    assert event_count(api.store) == stored
+
+
+def test_keys_are_forgotten_after_a_day(api: Rig) -> None:
+    api.client.put(PROFILE_PATH, json=SOMEONE, headers={"Idempotency-Key": "k"})
+    requests = RequestStore(api.store)
+    requests.purge(api.now_ms + KEPT_MS)
+    assert len(list(api.store.scan(API_REQUEST))) == 1
+    requests.purge(api.now_ms + KEPT_MS + 1)
+    assert list(api.store.scan(API_REQUEST)) == []
 
 
 def test_who_is_served_by_another_node_is_sent_there(api: Rig) -> None:
