@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from domain.commands import COMMANDS, AcceptFrame, Command, FoundSet, TimedCommand, session_of
+from domain.consent import is_counted
 from domain.errors import InvalidInput, MuvrError, OutOfOrder, Rejected
 from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised, TipGiven
 from domain.identifiers import ModelId, SessionId, StreamId
 from domain.replies import (
+    ConsentHeld,
     ExerciseAdvised,
     ExerciseRecognised,
     Refused,
@@ -16,7 +18,9 @@ from domain.replies import (
     SetFound,
     SetUpBegan,
     TipTold,
+    UserTold,
 )
+from domain.user import User
 from edge.recogniser import Exercising, Observation, Resting, SettingUp
 
 
@@ -28,7 +32,7 @@ def number_of(command: Command) -> int:
     """The number that the device gave `command`; 0 for one that is known by its time."""
     if isinstance(command, TimedCommand):
         return 0
-    return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr
+    return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr or 0
 
 
 def refusal(command: Command, error: MuvrError) -> Refused:
@@ -48,6 +52,29 @@ def refusal(command: Command, error: MuvrError) -> Refused:
         remedy=error.remedy,
         retry=error.retry or not is_of_the_device,
         expected_nr=error.expected_sequence_nr if isinstance(error, OutOfOrder) else None,
+    )
+
+
+def what_holds(user: User) -> UserTold:
+    """What whoever asked, or said something through the API, is answered."""
+    return UserTold(
+        profile=user.profile,
+        body=user.body,
+        training=user.training,
+        plan=user.plan,
+        programme=user.care.programme,
+        own_exercises=user.own_exercises,
+        consent=consent_held(user),
+    )
+
+
+def consent_held(user: User) -> ConsentHeld:
+    """What the user agreed to; statistics as they hold, which a profile may have said last."""
+    return ConsentHeld(
+        at_ms=max(0, user.consent.at_ms),
+        recognition=user.consent.recognition,
+        statistics=is_counted(user.consent, user.profile),
+        training=user.consent.training,
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from actors.answers import consent_held
 from actors.listening import Listening
 from actors.recognition import Model
 from coach.adherence import adherence
 from coach.tips import Judge, heart_tip
 from domain.care_commands import AskAdherence, GiveTip, NoteForm
 from domain.commands import TimedCommand
-from domain.consent import is_counted
 from domain.events import ConsentGiven, Event, ProgrammeSet, SessionOpened
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId
@@ -66,7 +66,7 @@ def heart_beats(user: User, frame: SensorFrame) -> Iterator[GiveTip]:
 def told(user: User, event: Event) -> Iterator[ProgrammeHeld | ConsentHeld]:
     """What holds, to the user's devices, when it changes; the programme also when a session begins."""
     if isinstance(event, ConsentGiven):
-        yield _held(user)
+        yield consent_held(user)
     begins = isinstance(event, SessionOpened) and bool(user.care.programme.prescriptions)
     if begins or isinstance(event, ProgrammeSet):
         yield ProgrammeHeld(programme=user.care.programme)
@@ -75,22 +75,12 @@ def told(user: User, event: Event) -> Iterator[ProgrammeHeld | ConsentHeld]:
 def answer(user: User, command: TimedCommand) -> CareReply | ConsentHeld:
     """What whoever prescribes, asks or agrees is answered."""
     if isinstance(command, SetConsent):
-        return _held(user)
+        return consent_held(user)
     if not isinstance(command, AskAdherence):
         return ProgrammeHeld(programme=user.care.programme)
     offset_min = user.training.utc_offset_min
     weeks = adherence(user.care, command.at_ms, offset_min=offset_min)
     return AdherenceTold(at_ms=command.at_ms, weeks=tuple(_adhered(week, offset_min) for week in weeks))
-
-
-def _held(user: User) -> ConsentHeld:
-    """Statistics as they hold, which a profile may have said last."""
-    return ConsentHeld(
-        at_ms=max(0, user.consent.at_ms),
-        recognition=user.consent.recognition,
-        statistics=is_counted(user.consent, user.profile),
-        training=user.consent.training,
-    )
 
 
 def _adhered(week: DoneWeek, offset_min: int) -> WeekAdhered:

@@ -8,6 +8,7 @@
     │   └── InvalidArchive      an export, backup or receipt is truncated, altered or not of muvr
     ├── Rejected                a command was refused; nothing was stored, the session goes on
     │   ├── OutOfOrder          a frame came before its predecessor; says which one is expected
+    │   ├── Overtaken           what it was to replace has been replaced meanwhile
     │   ├── TooOften            what takes long was asked for again too soon
     │   └── Erased              all about the user was erased; nothing is taken under that name again
     ├── NotOwner                another node serves the user, or will in a moment; nothing was stored
@@ -100,6 +101,10 @@ class OutOfOrder(Rejected):
             remedy="send again from there",
         )
         self.expected_sequence_nr = expected_sequence_nr
+
+
+class Overtaken(Rejected):
+    code = "overtaken"
 
 
 class TooOften(Rejected):

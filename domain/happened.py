@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain.care_commands import RecordForm, SetProgramme
+from domain.command_checks import check_command
 from domain.commands import (
     CloseSession,
     Command,
@@ -18,7 +19,6 @@ from domain.commands import (
     SuggestHere,
     TellProfile,
     WithdrawLabel,
-    check_command,
 )
 from domain.errors import InvalidInput
 from domain.events import (

@@ -54,18 +54,14 @@ class SetConsent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag
     training: bool
 
 
-ProfileCommand = SetProfile | MeasureBody
-
-
-def check_consent(command: SetConsent) -> SetConsent:
-    """Return `command` if its time keeps its limits, else raise InvalidInput."""
-    _check("at_ms", command.at_ms, (0, EPOCH_MS_MAX))
-    return command
+ProfileCommand = SetProfile | MeasureBody | SetConsent
 
 
 def check_profile_command(command: ProfileCommand) -> ProfileCommand:
     """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
     _check("at_ms", command.at_ms, (0, EPOCH_MS_MAX))
+    if isinstance(command, SetConsent):
+        return command
     if isinstance(command, SetProfile):
         _check("birth year", command.birth_year, BIRTH_YEARS)
         _check("height in cm", command.height_cm, HEIGHTS_CM)

@@ -6,9 +6,13 @@ from typing import Literal
 
 import msgspec
 
+from domain.contributed import Contributed
 from domain.form import TipKind
 from domain.identifiers import SessionId, StreamId, UserId
+from domain.plans import TrainingPlan
+from domain.profile import Body, Profile
 from domain.programme import Programme
+from domain.training import Training
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ack"):
@@ -185,6 +189,18 @@ class ConsentHeld(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     training: bool
 
 
+class UserTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="user"):
+    """What holds of the user, once all that it contains is durable: to who said something of it, or asked."""
+
+    profile: Profile | None
+    body: Body
+    training: Training
+    plan: TrainingPlan | None
+    programme: Programme
+    own_exercises: tuple[Contributed, ...]
+    consent: ConsentHeld
+
+
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):
     session: SessionId
     at_ms: int
@@ -194,7 +210,8 @@ LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdv
 CoachReply = SessionPlanned | RecordBroken | SessionSummed | Overridden
 PassingReply = LiveReply | CoachReply  # never repeated: a slow reader misses some
 CareReply = ProgrammeHeld | AdherenceTold
-Reply = Acknowledged | Refused | CareReply | ConsentHeld | PassingReply
+DeviceReply = Acknowledged | Refused | CareReply | ConsentHeld | PassingReply
+Reply = DeviceReply | UserTold
 
 
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

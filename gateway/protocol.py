@@ -16,13 +16,13 @@ from domain.replies import (
     Acknowledged,
     AdherenceTold,
     ConsentHeld,
+    DeviceReply,
     ExerciseAdvised,
     ExerciseRecognised,
     Overridden,
     ProgrammeHeld,
     RecordBroken,
     Refused,
-    Reply,
     RestBegan,
     SessionEnded,
     SessionPlanned,
@@ -303,7 +303,7 @@ def error_message(error: MuvrError) -> Error:
     )
 
 
-def message_of(user: str, reply: Reply) -> ServerMessage:
+def message_of(user: str, reply: DeviceReply) -> ServerMessage:
     """What a device is told of a session actor's reply."""
     match reply:
         case Acknowledged():

@@ -24,7 +24,7 @@ from persistence.learned_tables import CLUSTER_MEMBER
 from persistence.migrations import SCHEMA_VERSION
 from persistence.ports import Store
 from persistence.privacy_tables import ACCESS
-from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE
+from persistence.profile_tables import GOAL, MEASUREMENT_BY_USER, PROFILE
 from persistence.readable import named
 from persistence.schema import Table
 from persistence.snapshots import Snapshot, SnapshotStore
@@ -49,6 +49,7 @@ READ_MODEL_TABLES: tuple[Table[Any], ...] = (
     SUGGESTION_BY_SESSION,
     PROFILE,
     MEASUREMENT_BY_USER,
+    GOAL,
     CONTRIBUTED_EXERCISE,
 )
 TOLD_TABLES: tuple[Table[Any], ...] = (ACCESS, CLUSTER_MEMBER, MODEL)
@@ -58,9 +59,9 @@ _README = """What muvr keeps about {user}, as of {when} (UTC, ms since 1970: {at
 events.jsonl   what happened, in order: one JSON object a line, with the time at which it was stored
 state.json     what follows from it: profile, plan, programme, consents, the latest sets, and so on
 session_by_user.csv, label.csv, set_by_session.csv, suggestion_by_session.csv, profile.csv,
-measurement_by_user.csv, contributed_exercise.csv
+measurement_by_user.csv, goal_by_user.csv, contributed_exercise.csv
                the same as tables: sessions, sets that were confirmed, sets that were recognised, what was
-               suggested, profile and consents, body measurements, own exercises
+               suggested, profile and consents, body measurements, goals, own exercises
 sensor/SESSION/STREAM.csv
                what a sensor measured, a row for each second or so: `samples` are whole numbers, axis after
                axis, and a value in the sensor's unit is sample * scale; from start_ms on at rate_hz

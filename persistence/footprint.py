@@ -15,6 +15,15 @@ from typing import Any
 from domain.errors import StoredValueCorrupt
 from domain.events import SessionOpened
 from domain.identifiers import UserId, pseudonym_of, shard_of
+from persistence.api_tables import (
+    API_REQUEST,
+    GRANT_BY_USER,
+    LOGIN,
+    LOGIN_BY_USER,
+    PAIRING,
+    PATIENT_BY_COACH,
+    REVOCATION,
+)
 from persistence.arrivals import ARRIVAL_BUCKET_COUNT
 from persistence.batch_tables import ARRIVAL, BATCH_STATE
 from persistence.exercise_tables import ACCEPTED_EXERCISE, CONTRIBUTED_EXERCISE
@@ -25,7 +34,7 @@ from persistence.models import user_scope
 from persistence.night_tables import NIGHT_TABLES
 from persistence.ports import Slice, Store
 from persistence.privacy_tables import ACCESS, ERASING, ERASING_SESSION, ERASURE, LET_GO
-from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE
+from persistence.profile_tables import GOAL, MEASUREMENT_BY_USER, PROFILE
 from persistence.schema import Key, Table
 from persistence.tables import (
     ARTEFACT,
@@ -192,12 +201,42 @@ def _artefacts(store: Store, footprint: Footprint) -> Iterable[Slice]:
     return _whole(*((row.digest,) for row in own_models(store, footprint.user)))
 
 
+def _grants(store: Store, footprint: Footprint) -> Iterable[Slice]:
+    """Those that the user gave, and those that others gave to the user, who may be a coach."""
+    name = footprint.user
+    patients = [(row.user_id,) for row in store.read(PATIENT_BY_COACH, (name,))]
+    return [*_whole((name,)), *_of_user_within((key for key in patients if key != (name,)), name)]
+
+
+def _patients(store: Store, footprint: Footprint) -> Iterable[Slice]:
+    name = footprint.user
+    coaches = (key for key in store.partitions(PATIENT_BY_COACH) if key != (name,))
+    return [*_whole((name,)), *_of_user_within(coaches, name)]
+
+
+def _logins(store: Store, footprint: Footprint) -> Iterable[Slice]:
+    return _whole(*((row.login_id,) for row in store.read(LOGIN_BY_USER, (footprint.user,))))
+
+
+def _pairings(store: Store, footprint: Footprint) -> Iterable[Slice]:
+    return _whole(*((row.name,) for row in store.scan(PAIRING) if row.user_id == footprint.user))
+
+
 # What depends on other rows stands before those: it is exported and erased in this order.
 HELD: dict[Table[Any], Slices] = {
     EVALUATION: _evaluations,
     ARTEFACT: _artefacts,
     CURRENT_MODEL: lambda store, footprint: _scope_slices(CURRENT_MODEL, store, footprint.user),
     MODEL: lambda store, footprint: _scope_slices(MODEL, store, footprint.user),
+    LOGIN: _logins,
+    LOGIN_BY_USER: _by_user,
+    PAIRING: _pairings,
+    REVOCATION: lambda store, footprint: _of_user_within(store.partitions(REVOCATION), footprint.user),
+    API_REQUEST: lambda store, footprint: _whole(
+        *(key for key in store.partitions(API_REQUEST) if key[0] == footprint.user)
+    ),
+    GRANT_BY_USER: _grants,
+    PATIENT_BY_COACH: _patients,
     SENSOR: _by_stream,
     LABEL: _by_session,
     SET_BY_SESSION: _by_session,
@@ -209,6 +248,7 @@ HELD: dict[Table[Any], Slices] = {
     ),
     PROFILE: _by_user,
     MEASUREMENT_BY_USER: _by_user,
+    GOAL: _by_user,
     CONTRIBUTED_EXERCISE: _by_user,
     ACCESS: _by_user,
     SNAPSHOT: _by_user,

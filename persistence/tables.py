@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from persistence.api_tables import API_TABLES
 from persistence.batch_tables import BATCH_TABLES
 from persistence.exercise_tables import EXERCISE_TABLES
 from persistence.night_tables import NIGHT_TABLES
@@ -333,6 +334,7 @@ TABLES: tuple[Table[Any], ...] = (
     *NIGHT_TABLES,
     *PROFILE_TABLES,
     *EXERCISE_TABLES,
+    *API_TABLES,
     *PRIVACY_TABLES,
 )
 KEYSPACES = (MAIN, TRAINING, KEYS)

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from domain.commands import check_command
+from domain.command_checks import check_command
 from domain.consent import Consent, is_counted
 from domain.errors import InvalidInput
 from domain.profile_commands import SetConsent, SetProfile

@@ -17,6 +17,22 @@ from domain.identifiers import ModelId, SessionId, StreamId, UserId, pseudonym_o
 from domain.sensors import SensorSet
 from domain.user import User
 from domain.windows import LabelledWindow
+from persistence.api_tables import (
+    API_REQUEST,
+    GRANT_BY_USER,
+    LOGIN,
+    LOGIN_BY_USER,
+    PAIRING,
+    PATIENT_BY_COACH,
+    REVOCATION,
+    GrantRow,
+    LoginOfUserRow,
+    LoginRow,
+    PairingRow,
+    PatientRow,
+    RequestRow,
+    RevocationRow,
+)
 from persistence.arrivals import arrival
 from persistence.keys import DataKeyStore
 from persistence.learned_tables import CLUSTER_MEMBER, ClusterMemberRow
@@ -24,7 +40,7 @@ from persistence.models import ModelStore, evaluation_row, user_scope
 from persistence.ports import Insert, Store
 from persistence.privacy_tables import ACCESS, AccessRow
 from persistence.runs import RESULT_BUCKET_COUNT
-from persistence.schema import Timestamp
+from persistence.schema import Table, Timestamp
 from persistence.sensors import SensorStore
 from persistence.snapshots import SnapshotStore
 from persistence.tables import ModelRow
@@ -103,9 +119,28 @@ def whole_user(store: Store, user: UserId, rng: random.Random) -> list[JournalEv
         Insert(ACCESS, AccessRow(user, Timestamp(7), "1", "eve", "operator", "sessions", "support"))
     )
     store.write(writes)
+    _api(store, user)
     _windows(store, subject, sessions_of(events))
     _models(store, user, subject)
     return events
+
+
+def _api(store: Store, user: UserId) -> None:
+    """What the API keeps; the user has a coach, and is one."""
+    at = Timestamp(5)
+    login = LoginRow(f"l-{user}", user, "watch", "device", at, 1, at, at, None)
+    store.insert_if_absent(LOGIN, [login])
+    store.insert_if_absent(PAIRING, [PairingRow(f"p-{user}", user, "device", "x", at, 1, "")])
+    store.insert_if_absent(API_REQUEST, [RequestRow(user, "user x", "k", "d", at, None, None, None)])
+    rows: list[tuple[Table[Any], Any]] = [
+        (LOGIN_BY_USER, LoginOfUserRow(user, f"l-{user}", at)),
+        (REVOCATION, RevocationRow("user", user, at, at)),
+        (GRANT_BY_USER, GrantRow(user, "coach", at)),
+        (PATIENT_BY_COACH, PatientRow("coach", user, at)),
+        (GRANT_BY_USER, GrantRow("patient", user, at)),
+        (PATIENT_BY_COACH, PatientRow(user, "patient", at)),
+    ]
+    store.write([Insert(table, row) for table, row in rows])
 
 
 def _windows(store: Store, subject: str, sessions: list[SessionId]) -> None:
