@@ -28,7 +28,10 @@ muvr cassandra up                      a Cassandra server of this machine
 muvr schema check                      whether the tables are as this version wants them
 muvr read-models check                 whether what the API shows is what the journal says
 muvr exercises list                    what users contributed to the catalogue
-muvr users check anna                  whether what is stored of a user can be read
+muvr users export anna                 all about a user, to read and to take along
+muvr users erase anna                  for ever, with a signed receipt
+muvr backup /backups/monday            the embedded store, while a node runs
+muvr retention --dry-run               what is older than it is to be kept
 muvr config show                       every setting, and where its value comes from
 muvr completion bash                   what makes a shell complete these commands
 """
@@ -49,7 +52,10 @@ COMMANDS = (
     ("schema", "cli.schema", "show, make or check the tables of a store"),
     ("read-models", "cli.readmodels", "compare what the API shows with the journal, and make it again"),
     ("exercises", "cli.exercises", "review the exercises that users contributed"),
-    ("users", "cli.users", "check that what is stored of a user can be read"),
+    ("users", "cli.users", "export, import, erase and check users, their consents and who looked at them"),
+    ("backup", "cli.backup:up_to", "save the embedded store while a node runs"),
+    ("restore", "cli.backup:back", "put a backup in the place of the embedded store"),
+    ("retention", "cli.retention", "delete what is older than it is to be kept"),
     ("config", "cli.config", "show every setting, and where its value comes from"),
     ("completion", "cli.completion", "print what makes a shell complete commands and options"),
 )

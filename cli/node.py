@@ -12,6 +12,7 @@ from typing import cast
 from actors.node import Node
 from cli.metronome import add_metronome_arguments, metronome_settings
 from cli.parsing import explain
+from cli.retention import add_keep_arguments, policy_of
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
@@ -112,6 +113,7 @@ class _Up:
         )
 
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
+        add_keep_arguments(parser)
         add_metronome_arguments(parser)
         explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})
 
@@ -131,6 +133,7 @@ class _Up:
             session_share=options.session_share,
             members_min=options.members_min,
             cluster_models=options.cluster_models,
+            retention=policy_of(options),
             night_cron=options.night,
             time_zone=options.time_zone,
             night_catch_up=options.catch_up,

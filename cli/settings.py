@@ -10,6 +10,7 @@ from actors.metronome_launcher import MetronomeSettings
 from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
 from persistence.learned_tables import MEMBERS_MIN
+from persistence.retention import KEPT_FOR_EVER, Policy
 
 GATEWAY_PORT = 8081
 API_PORT = 8080
@@ -43,6 +44,7 @@ class NodeSettings:
     session_share: float = 1.0  # of sessions, whose windows the night cuts for training
     members_min: int = MEMBERS_MIN  # users of a group of which the night publishes something
     cluster_models: bool = False  # the night trains a model for each cluster, too
+    retention: Policy = KEPT_FOR_EVER  # how long what is stored is kept
     night_cron: str | None = "30 2 * * *"
     time_zone: str = "UTC"
     night_catch_up: int = 1  # missed nights that are made up for

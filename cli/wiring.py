@@ -24,6 +24,7 @@ from actors.shard_host_actor import ShardHostActor
 from actors.tenure import machine_s
 from cli.directory import own_directory
 from cli.keys import signing_key
+from cli.retention import keep_words
 from cli.settings import NodeSettings, check
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
@@ -35,6 +36,7 @@ from persistence.ports import Store
 from persistence.secret_files import load_or_make_key
 
 BATCH_SECONDS_MAX = 4 * 3600.0
+RETENTION_SECONDS_MAX = 2 * 3600.0
 EVALUATION_MINUTES = 30.0
 MODELS_COMPARED = 5  # what is served and the newest others, of which the best is served then
 MARGIN_SECONDS = 300.0
@@ -101,8 +103,8 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
 
 
 def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
-    """The programs of the night: Spark's batch, then for each sensor set training, evaluation and the choice
-    of what is served.
+    """The programs of the night: the deletion of what is too old, Spark's batch, then for each sensor set
+    training, evaluation and the choice of what is served.
     """
     signing_key(settings)
     sensor_sets = [str(sensor_set) for sensor_set in settings.sensor_sets]
@@ -111,7 +113,11 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
         *("batch", "run", "--sensor-sets", *sensor_sets, "--master", settings.spark_master),
         *("--members-min", str(settings.members_min), "--session-share", str(settings.session_share)),
     )
-    steps = [Step("batch", batch, BATCH_SECONDS_MAX, is_dated=True)]
+    retention = _program(settings, "retention", *keep_words(settings.retention))
+    steps = [
+        Step("retention", retention, RETENTION_SECONDS_MAX),
+        Step("batch", batch, BATCH_SECONDS_MAX, is_dated=True),
+    ]
     for sensor_set in sensor_sets:
         suffix = "" if len(sensor_sets) == 1 else f" {sensor_set}"
         steps += _model_steps(settings, sensor_set, suffix)

@@ -85,12 +85,14 @@ class ErasureStore:
         return list(self._store.scan(ERASURE))
 
     def remember(self, receipt: Receipt) -> None:
-        """That a user was erased, as a verified receipt says; what is known already stays."""
-        if self.found(receipt.digest) is None:
-            row = ErasureRow(
-                receipt.digest, Timestamp(receipt.begun_ms), Timestamp(receipt.finished_ms), encode(receipt)
-            )
-            self._store.write([Insert(ERASURE, row)])
+        """That a user was erased, as a verified receipt says."""
+        self.copy(receipt.digest, receipt.begun_ms, receipt.finished_ms, encode(receipt))
+
+    def copy(self, digest: str, begun_ms: int, finished_ms: int | None, receipt: str | None) -> None:
+        """That a user was erased, as another store has it; what is known already stays."""
+        if self.found(digest) is None:
+            finished = None if finished_ms is None else Timestamp(finished_ms)
+            self._store.write([Insert(ERASURE, ErasureRow(digest, Timestamp(begun_ms), finished, receipt))])
 
 
 class Eraser:

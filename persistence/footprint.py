@@ -90,6 +90,11 @@ def find_footprint(store: Store, user: UserId, cipher: Cipher | None, pseudonym_
     return found if is_whole else found.with_sessions(_looked_for(store, user))
 
 
+def journalled_sessions(store: Store, user: UserId, cipher: Cipher) -> Mapping[str, Streams]:
+    """The sessions that the events tell of which are left, with their streams."""
+    return _journalled(store, user, cipher)[0]
+
+
 def journal_rows(store: Store, user: UserId) -> Iterator[JournalRow]:
     """All rows, whether they count or not; a partition that was lost does not hide those behind it."""
     for part in _journal(store, user):
