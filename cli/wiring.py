@@ -24,12 +24,14 @@ from actors.shard_host_actor import ShardHostActor
 from actors.tenure import machine_s
 from cli.directory import own_directory
 from cli.keys import signing_key
+from cli.privacy import secrets_of
 from cli.retention import keep_words
 from cli.settings import NodeSettings, check
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
 from gateway.auth import Tokens
 from gateway.device_actor import DeviceGatewayActor, StartGateway
+from gateway.privacy import Keys
 from gateway.server import Limits
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
@@ -77,6 +79,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 open_store=store,
                 open_tokens=None if settings.open_page else tokens,
                 lanes=lanes,
+                keys=Keys(master_key=master_key, secrets=secrets_of(settings)),
             ),
         )
         gateway = StartGateway(

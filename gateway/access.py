@@ -40,6 +40,11 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/users/{user}/sessions/{session}": _OWN_OR_OPERATOR,
     "PUT /v1/users/{user}/sessions/{session}/sets/{start_ms}": _OWN,
     "DELETE /v1/users/{user}/sessions/{session}/sets/{start_ms}": _OWN,
+    "GET /v1/users/{user}/consent": _OWN_OR_OPERATOR,
+    "PUT /v1/users/{user}/consent": _OWN,
+    "GET /v1/users/{user}/accesses": _OWN_OR_OPERATOR,
+    "GET /v1/users/{user}/export": _OWN_OR_OPERATOR,
+    "DELETE /v1/users/{user}": _OWN_OR_OPERATOR,
     "GET /v1/models": _OWN_OR_OPERATOR,
     "GET /v1/models/{model_id}": _OWN_OR_OPERATOR,
     "GET /v1/nights": _OPERATOR,
@@ -48,8 +53,11 @@ ROUTES: dict[str, Rule] = {
 # A browser's EventSource cannot send headers, so here the token may stand in the address.
 TOKEN_IN_QUERY = frozenset({"GET /v1/live/events"})
 
-# What these answer is secret and not kept, so an Idempotency-Key is not heeded.
-UNREPEATABLE: frozenset[str] = frozenset()
+# What these answer is secret or must not be kept, so an Idempotency-Key is not heeded.
+UNREPEATABLE: frozenset[str] = frozenset({"DELETE /v1/users/{user}"})
+
+# What shows users' data without naming one: who looks is written down for everyone.
+OF_EVERYONE = frozenset({"GET /v1/users", "GET /v1/live", "GET /v1/live/events"})
 
 _DEVICE: Rule = {"device": Relation.OWN, "user": Relation.OWN}
 _COACH: Rule = {"coach": Relation.OWN}

@@ -20,13 +20,14 @@ from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
-from gateway.resources import health, live, models, nights, profile, sessions
+from gateway.privacy import Keys, Privacy
+from gateway.resources import health, live, models, nights, privacy, profile, sessions
 from gateway.services import Services
 from persistence.ports import Store
 from persistence.requests import RequestStore
 
 PAGE_DIRECTORY = Path(__file__).with_name("page")
-RESOURCES = (health, live, models, nights, profile, sessions)
+RESOURCES = (health, live, models, nights, privacy, profile, sessions)
 
 
 PURGE_SECONDS = 3600.0
@@ -44,10 +45,12 @@ def create_app(
     tokens: Tokens | None,
     commands: Commands | None = None,
     now_ms: Callable[[], int] = now_ms,
+    keys: Keys | None = None,
 ) -> FastAPI:
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
 
-    With `tokens=None` everyone may do everything, but only under a loopback name.
+    With `tokens=None` everyone may do everything, but only under a loopback name; nobody is known then, so no
+    one is written down. Without `keys` nobody is exported or erased.
     """
     services = Services(
         store=store,
@@ -56,6 +59,8 @@ def create_app(
         gate=Gate(tokens),
         commands=commands or Commands(),
         requests=RequestStore(store),
+        privacy=Privacy(store, keys, now_ms),
+        slow_reads=Reads(),
         now_ms=now_ms,
     )
 
@@ -65,6 +70,7 @@ def create_app(
         yield
         purging.cancel()
         services.reads.close()
+        services.slow_reads.close()
 
     app = FastAPI(
         title="muvr",

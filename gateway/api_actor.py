@@ -115,7 +115,7 @@ class ApiActor(ActorTypeDispatcher):
             lanes = Lanes(message.lanes, after_nr=-time.time_ns())
             self._pump = LanePump(lanes, send=self.send, deliver=self._deliver)
             self._commands = Commands(self._pump.queue)
-            app = create_app(self._store, self._live, tokens, self._commands)
+            app = create_app(self._store, self._live, tokens, self._commands, keys=message.keys)
             server = ApiServer(app, message.host, message.port)
             server.start()
             self._server = server

@@ -7,9 +7,10 @@ The node asks `StartApi` once and gets `Started` or `StartFailed`. Shard hosts a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.auth import Tokens
+from gateway.privacy import Keys
 from persistence.ports import Store
 
 
@@ -27,3 +28,4 @@ class StartApi:
     open_store: Callable[[], Store]
     open_tokens: Callable[[], Tokens] | None = None
     lanes: tuple[tuple[str, str], ...] = ()
+    keys: Keys | None = field(default=None, repr=False)

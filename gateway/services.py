@@ -9,12 +9,14 @@ from fastapi import Request
 
 from domain.commands import AskUser, Command
 from domain.errors import MuvrError
-from domain.identifiers import UserId
+from domain.identifiers import UserId, check_identifier
 from domain.replies import UserTold
-from gateway.api_access import Gate, Viewer
+from gateway.access import OF_EVERYONE
+from gateway.api_access import Gate, Viewer, route_name
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.privacy import Privacy
 from persistence.ports import Store
 from persistence.requests import RequestStore
 
@@ -29,6 +31,8 @@ class Services:
     gate: Gate
     commands: Commands
     requests: RequestStore
+    privacy: Privacy
+    slow_reads: Reads  # what takes long, so that the others do not wait for it
     now_ms: Callable[[], int]
 
     async def say(self, user: UserId, command: Command) -> UserTold:
@@ -50,6 +54,18 @@ def services_of(request: Request) -> Services:
 
 def viewer_of(request: Request) -> Viewer:
     return services_of(request).gate(request)
+
+
+async def attended(request: Request) -> None:
+    """Whoever looks at what is another's, or everyone's, is written down before it is shown."""
+    services, viewer = services_of(request), viewer_of(request)
+    name = route_name(request)
+    user = request.path_params.get("user")
+    if user is None and (viewer.user is not None or name not in OF_EVERYONE):
+        return
+    checked = None if user is None else UserId(check_identifier("user", user))
+    why = request.headers.get("x-reason", "")
+    await services.reads(services.privacy.attend, checked, viewer, name, why)
 
 
 def said_ms_of(request: Request) -> int:

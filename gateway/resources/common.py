@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from domain.identifiers import UserId, check_identifier
 from gateway.api_access import Viewer
 from gateway.api_route import ApiRoute
-from gateway.services import Services, said_ms_of, services_of, viewer_of
+from gateway.services import Services, attended, said_ms_of, services_of, viewer_of
 
 LIMIT_MAX = 200
 
@@ -23,8 +23,8 @@ class Said(BaseModel):
 
 
 def router() -> APIRouter:
-    """Every route passes the gate, also one that asks for nothing else."""
-    return APIRouter(dependencies=[Depends(viewer_of)], route_class=ApiRoute)
+    """Every route passes the gate and the audit log, also one that asks for nothing else."""
+    return APIRouter(dependencies=[Depends(viewer_of), Depends(attended)], route_class=ApiRoute)
 
 
 def user_of(user: Annotated[str, InPath(max_length=64)]) -> UserId:

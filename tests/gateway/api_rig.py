@@ -21,8 +21,10 @@ from gateway.api import create_app
 from gateway.auth import Scope, Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.privacy import Keys
+from persistence.erasure import Secrets
 from persistence.sqlite import SqliteStore
-from tests.actors.driving import DrivenHost
+from tests.actors.driving import MASTER_KEY, DrivenHost
 from tests.actors.stub_models import StubShelf
 from tests.gateway.api_example import START_MS
 
@@ -80,7 +82,8 @@ class Rig:
         self.live = LiveView()
         self.host = HostThread(self.store, lambda: self.now_ms)
         tokens = self.tokens if with_tokens else None
-        app = create_app(self.store, self.live, tokens, self.host.commands, lambda: self.now_ms)
+        keys = Keys(master_key=MASTER_KEY, secrets=Secrets(pseudonym_key=b"p" * 32, signing_key=b"s" * 32))
+        app = create_app(self.store, self.live, tokens, self.host.commands, lambda: self.now_ms, keys)
         self.client = TestClient(app, base_url=HERE)
 
     def bearer(self, user: str, scope: Scope = "user", valid_s: int = 3600) -> dict[str, str]:
