@@ -132,7 +132,7 @@ def test_the_night_begins_with_it(tmp_path: Path) -> None:
     settings = NodeSettings(data=tmp_path, retention=Policy(sensor_days=365, audit_days=90))
     first, second, *_ = night_steps(settings)
     assert (first.name, second.name) == ("retention", "batch")
-    words = " ".join(first.arguments)
+    words = " ".join(first.argv)
     assert "retention --keep-sensor-days 365 --keep-audit-days 90 --json-progress" in words
 
 
