@@ -25,6 +25,7 @@ from domain.errors import InvalidArchive
 MANIFEST = "manifest.json"
 FORMAT = "muvr user export"
 FORMAT_VERSION = 1
+COMPRESSION = 1  # of 1 to 9: numbers pack hardly better with more, which takes several times as long
 FILES_MAX = 50_000
 BYTES_MAX = 16 << 30  # of all files of an archive together, unpacked
 LINE_BYTES_MAX = 1 << 20
@@ -95,7 +96,7 @@ class ArchiveWriter:
     """Writes to `stream`, which need not be able to go back. `at_ms` dates the files."""
 
     def __init__(self, stream: IO[bytes], at_ms: int) -> None:
-        self._zip = zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
+        self._zip = zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED)
         self._date = time.gmtime(max(at_ms // 1000, 315_532_800))[:6]  # ZIP knows no time before 1980
         self.files: list[File] = []
 
@@ -103,6 +104,7 @@ class ArchiveWriter:
     def file(self, name: str) -> Iterator[ArchiveFile]:
         info = zipfile.ZipInfo(name, self._date)
         info.compress_type = zipfile.ZIP_DEFLATED
+        info._compresslevel = COMPRESSION  # type: ignore[attr-defined]  # (public in Python 3.13)
         info.external_attr = 0o600 << 16
         with self._zip.open(info, "w", force_zip64=True) as raw:
             file = ArchiveFile(raw)
