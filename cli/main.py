@@ -32,6 +32,7 @@ COMMANDS = (
     ("demo", "cli.demo.command", "record, learn overnight, recognise: the whole loop, on this machine"),
     ("up", "cli.node:up", "run a node until Ctrl-C"),
     ("token", "cli.node:token", "make a token for a device, a user or an operator"),
+    ("keys", "cli.token_keys", "sign tokens with a new key, and end those of the keys before it"),
     ("batch", "cli.batch", "run the night's jobs on Spark, and list their runs"),
     ("train", "cli.train", "train a model on a store's windows or on recordings"),
     ("evaluate", "cli.evaluate", "say how good models are, and serve the best"),

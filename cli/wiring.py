@@ -23,7 +23,7 @@ from actors.scheduler_actor import SchedulerActor, StartScheduler
 from actors.shard_host_actor import ShardHostActor
 from actors.tenure import machine_s
 from cli.directory import own_directory
-from cli.keys import signing_key
+from cli.keys import signing_key, token_key
 from cli.settings import NodeSettings, check
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
@@ -32,7 +32,7 @@ from gateway.device_actor import DeviceGatewayActor, StartGateway
 from gateway.server import Limits
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
-from persistence.secret_files import load_or_make_key
+from persistence.secret_files import load_or_make_key, numbered_keys
 
 BATCH_SECONDS_MAX = 4 * 3600.0
 EVALUATION_MINUTES = 30.0
@@ -49,7 +49,8 @@ class RunningNode:
 
 
 def open_tokens(settings: NodeSettings) -> Tokens:
-    return Tokens(load_or_make_key(settings.key_directory / "tokens.key"), time.time)
+    """Tokens by the keys that all nodes share; they follow `muvr keys`."""
+    return Tokens(partial(numbered_keys, token_key(settings)), time.time)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ class Gate:
     """Checks requests against ROUTES. Without `tokens`, everyone may do everything."""
 
     def __init__(self, tokens: Tokens | None) -> None:
-        self._tokens = tokens
+        self.tokens = tokens
 
     def __call__(self, request: Request) -> Viewer:
         """The viewer behind `request`; raises NotAuthorised or Forbidden."""
@@ -56,9 +56,9 @@ class Gate:
         assert isinstance(route, APIRoute)
         name = f"{request.method} {route.path}"
         rule = ROUTES[name]
-        if self._tokens is None or rule is OPEN:
+        if self.tokens is None or rule is OPEN:
             return EVERYONE_MAY_SEE_ALL
-        viewer = _viewer(self._tokens, _token_of(request, name), rule)
+        viewer = _viewer(self.tokens, _token_of(request, name), rule)
         if "user" not in request.path_params:
             return viewer
         user = UserId(check_identifier("user", request.path_params["user"]))

@@ -15,6 +15,8 @@ from gateway.api_access import Gate, Viewer, not_theirs
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.rates import Rates
+from gateway.revocations import Revocations
 from persistence.grants import GrantStore
 from persistence.ports import Store
 from persistence.requests import RequestStore
@@ -30,6 +32,8 @@ class Services:
     gate: Gate
     commands: Commands
     requests: RequestStore
+    revocations: Revocations
+    rates: Rates
     now_ms: Callable[[], int]
 
     async def say(self, user: UserId, command: Command) -> UserTold:
