@@ -92,4 +92,4 @@ def drawn_goals(
     """A goal for each user, [users], by the shares of the user's group `of_user` [users]."""
     shares = np.array([group.goals for group in groups])[of_user]
     number = (random.random(len(shares))[:, None] > shares.cumsum(axis=1)[:, :-1]).sum(axis=1)
-    return np.array(get_args(Goal), object)[number]
+    return np.asarray(np.array(get_args(Goal), object)[number])
