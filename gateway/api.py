@@ -20,13 +20,37 @@ from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
-from gateway.resources import health, live, models, nights, profile, sessions
+from gateway.resources import (
+    care,
+    cluster,
+    exercises,
+    health,
+    live,
+    models,
+    nights,
+    profile,
+    records,
+    sessions,
+    training,
+)
 from gateway.services import Services
 from persistence.ports import Store
 from persistence.requests import RequestStore
 
 PAGE_DIRECTORY = Path(__file__).with_name("page")
-RESOURCES = (health, live, models, nights, profile, sessions)
+RESOURCES = (
+    care,
+    cluster,
+    exercises,
+    health,
+    live,
+    models,
+    nights,
+    profile,
+    records,
+    sessions,
+    training,
+)
 
 
 PURGE_SECONDS = 3600.0
