@@ -23,3 +23,8 @@ def verify_key(settings: NodeSettings) -> bytes:
 def token_key(settings: NodeSettings) -> Path:
     """The first of the keys that tokens are signed with; others stand beside it."""
     return settings.key_directory / "tokens.key"
+
+
+def first_token_mark(settings: NodeSettings) -> Path:
+    """The file that is there once an operator was shown a token at the first start."""
+    return settings.key_directory / "operator.shown"

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from cli.keys import token_key
+from cli.parsing import explain
 from cli.settings import NodeSettings
 from domain.errors import ConfigurationError
 from persistence.secret_files import drop_old_keys, make_next_key
@@ -17,8 +18,15 @@ _ACTIONS = {
 }
 
 
+_EXAMPLES = {
+    "rotate": "muvr keys rotate --data muvr-data   new tokens by a new key; the old ones stay good",
+    "drop": "muvr keys drop --data muvr-data   when those have expired, or must not be good any more",
+}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Keys that tokens are signed with. Nodes follow within seconds."
+    explain(parser, "\n".join(_EXAMPLES.values()))
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     for name, words in _ACTIONS.items():
         action = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
@@ -27,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         action.add_argument("--keys", type=Path, metavar="DIR", help="default: keys in --data")
         action.add_argument("--json", action="store_true", help="the result as one JSON object")
-        action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        explain(action, _EXAMPLES[name])
 
 
 def run(options: argparse.Namespace) -> int:

@@ -74,7 +74,8 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 host=settings.host,
                 port=settings.api_port,
                 open_store=store,
-                open_tokens=None if settings.open_page else tokens,
+                open_tokens=tokens,
+                is_open=settings.open_page,
                 lanes=lanes,
             ),
         )

@@ -20,6 +20,7 @@ from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.openapi import describe
 from gateway.rates import Rate, Rates
 from gateway.resources import (
     accounts,
@@ -78,16 +79,20 @@ def create_app(
     commands: Commands | None = None,
     now_ms: Callable[[], int] = now_ms,
     now_s: Callable[[], float] = time.monotonic,
+    *,
+    is_open: bool = False,
 ) -> FastAPI:
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
 
-    With `tokens=None` everyone may do everything, but only under a loopback name.
+    If it `is_open`, or without `tokens`, everyone may do everything, but only under a loopback name; `tokens`
+    are then for devices alone.
     """
+    gate = Gate(tokens, is_open=is_open)
     services = Services(
         store=store,
         live=live_view,
         reads=Reads(),
-        gate=Gate(tokens),
+        gate=gate,
         commands=commands or Commands(),
         requests=RequestStore(store),
         revocations=Revocations(store),
@@ -120,7 +125,8 @@ def create_app(
         app.include_router(resource.routes)
     app.mount("/", StaticFiles(directory=PAGE_DIRECTORY, html=True), name="page")
     install(app)
-    if tokens is None:
+    describe(app)
+    if gate.is_open:
         app.add_middleware(LoopbackOnly)
     app.add_middleware(Shell)
     return app

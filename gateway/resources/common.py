@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from domain.identifiers import UserId, check_identifier
 from gateway.api_access import Viewer
 from gateway.api_route import ApiRoute
+from gateway.openapi import PROBLEM
 from gateway.services import Services, said_ms_of, services_of, viewer_of
 
 LIMIT_MAX = 200
@@ -24,7 +25,7 @@ class Said(BaseModel):
 
 def router() -> APIRouter:
     """Every route passes the gate, also one that asks for nothing else."""
-    return APIRouter(dependencies=[Depends(viewer_of)], route_class=ApiRoute)
+    return APIRouter(dependencies=[Depends(viewer_of)], route_class=ApiRoute, responses=PROBLEM)
 
 
 def user_of(user: Annotated[str, InPath(max_length=64)]) -> UserId:
