@@ -65,7 +65,7 @@ async def viewer_of(request: Request) -> Viewer:
     return viewer
 
 
-def said_ms_of(request: Request) -> int:
+async def said_ms_of(request: Request) -> int:
     """When what a request says was said: when it first came."""
     said_ms: int | None = getattr(request.state, "said_ms", None)
     return services_of(request).now_ms() if said_ms is None else said_ms

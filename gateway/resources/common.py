@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as InPath
 from pydantic import BaseModel, ConfigDict
 
@@ -28,11 +28,16 @@ def router() -> APIRouter:
     return APIRouter(dependencies=[Depends(viewer_of)], route_class=ApiRoute, responses=PROBLEM)
 
 
-def user_of(user: Annotated[str, InPath(max_length=64)]) -> UserId:
+async def user_of(user: Annotated[str, InPath(max_length=64)]) -> UserId:
     return UserId(check_identifier("user", user))
 
 
-From = Annotated[Services, Depends(services_of)]
+async def _services_of(request: Request) -> Services:
+    """Not in a thread, where the framework calls what does not say `async`."""
+    return services_of(request)
+
+
+From = Annotated[Services, Depends(_services_of)]
 By = Annotated[Viewer, Depends(viewer_of)]
 User = Annotated[UserId, Depends(user_of)]
 Now = Annotated[int, Depends(said_ms_of)]
