@@ -276,6 +276,12 @@ class Membership:
         return changed
 
 
+def stored_view(store: Store) -> View:
+    """The last view that members made, whether any of them is still alive or not."""
+    row = next(store.read(VIEW, (VIEW_NAME,)), None)
+    return View(0, ()) if row is None else _view_of(row)
+
+
 def _view_of(row: ViewRow) -> View:
     try:
         return View(row.number, msgspec.json.decode(row.members, type=tuple[Member, ...]))
