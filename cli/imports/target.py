@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from actors.membership import stored_view
+from actors.membership import view_of_store
 from cli.settings import NodeSettings
 from domain.errors import ConfigurationError, ProcessFailed
 from domain.identifiers import UserId
@@ -84,7 +84,7 @@ def running_urls(settings: NodeSettings) -> tuple[str, ...]:
         return ()
     store = open_store(settings.store_location)
     try:
-        urls = dict.fromkeys(member.url for member in stored_view(store).members)
+        urls = dict.fromkeys(member.url for member in view_of_store(store).members)
     finally:
         store.close()
     return tuple(url for url in urls if _answers(url))
