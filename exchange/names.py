@@ -23,6 +23,7 @@ from exchange.tables import Row, rows
 
 IDENTIFIER_MAX = 64
 _OTHER = re.compile(r"[^0-9a-z]+")
+_OWN = re.compile(r"[a-z0-9][a-z0-9_.:@-]{0,63}")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "'": "", "\u2019": ""})
 
 
@@ -40,7 +41,12 @@ def exercise_of(name: str, more: Mapping[str, str] = MappingProxyType({})) -> st
 
 
 def own_name(name: str) -> str | None:
-    """An identifier made of a name that nobody knows, as `cable-cross-deluxe`; None if nothing is left."""
+    """An identifier made of a name that nobody knows, as `cable-cross-deluxe`; None if nothing is left.
+
+    What is one already, as muvr writes its own, stays.
+    """
+    if _OWN.fullmatch(name):
+        return name
     found = normal(name).replace(" ", "-")[:IDENTIFIER_MAX].strip("-")
     return found or None
 

@@ -67,7 +67,7 @@ def test_broken_texts(data: bytes) -> None:
     assert is_answered(data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(broken(written().map(fit_writing.write)))
 def test_broken_fit_files(data: bytes) -> None:
     assert is_answered(data)
@@ -101,7 +101,7 @@ def test_entities_and_document_types_are_refused(data: bytes) -> None:
 
 
 @given(written(), st.integers(0, 10**6), st.integers(1, 255))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_changed_byte_of_a_fit_file_is_found_by_its_checksum(
     session: Written, place: int, change: int
 ) -> None:

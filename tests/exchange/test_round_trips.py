@@ -34,7 +34,7 @@ def has_something(session: Written) -> bool:
     return bool(session.sets or session.heart_rate)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(written().filter(has_something))
 def test_fit_comes_back_as_it_was(session: Written) -> None:
     found = again(fit_writing.write(session))
@@ -60,7 +60,7 @@ def test_csv_comes_back_but_for_the_times_of_sets(session: Written) -> None:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(written().filter(has_something))
 def test_fit_is_read_by_fitdecode(session: Written) -> None:
     with fitdecode.FitReader(fit_writing.write(session), check_crc=fitdecode.CrcCheck.RAISE) as frames_read:
@@ -78,7 +78,7 @@ def test_fit_is_read_by_fitdecode(session: Written) -> None:
     assert rates == [rate for _, rate in session.heart_rate]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(session=written().filter(lambda session: bool(session.heart_rate)))
 def test_tcx_is_read_by_tcxreader(session: Written, tmp_path_factory: pytest.TempPathFactory) -> None:
     file: Path = tmp_path_factory.getbasetemp() / "session.tcx"
