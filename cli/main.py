@@ -29,6 +29,8 @@ muvr schema check                      whether the tables are as this version wa
 muvr read-models check                 whether what the API shows is what the journal says
 muvr exercises list                    what users contributed to the catalogue
 muvr users check anna                  whether what is stored of a user can be read
+muvr import strong.csv --user anna     what another app has of anna's training
+muvr export --user anna --format csv   anna's sets, as other apps read them
 muvr config show                       every setting, and where its value comes from
 muvr completion bash                   what makes a shell complete these commands
 """
@@ -51,6 +53,8 @@ COMMANDS = (
     ("read-models", "cli.readmodels", "compare what the API shows with the journal, and make it again"),
     ("exercises", "cli.exercises", "review the exercises that users contributed"),
     ("users", "cli.users", "check that what is stored of a user can be read"),
+    ("import", "cli.imports.command", "take in files of other programs: FIT, TCX, GPX, Strong, Hevy, wger"),
+    ("export", "cli.exports", "write a user's sessions and sets as CSV, FIT or TCX"),
     ("config", "cli.config", "show every setting, and where its value comes from"),
     ("completion", "cli.completion", "print what makes a shell complete commands and options"),
 )
