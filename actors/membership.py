@@ -25,9 +25,9 @@ import msgspec
 from actors.lease import Lease, Watch, fenced, is_fenced
 from actors.tenure import ATTEMPTS_PER_VIEW, Tenure
 from actors.view import Member, View
-from domain.errors import StoredValueCorrupt
 from domain.identifiers import ShardNr
 from persistence.ports import Slice, Store
+from persistence.stored_json import decode_stored
 from persistence.tables import MEMBER, VIEW, MemberRow, ViewRow
 
 log = logging.getLogger(__name__)
@@ -277,10 +277,7 @@ class Membership:
 
 
 def _view_of(row: ViewRow) -> View:
-    try:
-        return View(row.number, msgspec.json.decode(row.members, type=tuple[Member, ...]))
-    except msgspec.MsgspecError as error:
-        raise StoredValueCorrupt(
-            f"the members of view {row.number} cannot be read: {error}",
-            remedy="restore the row from a backup",
-        ) from error
+    what = f"the member list of view {row.number}"
+    return View(
+        row.number, decode_stored(row.members, tuple[Member, ...], what, "restore the row from a backup")
+    )
