@@ -2,7 +2,7 @@
 
     python -m tests.fuzz.run TARGET [--seconds 600] [--runs N] [--seed N] [--corpus DIRECTORY]
 
-Begins with the seeds and with what was found before. Ends with status 0, or with another one after writing what
+Begins with the seeds and with what was found before. Ends with status 0, or with another after writing what
 breaks something to `tests/fuzz/corpus/TARGET/`, where it stays as a test once that is mended.
 """
 
