@@ -129,6 +129,11 @@ class Membership:
         return self._me not in self._view.members or self._change_view(self._others())
 
     @property
+    def view(self) -> View:
+        """The newest that is known here; after `leave` the one without this member."""
+        return self._view
+
+    @property
     def _has_released(self) -> bool:
         return self._released_number >= self._lost_number
 

@@ -15,6 +15,7 @@ from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
+from gateway.tls import TlsFiles
 
 DAY_SECONDS = 86_400
 CHECK_SECONDS = 5.0  # between looks at the node's health
@@ -86,6 +87,7 @@ class _Up:
             help="of each step of a night (default: %(default)s)",
         )
 
+        _add_gateway_arguments(parser)
         add_metronome_arguments(parser)
 
     @staticmethod
@@ -99,6 +101,8 @@ class _Up:
             host=options.host,
             gateway_port=options.gateway_port,
             api_port=options.api_port,
+            tls=options.tls and TlsFiles(*map(Path.absolute, options.tls)),
+            limits=tuple(options.limit),
             spark_master=options.spark_master,
             members_min=options.members_min,
             cluster_models=options.cluster_models,
@@ -111,7 +115,7 @@ class _Up:
         )
         with running_node(settings) as running:
             operator = open_tokens(settings).issue(UserId("operator"), "operator", DAY_SECONDS)
-            print(f"devices: ws://{settings.host}:{running.gateway_port}")
+            print(f"devices: {settings.scheme}://{settings.host}:{running.gateway_port}")
             print(f"page:    http://{settings.host}:{running.api_port}/#token={operator}")
             print("Ctrl-C stops the node", flush=True)
             serve_until_signal(running.node)
@@ -146,6 +150,23 @@ class _Token:
 
 
 up, token = _Up, _Token
+
+
+def _add_gateway_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tls",
+        type=Path,
+        nargs=2,
+        metavar=("CERTIFICATE", "KEY"),
+        help="PEM files: devices connect with wss:// (default: ws://)",
+    )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a limit of the device gateway, see docs/operations.md; may be repeated",
+    )
 
 
 def serve_until_signal(node: Node) -> None:

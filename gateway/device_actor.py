@@ -36,8 +36,10 @@ from actors.messages import (
 from domain.errors import MuvrError
 from gateway.auth import Tokens
 from gateway.lanes import Lanes
+from gateway.limits import Limits
 from gateway.offers import Offers
-from gateway.server import DeviceServer, Limits
+from gateway.server import DeviceServer
+from gateway.tls import TlsFiles, tls_context
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
@@ -61,9 +63,12 @@ class StartGateway:
     open_tokens: Callable[[], Tokens]
     pseudonym_key: bytes
     lanes: tuple[tuple[str, str], ...]
+    tls: TlsFiles | None = None
 
 
 class DeviceGatewayActor(ActorTypeDispatcher):
+    stop_stage = 2  # after the shard hosts, whose last answers and new owners it has to bring to devices
+
     _lanes: Lanes
     _server: DeviceServer
     _offers: Offers
@@ -152,7 +157,8 @@ class DeviceGatewayActor(ActorTypeDispatcher):
 
         async def start() -> None:
             try:
-                started.set_result(await self._server.start(message.host, message.port))
+                tls = None if message.tls is None else tls_context(message.tls)
+                started.set_result(await self._server.start(message.host, message.port, tls))
             except Exception as error:
                 started.set_exception(error)
                 self._loop.stop()

@@ -156,10 +156,11 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="mo
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="welcome"):
-    """`credit` is how many messages may be unacknowledged at a time."""
+    """`credit` is how many messages may be unacknowledged at a time, `user_credit` how many of one user."""
 
     version: int
     credit: int
+    user_credit: int
     message_bytes_max: int
     models: tuple[Offer, ...]
 
@@ -167,10 +168,19 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
 class Redirect(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="redirect", omit_defaults=True
 ):
-    """The user is served at `url`; `user` is named where a connection is of several."""
+    """The user is served at `url`, for a device that connects after `wait_ms`; `user` is named where a
+    connection is of several.
+    """
 
     url: str
+    wait_ms: int = 0
     user: str | None = None
+
+
+class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="leaving"):
+    """The node stops, and knows no other: connect again after `wait_ms`."""
+
+    wait_ms: int
 
 
 class ModelPart(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="model_part"):
@@ -248,6 +258,7 @@ class Error(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="er
 ServerMessage = (
     Welcome
     | Redirect
+    | Leaving
     | Offer
     | ModelPart
     | Ack

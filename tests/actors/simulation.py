@@ -228,7 +228,7 @@ class World:
         for number in answers.finished:
             for envelope in self._unfinished.pop(number):
                 if (device := self.connections.get(envelope.connection)) is not None:
-                    device.connection.answered(1)
+                    device.connection.answered(envelope.user, 1)
         for stale in self._stale:
             acknowledged = [r.reply for r in stale.advance().replies if isinstance(r.reply, Acknowledged)]
             assert not acknowledged, "a host acknowledged after its lease had ended"

@@ -68,7 +68,8 @@ class Device:
             for other, device in enumerate(devices):
                 if device.connection is not None and addressed.connection in (None, other):
                     device._hear([message])
-        self.connection.answered(len(forwarded))
+        for user, _ in forwarded:
+            self.connection.answered(user, 1)
 
     def _hear(self, messages: list[protocol.ServerMessage]) -> None:
         for message in messages:

@@ -228,7 +228,11 @@ def test_the_device_reads_models_and_welcomes(data: bytes, name: str, number: in
     offer = protocol.Offer(model=name, sensor_set="a@50", digest=name, bytes=number)
     _same(offer)
     _same(protocol.ModelPart(digest=name, offset=number, total=number, data=data))
-    _same(protocol.Welcome(version=1, credit=number, message_bytes_max=number, models=(offer, offer)))
+    _same(
+        protocol.Welcome(
+            version=1, credit=number, user_credit=number, message_bytes_max=number, models=(offer, offer)
+        )
+    )
     _same(protocol.Redirect(url=name))
     _same(protocol.Redirect(url=name, user=name))
     _same(protocol.error_message(NotAuthorised(name, expected=name, remedy=name)))
