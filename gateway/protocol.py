@@ -6,32 +6,12 @@ ignored, so that newer devices may talk to older servers.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from domain.commands import Stream
 from domain.errors import InvalidInput, MuvrError
-from domain.replies import (
-    Acknowledged,
-    AdherenceTold,
-    ExerciseAdvised,
-    ExerciseRecognised,
-    Overridden,
-    ProgrammeHeld,
-    RecordBroken,
-    Refused,
-    Reply,
-    RestBegan,
-    SessionEnded,
-    SessionPlanned,
-    SessionSummed,
-    SetFound,
-    SetUpBegan,
-    TipTold,
-)
 from gateway import coach_messages
-from gateway.care_messages import CareAnswer, CareMessage, MeasuredForm, care_message_of
+from gateway.care_messages import CareAnswer, CareMessage, MeasuredForm
 from gateway.coach_messages import (
     Measured,
     OwnExercise,
@@ -45,7 +25,6 @@ from gateway.coach_messages import (
     Summary,
     TrainingWishes,
     Withdraw,
-    plan_of,
 )
 
 VERSION = 1
@@ -310,51 +289,4 @@ def error_message(error: MuvrError) -> Error:
         expected=error.expected,
         remedy=error.remedy,
         retry=error.retry,
-    )
-
-
-def message_of(user: str, reply: Reply) -> ServerMessage:
-    """What a device is told of a session actor's reply."""
-    match reply:
-        case Acknowledged():
-            return Ack(user=user, session=reply.session, stream=reply.stream, next=reply.next_nr)
-        case Refused():
-            return _refusal(user, reply)
-        case SetFound():
-            fields: dict[str, Any] = msgspec.structs.asdict(reply)
-            return FoundSet(user=user, model=fields.pop("model_id"), **fields)
-        case ExerciseRecognised():
-            return Recognised(user=user, **msgspec.structs.asdict(reply))
-        case RestBegan():
-            return Rest(user=user, **msgspec.structs.asdict(reply))
-        case SetUpBegan():
-            return SettingUp(user=user, **msgspec.structs.asdict(reply))
-        case ExerciseAdvised():
-            return Suggestion(user=user, **msgspec.structs.asdict(reply))
-        case TipTold() | ProgrammeHeld() | AdherenceTold():
-            return care_message_of(user, reply)
-        case SessionPlanned():
-            return plan_of(user, reply)
-        case RecordBroken():
-            return Record(user=user, **msgspec.structs.asdict(reply))
-        case SessionSummed():
-            return Summary(user=user, **msgspec.structs.asdict(reply))
-        case Overridden():
-            return coach_messages.Overridden(user=user, **msgspec.structs.asdict(reply))
-        case SessionEnded():
-            return Ended(user=user, **msgspec.structs.asdict(reply))
-
-
-def _refusal(user: str, reply: Refused) -> Error:
-    return Error(
-        code=reply.code,
-        wrong=reply.wrong,
-        expected=reply.expected,
-        remedy=reply.remedy,
-        retry=reply.retry,
-        user=user,
-        session=reply.session,
-        stream=reply.stream,
-        nr=reply.sequence_nr,
-        expected_nr=reply.expected_nr,
     )

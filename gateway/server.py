@@ -24,6 +24,7 @@ from gateway.lanes import Done
 from gateway.limits import Limits
 from gateway.listener import FRAME_BYTES_MAX, DeviceListener
 from gateway.offers import Offers
+from gateway.replies import message_of
 from gateway.routes import Routes
 
 # When many devices have to connect somewhere else, they do so one after the other, at most so long after.
@@ -82,7 +83,7 @@ class DeviceServer:
             if (listener := self._listeners.get(number)) is not None:
                 listener.answered(user, count)
         for addressed in replies:
-            data = protocol.encode(protocol.message_of(addressed.user, addressed.reply))
+            data = protocol.encode(message_of(addressed.user, addressed.reply))
             if addressed.connection is not None:
                 self._send(addressed.connection, data)
                 continue

@@ -24,6 +24,7 @@ from gateway import protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection
 from gateway.offers import Offers
+from gateway.replies import message_of
 from persistence.models import ModelStore
 from persistence.ports import Store
 from tests.actors.driving import every_shard, stores_of
@@ -253,7 +254,7 @@ class World:
 
     def _deliver(self, replies: list[Addressed]) -> None:
         for addressed in replies:
-            data = protocol.encode(protocol.message_of(addressed.user, addressed.reply))
+            data = protocol.encode(message_of(addressed.user, addressed.reply))
             for number, device in self.connections.items():
                 if addressed.connection == number or (
                     addressed.connection is None and addressed.user in device.connection.users

@@ -34,6 +34,7 @@ from edge.client import DeviceClient
 from gateway import coach_messages, protocol
 from gateway.connection import Connection
 from gateway.offers import Offers
+from gateway.replies import message_of
 from tests.everything_sent import everything_sent
 from tests.gateway.device_example import (
     MESSAGES,
@@ -220,7 +221,7 @@ def plain(value: Any) -> Any:
 )
 @given(REPLIES)
 def test_the_device_reads_what_the_server_writes(reply: Reply) -> None:
-    _same(protocol.message_of("ann", reply))
+    _same(message_of("ann", reply))
 
 
 @given(st.binary(max_size=50), TEXT, NUMBERS)
