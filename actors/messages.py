@@ -20,7 +20,7 @@ from domain.replies import LiveReply, LiveUpdate, Reply
 from persistence.ports import Store
 
 
-class Envelope(msgspec.Struct, frozen=True, array_like=True):
+class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A checked command of a user's device, from the gateway's connection of that number."""
 
     connection: int

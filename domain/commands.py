@@ -58,7 +58,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     coach: CoachSite = "server"
 
 
-class AcceptFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="frame"):
+class AcceptFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="frame", gc=False):
     frame: SensorFrame
 
 
@@ -217,13 +217,14 @@ def session_of(command: Command) -> SessionId:
 
 def check_command(command: Command) -> Command:
     """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
-    if isinstance(command, CareCommand):
-        return check_care(command)
-    check_identifier("session", session_of(command))
-    if isinstance(command, AcceptFrame):
+    if isinstance(command, AcceptFrame):  # most are
+        check_identifier("session", command.frame.session)
         check_identifier("stream", command.frame.stream)
         check_frame(command.frame)
         return command
+    if isinstance(command, CareCommand):
+        return check_care(command)
+    check_identifier("session", command.session)
     check(0 <= command.command_nr < 2**31, f"command number {command.command_nr}", "0 to 2147483647")
     if isinstance(command, OpenSession | CloseSession):
         _check_time("at_ms", command.at_ms)

@@ -24,10 +24,6 @@ from gateway.coach_commands import coach_command_of
 def command_of(message: protocol.SessionMessage | care_messages.CareMessage, device: DeviceId) -> Command:
     """The command of a message; raises InvalidInput for a word that is none of those that it may be."""
     match message:
-        case care_messages.Prescribe() | care_messages.GetAdherence():
-            return care_messages.care_command(message, device)
-        case care_messages.MeasuredForm():
-            return care_messages.form_command(message)
         case protocol.Frame():
             frame = SensorFrame(
                 session=SessionId(message.session),
@@ -40,6 +36,10 @@ def command_of(message: protocol.SessionMessage | care_messages.CareMessage, dev
                 samples=message.samples,
             )
             return AcceptFrame(frame=frame)
+        case care_messages.Prescribe() | care_messages.GetAdherence():
+            return care_messages.care_command(message, device)
+        case care_messages.MeasuredForm():
+            return care_messages.form_command(message)
         case protocol.Open():
             return _open_of(message, device)
         case protocol.Label():

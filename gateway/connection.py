@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
@@ -31,7 +30,7 @@ CLOSE_POLICY = 1008  # RFC 6455: policy violation
 CLOSE_MOVED = 1012  # IANA's WebSocket close code registry: service restart, connect again
 
 
-@dataclass
+@dataclass(slots=True)
 class Output:
     """What to do after some bytes came: note who joined or left, send, forward; close if `close_code` is set.
 
@@ -70,11 +69,12 @@ class Connection:
         self._limits = limits
         self._now_s = now_s
         self._claims: Claims | None = None
+        self._is_shared = False  # the connection may be of several users
         self._device = DeviceId("")
         self._rate = Rate(limits.user_messages_per_second, limits.burst_seconds)
         self._user_rates: dict[UserId, Rate] = {}  # of a gateway's users
-        self._unanswered: Counter[UserId] = Counter()
         self._unanswered_count = 0
+        self._unanswered: dict[UserId, int] = {}  # of a gateway's users
         self._invalid = 0
         self.users: set[UserId] = set()
 
@@ -109,11 +109,6 @@ class Connection:
         return [offer for offer in offers if offer.digest in digests]
 
     @property
-    def _is_shared(self) -> bool:
-        """Whether the connection may be of several users."""
-        return self._claims is not None and self._claims.user == ANY_USER
-
-    @property
     def is_full(self) -> bool:
         """So much is unanswered that nothing more is to be read."""
         return self._is_shared and self._unanswered_count >= GATEWAY_UNANSWERED_MAX
@@ -121,9 +116,10 @@ class Connection:
     def answered(self, user: UserId, count: int) -> None:
         """The session actors have answered `count` forwarded commands of `user`."""
         self._unanswered_count -= count
-        self._unanswered[user] -= count
-        if not self._unanswered[user]:
-            del self._unanswered[user]
+        if self._is_shared:
+            self._unanswered[user] -= count
+            if not self._unanswered[user]:
+                del self._unanswered[user]
 
     def redirect(self, user: UserId, url: str, wait_ms: int = 0) -> Output:
         """Another node serves `user` from now on; the device connects there after `wait_ms`."""
@@ -159,6 +155,7 @@ class Connection:
         claims = self._tokens.verify(message.token, ("device", "user", "coach"))
         self._device = DeviceId(check_identifier("device", message.device))
         self._claims = claims
+        self._is_shared = claims.user == ANY_USER
         if self._is_shared:
             self._rate = Rate(self._limits.gateway_messages_per_second, self._limits.burst_seconds)
         if claims.user != ANY_USER and not self._join(claims.user, output):
@@ -197,12 +194,13 @@ class Connection:
             return
         if self._join(user, output):
             self._unanswered_count += 1
-            self._unanswered[user] += 1
+            if self._is_shared:
+                self._unanswered[user] = self._unanswered.get(user, 0) + 1
             output.forward.append((user, command))
 
     def _is_too_much(self, user: UserId) -> bool:
         """Whether one of a gateway's users takes more than its share; the others do not wait."""
-        if self._unanswered[user] >= UNANSWERED_MAX:
+        if self._unanswered.get(user, 0) >= UNANSWERED_MAX:
             return True
         rate = self._user_rates.get(user)
         if rate is None:

@@ -66,13 +66,14 @@ class DeviceListener(WSListener):
         self._close_in(self._limits.hello_seconds, "no hello came in time")
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if frame.msg_type == WSMsgType.CLOSE:
+        kind = frame.msg_type
+        if kind == WSMsgType.CLOSE:
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
             self._abort_in(self._limits.goodbye_seconds)
-        elif self._is_closing or frame.msg_type in (WSMsgType.PING, WSMsgType.PONG):
+        elif self._is_closing or kind == WSMsgType.PING or kind == WSMsgType.PONG:
             return
-        elif frame.msg_type != WSMsgType.BINARY or not frame.fin:
+        elif kind != WSMsgType.BINARY or not frame.fin:
             error = InvalidInput("a text or fragmented message", expected="whole binary messages")
             self.refuse(error, WSCloseCode.UNSUPPORTED_DATA)
         elif frame.payload_size > protocol.MESSAGE_BYTES_MAX:

@@ -50,7 +50,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ope
     user: str | None = None
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="frame"):
+class Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="frame", gc=False):
     session: str
     stream: str
     nr: int
