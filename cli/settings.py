@@ -23,13 +23,14 @@ class NodeSettings:
     """`data` is the directory of the embedded store, the keys and the logs. Ports of 0: the system chooses.
 
     Nodes that share a `store` (see persistence/location.py) share the directory of `keys` too. `advertise` is
-    where devices reach this node when another one sends them here.
+    where devices reach this node when another one sends them here, `advertise_api` where its HTTP API is.
     """
 
     data: Path
     store: str | None = None
     keys: Path | None = None
     advertise: str | None = None
+    advertise_api: str | None = None
     lease_s: float = 10.0  # how long a node that is gone keeps its users from the others
     host: str = LOOPBACK
     gateway_port: int = GATEWAY_PORT
@@ -43,6 +44,7 @@ class NodeSettings:
     sensor_sets: tuple[SensorSet, ...] = (SensorSet(("a", "g"), 50),)
     spark_master: str = "local[2]"  # the other cores go on serving devices
     train_minutes: float = 10.0
+    session_share: float = 1.0  # of sessions, whose windows the night cuts for training
     members_min: int = MEMBERS_MIN  # users of a group of which the night publishes something
     cluster_models: bool = False  # the night trains a model for each cluster, too
     night_cron: str | None = "30 2 * * *"

@@ -64,6 +64,8 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     master_key = load_or_make_key(settings.key_directory / "master.key")
     pseudonym_key = load_or_make_key(settings.key_directory / "pseudonyms.key")
     with own_directory(settings.data) as node_id, Node(log_definitions) as node:
+        hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
+        lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
         api_port = node.start(
             "api",
             ApiActor,
@@ -72,10 +74,9 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 port=settings.api_port,
                 open_store=store,
                 open_tokens=None if settings.open_page else tokens,
+                lanes=lanes,
             ),
         )
-        hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
-        lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
         gateway = StartGateway(
             settings.host,
             settings.gateway_port,
@@ -88,6 +89,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
         )
         gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
         url = settings.advertise or f"{settings.scheme}://{settings.host}:{gateway_port}"
+        api_url = settings.advertise_api or f"http://{settings.host}:{api_port}"
         for member_id, name in lanes:
             host = StartShardHost(
                 open_store=store,
@@ -98,6 +100,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 member_id=member_id,
                 url=url,
                 lease_s=settings.lease_s,
+                api_url=api_url,
             )
             node.start(name, ShardHostActor, host)
         node.start("scheduler", SchedulerActor, _scheduler(settings, store))
@@ -110,8 +113,11 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
     """
     signing_key(settings)
     sensor_sets = [str(sensor_set) for sensor_set in settings.sensor_sets]
-    how = ("--master", settings.spark_master, "--members-min", str(settings.members_min))
-    batch = _program(settings, "batch", "run", "--sensor-sets", *sensor_sets, *how)
+    batch = _program(
+        settings,
+        *("batch", "run", "--sensor-sets", *sensor_sets, "--master", settings.spark_master),
+        *("--members-min", str(settings.members_min), "--session-share", str(settings.session_share)),
+    )
     steps = [Step("batch", batch, BATCH_SECONDS_MAX, is_dated=True)]
     for sensor_set in sensor_sets:
         suffix = "" if len(sensor_sets) == 1 else f" {sensor_set}"

@@ -9,13 +9,13 @@ import msgspec
 from domain.replies import (
     Acknowledged,
     AdherenceTold,
+    DeviceReply,
     ExerciseAdvised,
     ExerciseRecognised,
     Overridden,
     ProgrammeHeld,
     RecordBroken,
     Refused,
-    Reply,
     RestBegan,
     SessionEnded,
     SessionPlanned,
@@ -30,7 +30,7 @@ from gateway.coach_messages import Record, Suggestion, Summary, plan_of
 from gateway.protocol import Ack, Ended, Error, FoundSet, Recognised, Rest, ServerMessage, SettingUp
 
 
-def message_of(user: str, reply: Reply) -> ServerMessage:
+def message_of(user: str, reply: DeviceReply) -> ServerMessage:
     """What a device is told of a session actor's reply."""
     match reply:
         case Acknowledged():

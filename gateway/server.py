@@ -15,7 +15,7 @@ from picows import WSCloseCode
 from actors.messages import Addressed, Envelope
 from domain.errors import ConfigurationError
 from domain.identifiers import UserId
-from domain.replies import PassingReply
+from domain.replies import DirectReply, PassingReply
 from gateway import protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection, Output
@@ -83,6 +83,7 @@ class DeviceServer:
             if (listener := self._listeners.get(number)) is not None:
                 listener.answered(user, count)
         for addressed in replies:
+            assert not isinstance(addressed.reply, DirectReply), "it answers the API alone"
             data = protocol.encode(message_of(addressed.user, addressed.reply))
             if addressed.connection is not None:
                 self._send(addressed.connection, data)
