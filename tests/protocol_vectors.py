@@ -3,8 +3,8 @@
     python -m tests.protocol_vectors
 
 `messages` are right ones: who sends it, its fields, and how the sender of this project writes it; bytes stand
-as {"hex": ...}. `refused` are messages to the server with the code of the error that answers them, and the close
-code if that ends the connection, after the hello of who `before` names.
+as {"hex": ...}. `refused` are messages to the server with the code of the error that answers them, and the
+close code if that ends the connection, after the hello of who `before` names.
 """
 
 from __future__ import annotations

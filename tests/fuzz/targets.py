@@ -20,7 +20,8 @@ import numpy as np
 
 from actors.form_references import references_of
 from actors.night import decode_night, decode_state
-from domain.commands import AcceptFrame, check_command
+from domain.command_checks import check_command
+from domain.commands import AcceptFrame
 from domain.errors import (
     InvalidArtefact,
     InvalidFrame,
