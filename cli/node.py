@@ -18,6 +18,7 @@ from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
+from gateway.tls import TlsFiles
 
 DAY_SECONDS = 86_400
 FIRST_TOKEN_DAYS = 7
@@ -68,6 +69,7 @@ class _Up:
             metavar="S",
             help="how long the users of a node that is gone wait for another (default: %(default)s)",
         )
+        _add_gateway_arguments(parser)
         _add_night_arguments(parser)
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
         add_metronome_arguments(parser)
@@ -85,6 +87,8 @@ class _Up:
             host=options.host,
             gateway_port=options.gateway_port,
             api_port=options.api_port,
+            tls=options.tls and TlsFiles(*map(Path.absolute, options.tls)),
+            limits=tuple(options.limit),
             spark_master=options.spark_master,
             session_share=options.session_share,
             members_min=options.members_min,
@@ -99,7 +103,7 @@ class _Up:
         with running_node(settings) as running:
             operator = first_operator_token(settings)
             devices, page = (
-                f"ws://{settings.host}:{running.gateway_port}",
+                f"{settings.scheme}://{settings.host}:{running.gateway_port}",
                 f"http://{settings.host}:{running.api_port}",
             )
             if options.json:
@@ -158,6 +162,23 @@ class _Token:
 
 
 up, token = _Up, _Token
+
+
+def _add_gateway_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tls",
+        type=Path,
+        nargs=2,
+        metavar=("CERTIFICATE", "KEY"),
+        help="PEM files: devices connect with wss:// (default: ws://)",
+    )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a limit of the device gateway, see docs/operations.md; may be repeated",
+    )
 
 
 def serve_until_signal(node: Node) -> None:

@@ -29,7 +29,7 @@ from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
 from gateway.auth import Tokens
 from gateway.device_actor import DeviceGatewayActor, StartGateway
-from gateway.server import Limits
+from gateway.limits import limits_of
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
 from persistence.secret_files import load_or_make_key, numbered_keys
@@ -80,10 +80,17 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
             ),
         )
         gateway = StartGateway(
-            settings.host, settings.gateway_port, Limits(), store, tokens, pseudonym_key, lanes
+            settings.host,
+            settings.gateway_port,
+            limits_of(settings.limits),
+            store,
+            tokens,
+            pseudonym_key,
+            lanes,
+            settings.tls,
         )
         gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
-        url = settings.advertise or f"ws://{settings.host}:{gateway_port}"
+        url = settings.advertise or f"{settings.scheme}://{settings.host}:{gateway_port}"
         api_url = settings.advertise_api or f"http://{settings.host}:{api_port}"
         for member_id, name in lanes:
             host = StartShardHost(

@@ -12,6 +12,7 @@
     │   └── TooOften            what takes long was asked for again too soon
     ├── NotOwner                another node serves the user, or will in a moment; nothing was stored
     ├── NotAuthorised           the token is missing, wrong, expired or lacks the scope
+    ├── TooSlow                 a device does not read what it is sent; it is cut off
     ├── StoreError              the store did not answer as it must
     │   ├── StoreUnavailable    nobody knows whether the write happened; recover before going on
     │   ├── StoreFull           the disk is full; nothing of the batch was written
@@ -118,6 +119,11 @@ class NotOwner(MuvrError):
 
 class NotAuthorised(MuvrError):
     code = "not_authorised"
+
+
+class TooSlow(MuvrError):
+    code = "too_slow"
+    retry = True
 
 
 class StoreError(MuvrError):

@@ -33,7 +33,7 @@ from gateway.api_messages import StartApi
 from gateway.api_server import ApiServer
 from gateway.commanding import Commands
 from gateway.lane_pump import LanePump
-from gateway.lanes import Lanes
+from gateway.lanes import Done, Lanes
 from gateway.live import LiveView
 from persistence.ports import Store
 
@@ -122,7 +122,7 @@ class ApiActor(ActorTypeDispatcher):
             self._server = server
         return self._server.port
 
-    def _deliver(self, replies: list[Addressed], done: list[int]) -> None:
+    def _deliver(self, replies: list[Addressed], done: list[Done]) -> None:
         if self._server is not None:
             self._server.call(self._commands.deliver, replies, done)
 
