@@ -30,6 +30,7 @@ from gateway.api_messages import StartApi
 from gateway.auth import Tokens
 from gateway.device_actor import DeviceGatewayActor, StartGateway
 from gateway.server import Limits
+from gateway.watch_page import Gateways
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
 from persistence.secret_files import load_or_make_key
@@ -64,6 +65,12 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     master_key = load_or_make_key(settings.key_directory / "master.key")
     pseudonym_key = load_or_make_key(settings.key_directory / "pseudonyms.key")
     with own_directory(settings.data) as node_id, Node(log_definitions) as node:
+        hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
+        lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
+        gateway = StartGateway(
+            settings.host, settings.gateway_port, Limits(), store, tokens, pseudonym_key, lanes
+        )
+        gateway_port = node.start("gateway", DeviceGatewayActor, gateway) or 0
         api_port = node.start(
             "api",
             ApiActor,
@@ -72,14 +79,9 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 port=settings.api_port,
                 open_store=store,
                 open_tokens=None if settings.open_page else tokens,
+                gateways=Gateways(port=gateway_port, advertised=settings.advertise),
             ),
         )
-        hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
-        lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
-        gateway = StartGateway(
-            settings.host, settings.gateway_port, Limits(), store, tokens, pseudonym_key, lanes
-        )
-        gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
         url = settings.advertise or f"ws://{settings.host}:{gateway_port}"
         for member_id, name in lanes:
             host = StartShardHost(
@@ -94,7 +96,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
             )
             node.start(name, ShardHostActor, host)
         node.start("scheduler", SchedulerActor, _scheduler(settings, store))
-        yield RunningNode(node, gateway_port or 0, api_port or 0)
+        yield RunningNode(node, gateway_port, api_port or 0)
 
 
 def night_steps(settings: NodeSettings) -> tuple[Step, ...]:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi import Path as InPath
-from fastapi.responses import StreamingResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
 from domain.identifiers import UserId, check_identifier
@@ -24,6 +24,7 @@ from gateway.api_reads import Reads
 from gateway.api_stream import LiveEvents
 from gateway.auth import Tokens
 from gateway.live import LiveChanges, LiveView
+from gateway.watch_page import THIS_HOST, Gateways, watch_page
 from persistence.ports import Store
 
 PAGE_DIRECTORY = Path(__file__).with_name("page")
@@ -38,14 +39,17 @@ class Services:
     live: LiveView
     reads: Reads
     gate: Gate
+    gateways: Gateways
 
 
-def create_app(store: Store, live: LiveView, tokens: Tokens | None) -> FastAPI:
-    """The API and page over `store` and `live`, which the caller closes.
+def create_app(
+    store: Store, live: LiveView, tokens: Tokens | None, gateways: Gateways = THIS_HOST
+) -> FastAPI:
+    """The API and page over `store` and `live`, which the caller closes; phones are sent to `gateways`.
 
     With `tokens=None` everyone may read everything, but only under a loopback name.
     """
-    services = Services(store, live, Reads(), Gate(tokens))
+    services = Services(store, live, Reads(), Gate(tokens), gateways)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -101,6 +105,15 @@ async def ready(services: From) -> Health:
     """The store answers too."""
     await services.reads(api_reads.check_ready, services.store)
     return Health("ready")
+
+
+@_routes.get("/watch", response_class=HTMLResponse, include_in_schema=False)
+async def watch(request: Request, services: From) -> HTMLResponse:
+    """The page that makes a phone a sensor."""
+    where = request.url
+    return await services.reads(
+        watch_page, services.store, services.gateways, where.scheme, where.hostname or ""
+    )
 
 
 @_routes.get("/v1/live")

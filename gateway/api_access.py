@@ -21,6 +21,7 @@ class Access(Enum):
 
 
 ACCESS: dict[str, Access] = {
+    "/watch": Access.OPEN,
     "/health": Access.OPEN,
     "/ready": Access.OPEN,
     "/v1/openapi.json": Access.OPEN,

@@ -62,7 +62,9 @@ class ApiActor(ActorTypeDispatcher):
                     expected="a loopback address such as 127.0.0.1",
                     remedy="listen there, or start muvr with tokens",
                 )
-            server = ApiServer(create_app(self._store, self._live, tokens), message.host, message.port)
+            server = ApiServer(
+                create_app(self._store, self._live, tokens, message.gateways), message.host, message.port
+            )
             server.start()
             self._server = server
         return self._server.port

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.auth import Tokens
+from gateway.watch_page import THIS_HOST, Gateways
 from persistence.ports import Store
 
 
@@ -19,9 +20,11 @@ class StartApi:
 
     The two callables are pickled (`functools.partial` of an importable name) and called in the actor's
     process. Without `open_tokens` everyone who reaches the port may read everything: for loopback only.
+    Phones are sent to `gateways`.
     """
 
     host: str
     port: int
     open_store: Callable[[], Store]
     open_tokens: Callable[[], Tokens] | None = None
+    gateways: Gateways = THIS_HOST
