@@ -1,4 +1,4 @@
-"""A phone for tests of `/watch`: a real node with a model, a page in Chromium, and a person whose movement it feels."""
+"""A phone for tests of `/watch`: a real node with a model, and a person whose movement the page feels."""
 
 from __future__ import annotations
 
@@ -51,16 +51,17 @@ class Gym:
     """A running node: the page's address, a token of USER, and what it stores."""
 
     address: str
+    gateway_port: int
     token: str
     store: Store
     recordings: Sequence[Recording]
 
 
 @contextmanager
-def gym(directory: Path, advertise: str | None = None, gateway_port: int = 0) -> Iterator[Gym]:
+def gym(directory: Path, advertise: str | None = None) -> Iterator[Gym]:
     settings = NodeSettings(
         data=directory,
-        gateway_port=gateway_port,
+        gateway_port=0,
         api_port=0,
         night_cron=None,
         open_page=True,
@@ -74,7 +75,7 @@ def gym(directory: Path, advertise: str | None = None, gateway_port: int = 0) ->
         serve(store, recordings)
         with running_node(settings) as node:
             token = open_tokens(settings).issue(USER, "device", 3600)
-            yield Gym(f"http://127.0.0.1:{node.api_port}", token, store, recordings)
+            yield Gym(f"http://127.0.0.1:{node.api_port}", node.gateway_port, token, store, recordings)
     finally:
         store.close()
 
@@ -94,7 +95,7 @@ def start(page: Page, button: str = "Start") -> None:
 
 
 def play(page: Page, recordings: Sequence[Recording], seed: int, *, again: bool = False) -> None:
-    """Let the page feel `recordings`, at a phone's uneven rate; with `again` right after what was played before."""
+    """Let the page feel `recordings`, at a phone's uneven rate; `again`: right after what it felt before."""
     page.evaluate(_PLAY, [_rows(recordings, seed).tolist(), again])
 
 

@@ -1,7 +1,7 @@
 """A model that knows one person's exercises, fitted in a second with NumPy alone.
 
 Random convolutions whose responses are averaged, and a ridge regression on them (as in Dempster et al.,
-"ROCKET", 2020): enough to tell a few exercises of one person apart, in the very format that devices and nodes run.
+"ROCKET", 2020): enough to tell a few exercises of one person apart, in the format that devices run.
 """
 
 from __future__ import annotations

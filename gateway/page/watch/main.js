@@ -104,9 +104,9 @@ async function finish() {
   motion?.stop();
   motion = null;
   letSleep();
-  screen.showStage("ended");
   await record(() => recorder.close(session.session));
   showConnection();
+  screen.showStage("ended");
 }
 
 function onMessage(message) {
