@@ -11,7 +11,7 @@ const DEEP_SHARE = 0.4; // beyond, a cell's shade asks for light text
 let shown = "";
 
 /** Reads the models again; draws only if something changed, and keeps what is open. */
-export async function refreshModels() {
+export async function refresh() {
   const { items } = await get("v1/models");
   const text = JSON.stringify(items);
   if (text === shown) return;

@@ -68,7 +68,7 @@ def gym(directory: Path, advertise: str | None = None) -> Iterator[Gym]:
         shard_hosts=1,
         advertise=advertise,
     )
-    recordings = record(people(3, 1)[0], 0, set_count_max=2)
+    recordings = record(people(0, 1)[0], 0, set_count_max=2)
     prepare_store(settings.store_location)
     store = open_store(settings.store_location)
     try:

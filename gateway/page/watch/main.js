@@ -1,6 +1,7 @@
 // The phone as a sensor: from a tap on Start to the last acknowledgement.
 
 import { claims, signIn, signOut, token } from "../account.js";
+import { UNKNOWN, title } from "../correcting.js";
 import { counted, exerciseName, kilograms } from "../dom.js";
 import { Delivery } from "./delivery.js";
 import { Link } from "./link.js";
@@ -138,7 +139,7 @@ function show() {
 function choose() {
   const planned = [live.suggestion, ...live.planned].filter(Boolean).map((each) => each.exercise);
   const names = [edited.exercise, ...session.sets.map((set) => set.exercise), ...planned, ...Object.keys(known())];
-  screen.chooseExercise([...new Set(names)].filter((name) => name !== "unknown"), say);
+  screen.chooseExercise([...new Set(names)].filter((name) => name !== UNKNOWN), say);
 }
 
 /** The user says what the shown set was. */
@@ -148,7 +149,7 @@ function say(exercise) {
   localStorage.setItem(KNOWN_KEY, JSON.stringify({ ...known(), [exercise]: set.weight_kg }));
   const { start_ms, end_ms, repetitions, weight_kg } = set;
   command({ type: "label", start_ms, end_ms, exercise, repetitions, weight_kg: weight_kg || null, said_ms: Date.now() });
-  screen.announce(`${set.repetitions} × ${screen.title(exercise)} confirmed.`);
+  screen.announce(`${set.repetitions} × ${title(exercise)} confirmed.`);
   show();
 }
 
@@ -181,9 +182,9 @@ async function record(write) {
 }
 
 function tell(message) {
-  if (message.type === "set") screen.announce(`${message.repetitions} × ${screen.title(message.exercise)}.`);
+  if (message.type === "set") screen.announce(`${message.repetitions} × ${title(message.exercise)}.`);
   else if (message.type === "tip") screen.announce(message.text);
-  else if (message.type === "suggestion") screen.announce(`Next: ${screen.title(message.exercise)}, ${screen.load(message)}.`);
+  else if (message.type === "suggestion") screen.announce(`Next: ${title(message.exercise)}, ${screen.load(message)}.`);
   else if (message.type === "record") screen.announce(`A record: ${RECORDS[message.kind] ?? message.kind} of ${exerciseName(message.exercise)}.`);
 }
 

@@ -1,10 +1,10 @@
 // What the lifter sees during a session: one big figure, what to do next, and the last set to confirm.
 
-import { clock, counted, drawing, element, exerciseName, kilograms } from "../dom.js";
+import { UNKNOWN, amounts, exerciseChoices, showDialog, title } from "../correcting.js";
+import { clock, counted, drawing, element, kilograms } from "../dom.js";
 
 const RING = 2 * Math.PI * 52; // the ring's circumference in the drawing's units
 const SETS_SHOWN = 8;
-const UNKNOWN = "unknown";
 
 const part = (id) => document.getElementById(id);
 
@@ -12,10 +12,6 @@ const part = (id) => document.getElementById(id);
 export function showStage(name) {
   for (const id of ["sign-in", "ready", "running", "ended"]) part(id).hidden = id !== name;
   part(name).querySelector("[tabindex='-1']")?.focus();
-}
-
-export function title(exercise) {
-  return exercise === UNKNOWN ? "Unknown exercise" : exerciseName(exercise);
 }
 
 export function load(suggestion) {
@@ -95,56 +91,18 @@ export function showConfirm(set, on) {
   part("confirm").replaceChildren(
     element("h3", { id: "confirm-title" }, set.said ? "Correct this set" : "Your last set"),
     choose,
-    stepper("Repetitions", set.repetitions, 1, String, (value) => (set.repetitions = value)),
-    stepper("Weight", set.weight_kg, 2.5, (value) => (value ? kilograms(value) : "none"), (value) => (set.weight_kg = value)),
+    ...amounts(set),
     confirm,
     withdraw,
   );
 }
 
-function stepper(name, start, step, words, onChange) {
-  let value = start ?? 0;
-  const output = element("output", { "aria-live": "polite" }, words(value));
-  const change = (by) => {
-    value = Math.max(0, Math.min(1000, value + by));
-    output.textContent = words(value);
-    onChange(value);
-  };
-  const less = element("button", { type: "button", "aria-label": `${name}: less` }, "−");
-  const more = element("button", { type: "button", "aria-label": `${name}: more` }, "+");
-  less.addEventListener("click", () => change(-step));
-  more.addEventListener("click", () => change(step));
-  return element("div", { class: "stepper", role: "group", "aria-label": name }, element("span", {}, name), less, output, more);
-}
-
 /** Lets the user choose an exercise from `names` or write one; the chosen name goes to `onChosen`. */
 export function chooseExercise(names, onChosen) {
-  const dialog = part("choose");
-  const done = (name) => {
-    dialog.close();
+  const close = showDialog(part("choose"), "What did you do?", exerciseChoices(names, (name) => {
+    close();
     onChosen(name);
-  };
-  const input = element("input", { id: "other", type: "text", maxlength: 64, autocomplete: "off", autocapitalize: "off" });
-  const other = element("form", { class: "pair" }, input, element("button", {}, "Take it"));
-  other.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const name = input.value.trim().toLowerCase().replaceAll(/[^a-z0-9_.:@-]+/g, "_").replace(/^[^a-z0-9]+/, "");
-    if (name) done(name);
-  });
-  const close = element("button", { type: "button", class: "quiet" }, "Go back");
-  close.addEventListener("click", () => dialog.close());
-  dialog.replaceChildren(
-    element("h2", { id: "choose-title" }, "What did you do?"),
-    element("div", { class: "choices" }, ...names.map((name) => {
-      const button = element("button", { type: "button" }, title(name));
-      button.addEventListener("click", () => done(name));
-      return button;
-    })),
-    element("label", { for: "other" }, "Something else"),
-    other,
-    close,
-  );
-  dialog.showModal();
+  }));
 }
 
 /** The sets so far; a tap on one goes to `onCorrect`. */
