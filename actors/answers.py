@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.care_commands import CareCommand
-from domain.commands import COMMANDS, AcceptFrame, Command, FoundSet, session_of
+from domain.commands import COMMANDS, AcceptFrame, Command, DirectCommand, FoundSet, session_of
 from domain.errors import InvalidInput, MuvrError, OutOfOrder, Rejected
 from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised, TipGiven
 from domain.identifiers import ModelId, SessionId, StreamId
@@ -17,7 +17,9 @@ from domain.replies import (
     SetFound,
     SetUpBegan,
     TipTold,
+    UserTold,
 )
+from domain.user import User
 from edge.recogniser import Exercising, Observation, Resting, SettingUp
 
 
@@ -27,9 +29,9 @@ def stream_of(command: Command) -> StreamId:
 
 def number_of(command: Command) -> int:
     """The number that the device gave `command`; 0 for one that is known by its time."""
-    if isinstance(command, CareCommand):
+    if isinstance(command, CareCommand | DirectCommand):
         return 0
-    return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr
+    return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr or 0
 
 
 def refusal(command: Command, error: MuvrError) -> Refused:
@@ -49,6 +51,18 @@ def refusal(command: Command, error: MuvrError) -> Refused:
         remedy=error.remedy,
         retry=error.retry or not is_of_the_device,
         expected_nr=error.expected_sequence_nr if isinstance(error, OutOfOrder) else None,
+    )
+
+
+def what_holds(user: User) -> UserTold:
+    """What whoever asked, or said something through the API, is answered."""
+    return UserTold(
+        profile=user.profile,
+        body=user.body,
+        training=user.training,
+        plan=user.plan,
+        programme=user.care.programme,
+        own_exercises=user.own_exercises,
     )
 
 

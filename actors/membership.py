@@ -71,10 +71,11 @@ class Membership:
         new_incarnation: Callable[[], str],
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         lease_s: float = 10.0,
+        api_url: str = "",
     ) -> None:
         self._store = store
         self._new_incarnation = new_incarnation
-        self._me = Member(member_id, new_incarnation(), url)
+        self._me = Member(member_id, new_incarnation(), url, api_url)
         self._former: str | None = None  # incarnation under which this process was a member before
         self._lease = Lease(store, tenure, clock_s, now_ms, lease_s)
         self._watch = Watch(clock_s, lease_s)

@@ -86,6 +86,9 @@ class _Up:
             "--advertise", metavar="URL", help="where devices reach this node (default: ws://HOST:PORT)"
         )
         parser.add_argument(
+            "--advertise-api", metavar="URL", help="where its HTTP API is (default: http://HOST:PORT)"
+        )
+        parser.add_argument(
             "--lease-seconds",
             type=float,
             default=10.0,
@@ -119,6 +122,7 @@ class _Up:
             store=options.store,
             keys=options.keys and options.keys.absolute(),
             advertise=options.advertise,
+            advertise_api=options.advertise_api,
             lease_s=options.lease_seconds,
             host=options.host,
             gateway_port=options.gateway_port,

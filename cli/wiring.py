@@ -79,10 +79,12 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 port=settings.api_port,
                 open_store=store,
                 open_tokens=None if settings.open_page else tokens,
+                lanes=lanes,
                 gateways=Gateways(port=gateway_port, advertised=settings.advertise),
             ),
         )
         url = settings.advertise or f"ws://{settings.host}:{gateway_port}"
+        api_url = settings.advertise_api or f"http://{settings.host}:{api_port}"
         for member_id, name in lanes:
             host = StartShardHost(
                 open_store=store,
@@ -93,6 +95,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 member_id=member_id,
                 url=url,
                 lease_s=settings.lease_s,
+                api_url=api_url,
             )
             node.start(name, ShardHostActor, host)
         node.start("scheduler", SchedulerActor, _scheduler(settings, store))

@@ -33,6 +33,7 @@ from persistence.tables import (
     SET_BY_SESSION,
     SUGGESTION_BY_SESSION,
     USER_BY_SHARD,
+    LabelRow,
     SessionRow,
     UserRow,
 )
@@ -127,6 +128,25 @@ def session(store: Store, name: str, session_id: str) -> SessionDetail:
     )
 
 
+def confirmed_set(store: Store, name: str, session_id: str, start_ms: int) -> ConfirmedSet:
+    """What counts of the set that began then; raises NotFound if nothing does."""
+    rows = store.read(LABEL, (name, session_id), lower=(start_ms,), upper=(start_ms,))
+    found = next((_confirmed_set(row) for row in rows), None)
+    if found is None:
+        raise NotFound("what was said of the set does not count", remedy="look at the session's sets")
+    return found
+
+
+def end_of_set(store: Store, name: str, session_id: str, start_ms: int) -> int:
+    """When the confirmed or recognised set ended that began then; raises NotFound."""
+    key, bound = (name, session_id), (start_ms,)
+    for label in store.read(LABEL, key, lower=bound, upper=bound):
+        return label.end_at
+    for found in store.read(SET_BY_SESSION, key, lower=bound, upper=bound):
+        return found.end_at
+    raise NotFound(f"no set of {session_id} began at {start_ms}", remedy="look at the session's sets")
+
+
 def nights(store: Store, limit: int) -> NightList:
     """The newest nights with their steps."""
     return NightList(items=[_night_item(night) for night in read_nights(store, limit)])
@@ -190,16 +210,17 @@ def _recognised(store: Store, key: tuple[str, str]) -> list[RecognisedSet]:
 
 
 def _confirmed(store: Store, key: tuple[str, str]) -> list[ConfirmedSet]:
-    return [
-        ConfirmedSet(
-            start_ms=row.start_at,
-            end_ms=row.end_at,
-            exercise=row.exercise,
-            repetitions=row.repetitions,
-            weight_kg=row.weight_kg,
-        )
-        for row in store.read(LABEL, key)
-    ]
+    return [_confirmed_set(row) for row in store.read(LABEL, key)]
+
+
+def _confirmed_set(row: LabelRow) -> ConfirmedSet:
+    return ConfirmedSet(
+        start_ms=row.start_at,
+        end_ms=row.end_at,
+        exercise=row.exercise,
+        repetitions=row.repetitions,
+        weight_kg=row.weight_kg,
+    )
 
 
 def _suggested(store: Store, key: tuple[str, str]) -> list[SuggestedSet]:
