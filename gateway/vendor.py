@@ -37,12 +37,17 @@ class Vendor:
     """An ASGI application that serves the files by their names; 404 for one that is not there or another."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._answers = _answers(directory or _installed())
+        self._contents = _contents(directory or _installed())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["path"].rpartition("/")[2]
-        answer = self._answers.get(name, Response(status_code=404))
-        await answer(scope, receive, send)
+        await self._answer(name)(scope, receive, send)
+
+    def _answer(self, name: str) -> Response:
+        if name not in self._contents:
+            return Response(status_code=404)
+        _, media_type, digest = _FILES[name]
+        return Response(self._contents[name], media_type=media_type, headers={"ETag": f'"{digest[:32]}"'})
 
 
 def _installed() -> Path | None:
@@ -50,13 +55,13 @@ def _installed() -> Path | None:
     return None if spec is None or spec.origin is None else Path(spec.origin).with_name(_DIRECTORY)
 
 
-def _answers(directory: Path | None) -> Mapping[str, Response]:
-    answers = {}
-    for name, (file_name, media_type, digest) in _FILES.items():
+def _contents(directory: Path | None) -> Mapping[str, bytes]:
+    contents = {}
+    for name, (file_name, _, digest) in _FILES.items():
         path = directory / file_name if directory else None
         content = path.read_bytes() if path and path.is_file() else b""
         if hashlib.sha256(content).hexdigest() == digest:
-            answers[name] = Response(content, media_type=media_type, headers={"ETag": f'"{digest[:32]}"'})
+            contents[name] = content
         else:
             _log.warning("%s is not that of %s's pinned version: the page shows no charts", name, _PACKAGE)
-    return answers
+    return contents

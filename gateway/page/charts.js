@@ -103,7 +103,7 @@ function settings(place, { names, points, words, bars }) {
       y: { range: (_, least, most) => (bars ? [0, most * 1.15 || 1] : window.uPlot.rangeNum(least, most, 0.2, true)) },
     },
     axes: [
-      { ...axis, values: (_, seconds) => seconds.map((at) => new Date(at * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short" })), incrs: [86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 28 * 86_400, 91 * 86_400], space: 64 },
+      { ...axis, values: (_, seconds) => seconds.map((at) => new Date(at * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short" })), size: 32, incrs: [86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 28 * 86_400, 91 * 86_400], space: 64 },
       { ...axis, values: (_, values) => values.map(words), size: 64, space: 40 },
     ],
     series: [{}, ...names.map((_, index) => ({
