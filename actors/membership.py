@@ -260,7 +260,7 @@ class Membership:
             self._watch.see([row for rows in found for row in rows])
 
     def _read_view(self) -> None:
-        row = next(self._store.read(VIEW, (VIEW_NAME,)), None)
+        row = _view_row(self._store)
         if row is not None and row.number > self._view.number:
             self._view_row, self._view = row, _view_of(row)
 
@@ -275,6 +275,16 @@ class Membership:
         if changed:
             self._view_row, self._view = row, view
         return changed
+
+
+def view_of_store(store: Store) -> View:
+    """The newest view, without members before there was any. Raises StoreError."""
+    row = _view_row(store)
+    return View(0, ()) if row is None else _view_of(row)
+
+
+def _view_row(store: Store) -> ViewRow | None:
+    return next(store.read(VIEW, (VIEW_NAME,)), None)
 
 
 def _view_of(row: ViewRow) -> View:

@@ -21,7 +21,21 @@ from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
-from gateway.resources import health, live, models, nights, profile, progress, sessions, watch
+from gateway.resources import (
+    care,
+    cluster,
+    exercises,
+    health,
+    live,
+    models,
+    nights,
+    profile,
+    progress,
+    records,
+    sessions,
+    training,
+    watch,
+)
 from gateway.services import Services
 from gateway.vendor import Vendor
 from gateway.watch_page import THIS_HOST, Gateways
@@ -29,7 +43,21 @@ from persistence.ports import Store
 from persistence.requests import RequestStore
 
 PAGE_DIRECTORY = Path(__file__).with_name("page")
-RESOURCES = (health, live, models, nights, profile, progress, sessions, watch)
+RESOURCES = (
+    care,
+    cluster,
+    exercises,
+    health,
+    live,
+    models,
+    nights,
+    profile,
+    progress,
+    records,
+    sessions,
+    training,
+    watch,
+)
 
 
 PURGE_SECONDS = 3600.0

@@ -11,10 +11,11 @@ from domain.commands import AskUser, Command
 from domain.errors import MuvrError
 from domain.identifiers import UserId
 from domain.replies import UserTold
-from gateway.api_access import Gate, Viewer
+from gateway.api_access import Gate, Viewer, not_theirs
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from persistence.grants import GrantStore
 from gateway.watch_page import Gateways
 from persistence.ports import Store
 from persistence.requests import RequestStore
@@ -50,8 +51,16 @@ def services_of(request: Request) -> Services:
     return services
 
 
-def viewer_of(request: Request) -> Viewer:
-    return services_of(request).gate(request)
+async def viewer_of(request: Request) -> Viewer:
+    """Who asks, once they may; raises NotAuthorised or Forbidden."""
+    services = services_of(request)
+    viewer = services.gate(request)
+    if viewer.wants is not None:
+        assert viewer.subject is not None, "who needs a grant has a name"
+        grants = GrantStore(services.store)
+        if not await services.reads(grants.is_given, viewer.wants, viewer.subject):
+            raise not_theirs(viewer.wants)
+    return viewer
 
 
 def said_ms_of(request: Request) -> int:

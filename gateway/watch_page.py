@@ -7,15 +7,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 from fastapi.responses import HTMLResponse
 
-from actors.membership import VIEW_NAME
-from actors.view import Member
+from actors.membership import view_of_store
 from domain.errors import InvalidInput
 from gateway.api_guard import CONTENT_SECURITY_POLICY
 from persistence.ports import Store
-from persistence.tables import VIEW
 
 DEVICE_PORT = 8081
 ADDRESSES_MAX = 64  # of other nodes, in one page's policy
@@ -23,7 +20,6 @@ ADDRESSES_MAX = 64  # of other nodes, in one page's policy
 _TEMPLATE = Path(__file__).with_name("watch.html").read_text(encoding="utf-8")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 _ADDRESS = re.compile(rf"wss?://(?:{_HOST.pattern})(?::\d{{1,5}})?")
-_MEMBERS = msgspec.json.Decoder(list[Member])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +58,5 @@ def watch_page(store: Store, gateways: Gateways, scheme: str, host: str) -> HTML
 
 
 def _of_members(store: Store) -> list[str]:
-    row = next(store.read(VIEW, (VIEW_NAME,)), None)
-    urls = [member.url.rstrip("/") for member in _MEMBERS.decode(row.members)] if row else []
+    urls = [member.url.rstrip("/") for member in view_of_store(store).members]
     return [url for url in dict.fromkeys(urls) if _ADDRESS.fullmatch(url)][:ADDRESSES_MAX]

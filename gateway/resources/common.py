@@ -17,9 +17,9 @@ LIMIT_MAX = 200
 
 
 class Said(BaseModel):
-    """What a body may contain, and nothing else."""
+    """What a body may contain, and nothing else; made of the domain's values, too."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
 def router() -> APIRouter:
