@@ -15,8 +15,8 @@ from gateway.api_access import Gate, Viewer, not_theirs
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
-from persistence.grants import GrantStore
 from gateway.watch_page import Gateways
+from persistence.grants import GrantStore
 from persistence.ports import Store
 from persistence.requests import RequestStore
 
