@@ -77,6 +77,7 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/nights/{night}": _OPERATOR,
     "POST /v1/nights/{night}/cancel": _OPERATOR,
     "GET /v1/cluster": _OPERATOR,
+    "GET /v1/load": _OPERATOR,
 }
 
 # A browser's EventSource cannot send headers, so here the token may stand in the address.

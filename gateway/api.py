@@ -21,12 +21,14 @@ from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.loads import Loads
 from gateway.resources import (
     care,
     cluster,
     exercises,
     health,
     live,
+    load,
     models,
     nights,
     profile,
@@ -49,6 +51,7 @@ RESOURCES = (
     exercises,
     health,
     live,
+    load,
     models,
     nights,
     profile,
@@ -76,6 +79,7 @@ def create_app(
     commands: Commands | None = None,
     now_ms: Callable[[], int] = now_ms,
     gateways: Gateways = THIS_HOST,
+    loads: Loads | None = None,
 ) -> FastAPI:
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
 
@@ -91,6 +95,7 @@ def create_app(
         requests=RequestStore(store),
         now_ms=now_ms,
         gateways=gateways,
+        loads=loads or Loads(),
     )
 
     @asynccontextmanager

@@ -15,6 +15,7 @@ from gateway.api_access import Gate, Viewer, not_theirs
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.loads import Loads
 from gateway.watch_page import Gateways
 from persistence.grants import GrantStore
 from persistence.ports import Store
@@ -33,6 +34,7 @@ class Services:
     requests: RequestStore
     now_ms: Callable[[], int]
     gateways: Gateways
+    loads: Loads
 
     async def say(self, user: UserId, command: Command) -> UserTold:
         """What holds of the user once `command` is durable; raises what `Commands` does."""

@@ -17,6 +17,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from actors.load import Load
 from actors.membership import VIEW_NAME
 from actors.view import Member
 from domain.commands import CloseSession, ConfirmLabel, OpenSession, RecordSet
@@ -25,6 +26,7 @@ from gateway.api import create_app
 from gateway.api_server import ApiServer
 from gateway.auth import Scope, Tokens
 from gateway.live import LiveView
+from gateway.loads import Loads
 from persistence.schema import Timestamp
 from persistence.sqlite import SqliteStore
 from persistence.tables import MEMBER, VIEW, MemberRow, ViewRow
@@ -58,6 +60,7 @@ class Gym:
     view: LiveView
     store: SqliteStore
     host: HostThread
+    loads: Loads
 
     def say(self, user: str, scope: Scope, method: str, path: str, body: Any = None) -> Any:
         """A request to the API, which is taken."""
@@ -76,11 +79,12 @@ def gym(directory: Path, tokens: Tokens | None = None, port: int = 0) -> Iterato
     store, view = SqliteStore(directory), LiveView()
     host = HostThread(store, lambda: NOW_MS)
     clock = itertools.count(NOW_MS)  # what is said twice in a millisecond is said once
-    app = create_app(store, view, tokens, host.commands, lambda: next(clock))
+    loads = Loads()
+    app = create_app(store, view, tokens, host.commands, lambda: next(clock), loads=loads)
     server = ApiServer(app, "127.0.0.1", port)
     server.start()
     try:
-        yield Gym(f"http://127.0.0.1:{server.port}/", view, store, host)
+        yield Gym(f"http://127.0.0.1:{server.port}/", view, store, host, loads)
     finally:
         view.close()
         server.stop()
@@ -482,6 +486,7 @@ def test_an_operator_sees_who_serves_which_shards(tmp_path: Path, open_page: Cal
             here.store.insert_if_absent(MEMBER, [row])
         view = ViewRow(VIEW_NAME, 1, msgspec.json.encode(members).decode())
         here.store.insert_if_absent(VIEW, [view])
+        here.loads.take(Load("node-1/shard-host-0", 0.0).report(10.0, NOW_MS, users=3))
         page = open_page(here.address + "#system")
         nodes = page.get_by_role("region", name="Nodes")
         expect(nodes).to_contain_text("256 of 256 shards served")
@@ -489,3 +494,4 @@ def test_an_operator_sees_who_serves_which_shards(tmp_path: Path, open_page: Cal
         one = nodes.get_by_role("article", name="node-1/shard-host-0")
         expect(one.get_by_role("img", name=re.compile("[0-9]+ of 256 shards"))).to_be_visible()
         expect(one).to_contain_text("ws://node-1:8081")
+        expect(one).to_contain_text("3 users live, 0 messages a second")
