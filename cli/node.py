@@ -104,7 +104,8 @@ class _Up:
                 print(json.dumps({"devices": devices, "page": page, "token": operator}), flush=True)
             else:
                 print(f"devices: {devices}")
-                print(f"page:    {page}/#token={operator}")
+                print(f"page:    {page}/")
+                print(f"token:   {operator}")  # to be typed: what stands in an address is kept and passed on
                 print("Ctrl-C stops the node", flush=True)
             serve_until_signal(running.node)
         return 0

@@ -87,13 +87,11 @@ function show(scope) {
 async function refresh() {
   clearTimeout(timer);
   const name = shown;
-  let running = false;
-  if (!document.hidden) {
-    for (const load of VIEWS[name].parts) running = (await attempt(async () => (await load()).refresh())) || running;
-  }
+  const parts = document.hidden ? [] : VIEWS[name].parts;
+  const running = await Promise.all(parts.map((load) => attempt(async () => (await load()).refresh())));
   if (name === shown) {
     clearTimeout(timer);
-    timer = setTimeout(refresh, running ? SOON_MS : AGAIN_MS);
+    timer = setTimeout(refresh, running.some(Boolean) ? SOON_MS : AGAIN_MS);
   }
 }
 

@@ -20,6 +20,7 @@ from gateway.live import LiveView
 from persistence.sqlite import SqliteStore
 from tests.browser import chromium
 
+GATEWAY = Path(__file__).parents[2] / "gateway"
 PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
 EXACT_MAX = 2**53 - 1  # the largest integer that a number of JavaScript holds exactly
 IN_BROWSER = settings(
@@ -178,3 +179,28 @@ def test_samples_are_evened_out_and_gaps_are_kept(page: Page) -> None:
     assert [len(rows) for _, rows in blocks] == [50, 50, 10]
     for start, rows in blocks:  # a straight line stays one
         assert rows == pytest.approx([(start + 20 * index) / 1000 for index in range(len(rows))])
+
+
+@pytest.mark.parametrize(("html", "entry"), [("page/index.html", "app.js"), ("watch.html", "watch/main.js")])
+def test_the_browser_is_told_of_all_modules_at_once(html: str, entry: str) -> None:
+    """Not one after the other as it reads them, each a way to the server and back."""
+    text = (GATEWAY / html).read_text()
+    told = set(re.findall(r'rel="modulepreload" href="([^"]+)"', text))
+    assert f'src="{entry}"' in text
+    assert told == imported(entry) - {entry}
+
+
+def imported(entry: str) -> set[str]:
+    """What `entry` imports, and what that does, by paths from the page's directory; itself included."""
+    page = GATEWAY / "page"
+    found: set[str] = set()
+    left = [entry]
+    while left:
+        name = left.pop()
+        found.add(name)
+        imports = re.findall(
+            r'^import .*? from "([^"]+)";', (page / name).read_text(), re.DOTALL | re.MULTILINE
+        )
+        paths = {str(((page / name).parent / each).resolve().relative_to(page)) for each in imports}
+        left += paths - found
+    return found
