@@ -110,9 +110,9 @@ class _Up:
                 print(json.dumps({"devices": devices, "page": page, "token": operator}), flush=True)
             else:
                 print(f"devices: {devices}")
-                print(f"page:    {page}/#token={operator}" if operator else f"page:    {page}")
-                if operator is None:
-                    print("tokens:  `muvr token --scope operator` makes one; the first start has shown one")
+                print(f"page:    {page}/")
+                # To be typed: what stands in an address is kept and passed on.
+                print(f"token:   {operator}" if operator else "token:   see `muvr token --scope operator`")
                 print("Ctrl-C stops the node", flush=True)
             serve_until_signal(running.node)
         return 0

@@ -30,6 +30,7 @@ from gateway.api_messages import StartApi
 from gateway.auth import Tokens
 from gateway.device_actor import DeviceGatewayActor, StartGateway
 from gateway.limits import limits_of
+from gateway.watch_page import Gateways
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
 from persistence.secret_files import load_or_make_key, numbered_keys
@@ -67,18 +68,6 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     with own_directory(settings.data) as node_id, Node(log_definitions) as node:
         hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
         lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
-        api_port = node.start(
-            "api",
-            ApiActor,
-            StartApi(
-                host=settings.host,
-                port=settings.api_port,
-                open_store=store,
-                open_tokens=tokens,
-                is_open=settings.open_page,
-                lanes=lanes,
-            ),
-        )
         gateway = StartGateway(
             settings.host,
             settings.gateway_port,
@@ -89,7 +78,22 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
             lanes,
             settings.tls,
         )
-        gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
+        gateway_port = node.start("gateway", DeviceGatewayActor, gateway) or 0
+        api_port = node.start(
+            "api",
+            ApiActor,
+            StartApi(
+                host=settings.host,
+                port=settings.api_port,
+                open_store=store,
+                open_tokens=tokens,
+                is_open=settings.open_page,
+                lanes=lanes,
+                gateways=Gateways(
+                    port=gateway_port, advertised=settings.advertise, is_tls=settings.tls is not None
+                ),
+            ),
+        )
         url = settings.advertise or f"{settings.scheme}://{settings.host}:{gateway_port}"
         api_url = settings.advertise_api or f"http://{settings.host}:{api_port}"
         for member_id, name in lanes:
@@ -106,7 +110,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
             )
             node.start(name, ShardHostActor, host)
         node.start("scheduler", SchedulerActor, _scheduler(settings, store))
-        yield RunningNode(node, gateway_port or 0, api_port or 0)
+        yield RunningNode(node, gateway_port, api_port or 0)
 
 
 def night_steps(settings: NodeSettings) -> tuple[Step, ...]:

@@ -16,6 +16,7 @@ from thespian.actors import (
 )
 
 from actors.handlers import handled_once
+from actors.load import LoadReport
 from actors.messages import (
     Addressed,
     Directory,
@@ -35,6 +36,7 @@ from gateway.commanding import Commands
 from gateway.lane_pump import LanePump
 from gateway.lanes import Done, Lanes
 from gateway.live import LiveView
+from gateway.loads import Loads
 from persistence.ports import Store
 
 _log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class ApiActor(ActorTypeDispatcher):
     def __init__(self) -> None:
         super().__init__()
         self._live = LiveView()
+        self._loads = Loads()
         self._store: Store | None = None
         self._server: ApiServer | None = None
 
@@ -98,6 +101,10 @@ class ApiActor(ActorTypeDispatcher):
         self._live.apply(_UPDATES.decode(message.encoded))
 
     @handled_once
+    def receiveMsg_LoadReport(self, message: LoadReport, _: ActorAddress) -> None:  # noqa: N802
+        self._loads.take(message)
+
+    @handled_once
     def receiveMsg_ActorExitRequest(self, _: ActorExitRequest, __: ActorAddress) -> None:  # noqa: N802
         self._stop()
 
@@ -116,7 +123,15 @@ class ApiActor(ActorTypeDispatcher):
             lanes = Lanes(message.lanes, after_nr=-time.time_ns())
             self._pump = LanePump(lanes, send=self.send, deliver=self._deliver)
             self._commands = Commands(self._pump.queue)
-            app = create_app(self._store, self._live, tokens, self._commands, is_open=is_open)
+            app = create_app(
+                self._store,
+                self._live,
+                tokens,
+                self._commands,
+                is_open=is_open,
+                gateways=message.gateways,
+                loads=self._loads,
+            )
             server = ApiServer(app, message.host, message.port)
             server.start()
             self._server = server
