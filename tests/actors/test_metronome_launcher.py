@@ -16,7 +16,7 @@ from domain.errors import ProcessFailed
 from marathon.metronome import job_id
 from tests.actors.helpers import eventually
 from tests.actors.launchers import HANGS, LauncherContract, ended, python, until
-from tests.marathon.fake_metronome import FakeMetronome, fake_metronome
+from marathon.fake.metronome import FakeMetronome, fake_metronome
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from marathon.errors import ClusterRefused, ClusterUnavailable
 from marathon.http import Service
 from marathon.metronome import JobState, Metronome, Resources, definition, job_id
 from marathon.sandbox import find_sandbox
-from tests.marathon.fake_metronome import FakeMetronome, fake_metronome
+from marathon.fake.metronome import FakeMetronome, fake_metronome
 
 FOLDER = "muvr-night"
 PATH_TYPE = re.compile(r"^([a-z0-9]+(\-+[a-z0-9]+)*)(\.([a-z0-9]+(\-+[a-z0-9]+)*))*$")  # of its schema
