@@ -159,4 +159,6 @@ def _centre(row: ClusterRow) -> Centre:
         body_mass_index=index,
         heart_rate=row.resting_heart_rate,
         experience=row.experience,
+        strength_goal=row.strength_goal_share,
+        weight_loss_goal=row.weight_loss_goal_share,
     )

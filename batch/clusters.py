@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from pyspark.sql import Column, DataFrame
@@ -14,16 +14,28 @@ from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
 from batch.arrow import ROWS_PER_BATCH, Row, map_rows
 from batch.clustering import Clusters, FloatArray, fit, merged, named
+from batch.frames import with_subject
 from batch.job import Frames, Job, Parameters, Previous
 from batch.people import counted
+from domain.training import Goal
 from persistence.learned_tables import CLUSTER, CLUSTER_MEMBER
-from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE
+from persistence.profile_tables import GOAL, MEASUREMENT_BY_USER, PROFILE
 from persistence.schema import Table
 
 # Height and weight count together, as a body-mass index.
-FEATURES = ("age_years", "male_share", "body_mass_index", "resting_heart_rate", "experience")
+FEATURES = (
+    "age_years", "male_share", "body_mass_index", "resting_heart_rate", "experience",
+    "strength_goal_share", "weight_loss_goal_share",
+)  # fmt: skip
 SAMPLE_USERS_MAX = 20_000  # who the centres are computed from; everyone is assigned to one
-_DESCRIBED = ("age_years", "male_share", "height_cm", "weight_kg", "resting_heart_rate", "experience")
+_DESCRIBED = (
+    "age_years", "male_share", "height_cm", "weight_kg", "resting_heart_rate", "experience",
+    "strength_goal_share", "weight_loss_goal_share",
+)  # fmt: skip
+_GOAL_SHARES: Mapping[str, tuple[Goal, ...]] = {
+    "strength_goal_share": ("strength", "muscle"),
+    "weight_loss_goal_share": ("weight-loss",),
+}
 
 
 def features(profiles: DataFrame, measurements: DataFrame, key: bytes, day: date) -> DataFrame:
@@ -53,6 +65,19 @@ def features(profiles: DataFrame, measurements: DataFrame, key: bytes, day: date
             (F.col("weight_kg") / (metres * metres)).alias("body_mass_index"),
         )
     )
+
+
+def with_goals(people: DataFrame, goals: DataFrame, key: bytes) -> DataFrame:
+    """`people`, from `features`, with `strength_goal_share` and `weight_loss_goal_share`.
+
+    1 for who trains for strength or muscle, and for who wants to lose weight; 0 for another goal, null for
+    none. Endurance and rehabilitation are neither: two columns keep goals from outweighing all else.
+    """
+    shares = [
+        _number("goal", {goal: float(goal in goals_of) for goal in get_args(Goal)}).alias(name)
+        for name, goals_of in _GOAL_SHARES.items()
+    ]
+    return people.join(with_subject(goals, key).select("subject", *shares), "subject", "left")
 
 
 def clusters(
@@ -116,9 +141,9 @@ def _mapped(name: str, values: Mapping[Any, Any], kind: str) -> Column:
 
 
 def _clusters(frames: Frames, parameters: Parameters) -> Mapping[Table[Any], DataFrame]:
-    people = features(
-        frames[PROFILE], frames[MEASUREMENT_BY_USER], parameters.pseudonym_key, parameters.day
-    ).persist()
+    key = parameters.pseudonym_key
+    told = features(frames[PROFILE], frames[MEASUREMENT_BY_USER], key, parameters.day)
+    people = with_goals(told, frames[GOAL], key).persist()
     described, members = clusters(
         people,
         frames[Previous(CLUSTER_MEMBER)],
@@ -132,7 +157,7 @@ def _clusters(frames: Frames, parameters: Parameters) -> Mapping[Table[Any], Dat
 CLUSTERS = Job(
     name="clusters",
     summary="groups of users by profile",
-    reads=(PROFILE, MEASUREMENT_BY_USER),
+    reads=(PROFILE, MEASUREMENT_BY_USER, GOAL),
     writes=(CLUSTER, CLUSTER_MEMBER),
     previous=(CLUSTER_MEMBER,),
     function=_clusters,

@@ -17,12 +17,16 @@ from persistence.schema import Table
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """What a result depends on beside the data. No group of fewer than `members_min` users is published."""
+    """What a result depends on beside the data. No group of fewer than `members_min` users is published.
+
+    Of `session_share` of all sessions windows are cut, of the same ones each night.
+    """
 
     day: date
     pseudonym_key: bytes
     cut: Cut
     sensor_sets: tuple[SensorSet, ...] = ()
+    session_share: float = 1.0
     members_min: int = MEMBERS_MIN
     seed: int = 0
     partition_count: int = 8

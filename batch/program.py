@@ -43,6 +43,7 @@ class BatchConfig:
     master: str = "local[*]"
     day: date | None = None
     everything: bool = False
+    session_share: float = 1.0
     members_min: int = MEMBERS_MIN
     runs_kept: int = RUNS_KEPT
     memory_mb: int = 1024
@@ -89,6 +90,12 @@ def _check(config: BatchConfig) -> None:
             expected=f"a day up to {_today()} (UTC)",
             remedy="correct --date",
         )
+    if not 0 < config.session_share <= 1:
+        raise ConfigurationError(
+            f"--session-share {config.session_share:g}",
+            expected="more than 0, and at most 1, which is all sessions",
+            remedy="correct --session-share",
+        )
     for name, value in (("--members-min", config.members_min), ("--runs-kept", config.runs_kept)):
         if value < 1:
             raise ConfigurationError(f"{name} {value}", expected="at least 1", remedy=f"correct {name}")
@@ -101,6 +108,7 @@ def _parameters(config: BatchConfig, store: Store, partitions: int) -> Parameter
         pseudonym_key=config.pseudonym_key,
         cut=cut_of(RunStore(store).state(), config.sensor_sets, day, everything=config.everything),
         sensor_sets=config.sensor_sets,
+        session_share=config.session_share,
         members_min=config.members_min,
         partition_count=partitions,
     )

@@ -55,14 +55,23 @@ def superseded(source: Source, parameters: Parameters) -> DataFrame:
 
 def _read(source: Source, parameters: Parameters) -> Frames:
     if parameters.cut.first_day is None:
-        return {SENSOR: source.scan(SENSOR), LABEL: source.scan(LABEL)}
+        return {SENSOR: source.scan(SENSOR), LABEL: _sampled(source.scan(LABEL), parameters.session_share)}
     arrived = _arrived(source, parameters.cut)
-    labels = source.lookup(arrived.select(*_SESSION).distinct(), LABEL)
+    sessions = _sampled(arrived.select(*_SESSION).distinct(), parameters.session_share)
+    labels = source.lookup(sessions, LABEL)
     labelled = labels.select(*_SESSION).distinct()
     streams = arrived.join(labelled, list(_SESSION), "left_semi").select(
         *_SESSION, F.explode(F.split("streams", " ")).alias("stream")
     )
     return {SENSOR: source.lookup(streams.distinct(), SENSOR), LABEL: labels}
+
+
+def _sampled(frame: DataFrame, share: float) -> DataFrame:
+    """The rows of that share of all sessions; a session is in it or not, whenever it is looked at."""
+    if share >= 1:
+        return frame
+    place = F.crc32(F.concat_ws("/", *_SESSION).cast("binary"))
+    return frame.where(place < int(share * 2**32))
 
 
 def _arrived(source: Source, cut: Cut) -> DataFrame:

@@ -17,7 +17,7 @@ from domain.identifiers import SessionId, StreamId, UserId
 from domain.sensors import SENSORS
 from persistence.arrivals import DAY_MS, arrival
 from persistence.ports import Insert
-from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE
+from persistence.profile_tables import GOAL, MEASUREMENT_BY_USER, PROFILE
 from persistence.schema import Table, Timestamp
 from persistence.sensors import SensorStore
 from persistence.sqlite import SqliteStore
@@ -95,6 +95,7 @@ def _read_models(block: Population) -> tuple[tuple[Table[Any], Columns], ...]:
     return (
         (PROFILE, block.profiles),
         (MEASUREMENT_BY_USER, block.measurements),
+        (GOAL, block.goals),
         (SESSION_BY_USER, block.sessions),
         (LABEL, block.labels),
     )

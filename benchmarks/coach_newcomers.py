@@ -215,7 +215,7 @@ def _results(new: Sequence[Person], groups: Groups, popular: Sequence[str] = ())
     for person in new:
         sets = person.sessions[0]
         body = tuple(each for each in person.body if each.at_ms <= sets[0].start_ms)
-        who = newcomer(groups, person.profile, body, sets[0].start_ms)
+        who = newcomer(groups, person.profile, body, None, sets[0].start_ms)
         habits = Habits()
         for number, past in enumerate(sets):
             _judge(who, habits, sets[:number], past, popular, found)

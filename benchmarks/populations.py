@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE
+from persistence.profile_tables import GOAL, MEASUREMENT_BY_USER, PROFILE
 from persistence.schema import Table, Timestamp
 from persistence.tables import LABEL, SESSION_BY_USER
 from simulator.population import Columns, PopulationSettings, blocks
@@ -21,12 +21,12 @@ _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_
 def population_frames(
     spark: SparkSession, settings: PopulationSettings, directory: Path
 ) -> dict[Table[Any], DataFrame]:
-    """Frames of LABEL, SESSION_BY_USER, PROFILE and MEASUREMENT_BY_USER, from files left in `directory`."""
-    tables: tuple[Table[Any], ...] = (LABEL, SESSION_BY_USER, PROFILE, MEASUREMENT_BY_USER)
+    """Frames of the tables that jobs read, but for sensors, from files left in `directory`."""
+    tables: tuple[Table[Any], ...] = (LABEL, SESSION_BY_USER, PROFILE, MEASUREMENT_BY_USER, GOAL)
     for table in tables:
         (directory / table.name).mkdir(parents=True)
     for number, block in enumerate(blocks(settings)):
-        parts = (block.labels, block.sessions, block.profiles, block.measurements)
+        parts = (block.labels, block.sessions, block.profiles, block.measurements, block.goals)
         for table, columns in zip(tables, parts, strict=True):
             pq.write_table(arrow_table(table, columns), directory / table.name / f"{number}.parquet")
     return {table: spark.read.parquet(str(directory / table.name)) for table in tables}

@@ -39,6 +39,7 @@ class NodeSettings:
     sensor_sets: tuple[SensorSet, ...] = (SensorSet(("a", "g"), 50),)
     spark_master: str = "local[2]"  # the other cores go on serving devices
     train_minutes: float = 10.0
+    session_share: float = 1.0  # of sessions, whose windows the night cuts for training
     members_min: int = MEMBERS_MIN  # users of a group of which the night publishes something
     cluster_models: bool = False  # the night trains a model for each cluster, too
     night_cron: str | None = "30 2 * * *"

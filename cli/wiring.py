@@ -103,8 +103,11 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
     """
     signing_key(settings)
     sensor_sets = [str(sensor_set) for sensor_set in settings.sensor_sets]
-    how = ("--master", settings.spark_master, "--members-min", str(settings.members_min))
-    batch = _program(settings, "batch", "run", "--sensor-sets", *sensor_sets, *how)
+    batch = _program(
+        settings,
+        *("batch", "run", "--sensor-sets", *sensor_sets, "--master", settings.spark_master),
+        *("--members-min", str(settings.members_min), "--session-share", str(settings.session_share)),
+    )
     steps = [Step("batch", batch, BATCH_SECONDS_MAX, is_dated=True)]
     for sensor_set in sensor_sets:
         suffix = "" if len(sensor_sets) == 1 else f" {sensor_set}"

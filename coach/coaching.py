@@ -38,6 +38,7 @@ from domain.identifiers import SessionId
 from domain.profile import Body, Profile
 from domain.replies import CoachReply, PlannedDay, PlannedSet, RecordBroken, SessionPlanned, SessionSummed
 from domain.sets import HISTORY_MAX, PastSet
+from domain.training import Goal
 from domain.user import User, best_of
 
 
@@ -69,7 +70,7 @@ class Coaching:
         self._site = site
         self._groups = groups
         self._learned: _Learned | None = None
-        self._who: tuple[Groups, Profile | None, Body, Newcomer] | None = None
+        self._who: tuple[Groups, Profile | None, Body, Goal | None, Newcomer] | None = None
 
     def happened(self, before: User, after: User, event: Event) -> Sequence[Suggest | CoachReply]:
         """Learn from an event, and say what there is to say about it.
@@ -192,10 +193,12 @@ class Coaching:
             or known[0] is not groups
             or known[1] is not user.profile
             or known[2] is not user.body
+            or known[3] != user.training.goal
         ):
-            found = newcomer(groups, user.profile, user.body, at_ms)
-            known = self._who = groups, user.profile, user.body, found
-        return known[3]
+            goal = user.training.goal
+            found = newcomer(groups, user.profile, user.body, goal, at_ms)
+            known = self._who = groups, user.profile, user.body, goal, found
+        return known[4]
 
     def _known(self, user: User) -> _Learned:
         known = self._learned

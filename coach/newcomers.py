@@ -9,7 +9,7 @@ more. That is an association and never said to be a cause.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from coach.catalogue import More, meanings
@@ -26,6 +26,7 @@ MOST, MANY = 0.5, 0.2  # so many are "most people", and "many people"
 
 # How far people of a group are from each other, in the features' units; steps count half, as in the night.
 _AGE_YEARS, _BODY_MASS_INDEX, _HEART_RATE, _EXPERIENCE, _SEX = 12.0, 3.5, 8.0, 1.6, 1.0
+_GOAL = 1.0
 _EXPERIENCES: Mapping[Experience, int] = {"novice": 0, "intermediate": 1, "advanced": 2}
 _SHARE_OF_RANGE: Mapping[Experience, float] = {"novice": 0.0, "intermediate": 0.2, "advanced": 0.4}
 
@@ -81,6 +82,8 @@ class Centre:
     body_mass_index: float | None = None
     heart_rate: float | None = None
     experience: float | None = None
+    strength_goal: float | None = None
+    weight_loss_goal: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +94,9 @@ class Groups:
     clusters: tuple[tuple[Centre, Group], ...] = ()
     accepted: More = field(default_factory=dict)  # exercises besides the catalogue's that everyone may use
 
-    def of(self, profile: Profile | None, body: Body, at_ms: int) -> Group | None:
+    def of(self, profile: Profile | None, body: Body, goal: Goal | None, at_ms: int) -> Group | None:
         """The group of a user, everyone if there is no nearer one."""
-        about = _about(profile, body, at_ms)
+        about = _about(profile, body, goal, at_ms)
         if about is None or not self.clusters:
             return self.everyone
         return min(self.clusters, key=lambda each: _distance(about, each[0]))[1]
@@ -114,9 +117,9 @@ class Newcomer:
 NOBODY = Newcomer()
 
 
-def newcomer(groups: Groups, profile: Profile | None, body: Body, at_ms: int) -> Newcomer:
+def newcomer(groups: Groups, profile: Profile | None, body: Body, goal: Goal | None, at_ms: int) -> Newcomer:
     return Newcomer(
-        group=groups.of(profile, body, at_ms),
+        group=groups.of(profile, body, goal, at_ms),
         body_kg=_last(body, "body_weight_kg"),
         experience=None if profile is None else profile.experience,
     )
@@ -202,19 +205,23 @@ def _weights(group: Group, today: Sequence[str], goal: Goal | None) -> list[floa
     ]
 
 
-def _about(profile: Profile | None, body: Body, at_ms: int) -> Centre | None:
+def _about(profile: Profile | None, body: Body, goal: Goal | None, at_ms: int) -> Centre | None:
     weight_kg = _last(body, "body_weight_kg")
-    heart_rate = _last(body, "resting_heart_rate_per_minute")
+    told = Centre(
+        heart_rate=_last(body, "resting_heart_rate_per_minute"),
+        strength_goal=None if goal is None else float(goal in ("strength", "muscle")),
+        weight_loss_goal=None if goal is None else float(goal == "weight-loss"),
+    )
     if profile is None:
-        return None if heart_rate is None else Centre(heart_rate=heart_rate)
+        return None if told == Centre() else told
     year = datetime.fromtimestamp(at_ms / 1000, UTC).year
     height_m = None if profile.height_cm is None else profile.height_cm / 100
     experience = profile.experience
-    about = Centre(
+    about = replace(
+        told,
         age_years=None if profile.birth_year is None else year - profile.birth_year,
         male_share={"male": 1.0, "female": 0.0}.get(profile.sex or ""),
         body_mass_index=weight_kg / height_m**2 if weight_kg is not None and height_m else None,
-        heart_rate=heart_rate,
         experience=None if experience is None else _EXPERIENCES[experience],
     )
     return None if about == Centre() else about
@@ -228,6 +235,8 @@ def _distance(one: Centre, other: Centre) -> float:
         (one.heart_rate, other.heart_rate, _HEART_RATE),
         (one.experience, other.experience, _EXPERIENCE),
         (one.male_share, other.male_share, _SEX),
+        (one.strength_goal, other.strength_goal, _GOAL),
+        (one.weight_loss_goal, other.weight_loss_goal, _GOAL),
     )
     return sum(
         ((mine - theirs) / scale) ** 2

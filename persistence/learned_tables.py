@@ -23,6 +23,8 @@ class ClusterRow(NamedTuple):
     weight_kg: float | None
     resting_heart_rate: float | None
     experience: float | None
+    strength_goal_share: float | None = None  # since schema 6
+    weight_loss_goal_share: float | None = None
 
 
 CLUSTER = Table(

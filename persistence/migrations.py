@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from domain.errors import ConfigurationError
 from persistence.schema import KEYS, TRAINING
 
-SCHEMA_VERSION = 5  # since 5 there are exercises that users contributed
+SCHEMA_VERSION = 6  # since 6 there are users' goals
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Tables of who users are and what was measured of their bodies: read models of the profile's events."""
+"""Tables of who users are, what was measured of their bodies and what they train for: read models."""
 
 from __future__ import annotations
 
@@ -43,4 +43,19 @@ MEASUREMENT_BY_USER = Table(
     comment="Read model: what was measured of a user's body, newest first; quantities end with their unit",
 )
 
-PROFILE_TABLES: tuple[Table[Any], ...] = (PROFILE, MEASUREMENT_BY_USER)
+
+class GoalRow(NamedTuple):
+    user_id: str
+    said_at: Timestamp
+    goal: str | None
+
+
+GOAL = Table(
+    name="goal_by_user",
+    keyspace=MAIN,
+    row=GoalRow,
+    partition=("user_id",),
+    comment="Read model: what a user trains for, as told last",
+)
+
+PROFILE_TABLES: tuple[Table[Any], ...] = (PROFILE, MEASUREMENT_BY_USER, GOAL)

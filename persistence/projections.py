@@ -27,11 +27,11 @@ from domain.identifiers import UserId, shard_of
 from domain.profile import decide_profile
 from domain.sets import PastSet
 from domain.statements import stated
-from domain.user import User
+from domain.user import User, evolve
 from persistence.exercise_tables import CONTRIBUTED_EXERCISE
 from persistence.exercises import contributed_row
 from persistence.ports import Delete, Insert
-from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE, MeasurementRow, ProfileRow
+from persistence.profile_tables import GOAL, MEASUREMENT_BY_USER, PROFILE, GoalRow, MeasurementRow, ProfileRow
 from persistence.schema import Timestamp
 from persistence.sensors import SensorStore
 from persistence.tables import (
@@ -84,7 +84,11 @@ def project(user: UserId, before: User, event: Event) -> list[Change]:
         case ProfileTold():
             changes = decide_profile(before.profile, before.body, event.told)
             return [row for each in changes for row in project(user, before, each)]
-        case TrainingSet() | PlanSet() | SetMeasured() | TipGiven() | ProgrammeSet():
+        case TrainingSet():
+            training = evolve(before, event).training
+            told = GoalRow(user, Timestamp(training.at_ms), training.goal)
+            return [Insert(GOAL, told)] if training is event.training else []
+        case PlanSet() | SetMeasured() | TipGiven() | ProgrammeSet():
             return []
         case ProfileChanged():
             newest = ProfileRow(

@@ -18,6 +18,7 @@ class Group:
     male_share: float
     per_week: float
     likes: tuple[float, ...]
+    goals: tuple[float, ...] = (0.25, 0.2, 0.2, 0.25, 0.1)  # shares, in the order of domain.training.Goal
 
 
 EVERYBODY = Group(
@@ -39,6 +40,7 @@ GROUPS = (
         male_share=0.7,
         per_week=3.5,
         likes=(1.2, 0.6, 0.2, -0.5, 0.0, -1.0, 0.9, 0.1),
+        goals=(0.45, 0.4, 0.05, 0.05, 0.05),
     ),
     Group(
         age_years=(42, 6),
@@ -48,6 +50,7 @@ GROUPS = (
         male_share=0.5,
         per_week=2.2,
         likes=(-0.6, -0.3, 0.3, 0.9, -0.2, 1.0, -0.4, -0.2),
+        goals=(0.05, 0.05, 0.15, 0.7, 0.05),
     ),
     Group(
         age_years=(66, 5),
@@ -57,6 +60,7 @@ GROUPS = (
         male_share=0.45,
         per_week=1.8,
         likes=(-0.8, 0.1, 0.2, 0.2, 0.8, 0.5, -0.7, 0.4),
+        goals=(0.1, 0.05, 0.35, 0.1, 0.4),
     ),
     Group(
         age_years=(33, 5),
@@ -66,5 +70,6 @@ GROUPS = (
         male_share=0.4,
         per_week=3.0,
         likes=(-0.2, 0.2, 0.7, 0.5, -0.3, 0.6, 0.1, -0.1),
+        goals=(0.15, 0.1, 0.65, 0.05, 0.05),
     ),
 )

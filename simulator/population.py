@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from domain.training import Goal
 from simulator.exercises import MOVEMENTS
 from simulator.people_groups import EVERYBODY, GROUPS, Group
 
@@ -89,6 +90,7 @@ class Population:
     measurements: Columns
     sessions: Columns
     labels: Columns
+    goals: Columns
     group: IntArray
     kind: IntArray
     effects: dict[str, FloatArray]
@@ -102,6 +104,11 @@ def effects_of(settings: PopulationSettings) -> dict[str, FloatArray]:
         drawn = random.normal(size=len(KINDS))
         effects[outcome] = settings.effect * _SPREAD[outcome] * (drawn - drawn.mean())
     return effects
+
+
+def groups_of(settings: PopulationSettings) -> tuple[Group, ...]:
+    """The kinds of people that there are."""
+    return GROUPS[: settings.group_count] if settings.group_count > 1 else (EVERYBODY,)
 
 
 def blocks(settings: PopulationSettings) -> Iterator[Population]:
@@ -123,6 +130,7 @@ def population(settings: PopulationSettings, *, block_nr: int = 0) -> Population
         measurements=people.measurements(states),
         sessions=people.sessions(),
         labels=people.labels(states),
+        goals=people.goals(groups_of(settings)),
         group=people.group,
         kind=people.kind.ravel(),
         effects=effects,
@@ -139,7 +147,7 @@ class _People:
         self._random = random
         numbers = np.arange(first, first + count)
         self._users = np.array([f"sim-{settings.seed}-{number:06d}" for number in numbers], object)
-        groups = GROUPS[: settings.group_count] if settings.group_count > 1 else (EVERYBODY,)
+        groups = groups_of(settings)
         self.group = random.integers(len(groups), size=count)
         self._draw_bodies(groups)
         self._hidden = random.normal(size=count)
@@ -293,6 +301,14 @@ class _People:
             "repetitions": repetitions.reshape(chosen.shape)[chosen].astype(np.float64),
             "weight_kg": np.where(weights > 0, weights, np.nan),
         }
+
+    def goals(self, groups: tuple[Group, ...]) -> Columns:
+        shares = np.array([group.goals for group in groups])[self.group]
+        number = (self._random.random(len(shares))[:, None] > shares.cumsum(axis=1)[:, :-1]).sum(axis=1)
+        goal = np.array(get_args(Goal), object)[number]
+        goal[self._unknown(len(goal))] = None
+        said_at = np.full(len(goal), END_MS - 365 * DAY_MS)
+        return {"user_id": self._users, "said_at": said_at, "goal": goal}
 
     def _maximum_kg(self, name_count: int, strength: FloatArray, exercises: IntArray) -> FloatArray:
         """One-repetition maximum [users, sessions, exercises], 0 where the body is the weight."""

@@ -82,9 +82,11 @@ def augment(
     changed = _shifted_and_warped(samples, continued, how.warp, random)
     changed = turned(changed, sensor_set, _turns(len(samples), how, random))
     centre = changed.mean(axis=1, keepdims=True)
-    changed = centre + (changed - centre) * _log_normal(how.amplitude, (len(samples), 1, 1), random)
+    changed -= centre  # in place, as half of a training's time goes into windows that are copied
+    changed *= _log_normal(how.amplitude, (len(samples), 1, 1), random)
+    changed += centre
     changed *= _log_normal(0.05, (len(samples), 1, samples.shape[2]), random)
-    return np.asarray(changed, np.float32)
+    return changed
 
 
 def noisy(samples: FloatArray, movement: FloatArray, noise: float, random: np.random.Generator) -> FloatArray:
@@ -95,8 +97,10 @@ def noisy(samples: FloatArray, movement: FloatArray, noise: float, random: np.ra
     the amount of noise would tell them apart.
     """
     size = random.uniform(0, 2 * noise, (len(samples), 1, 1)) * movement.std(axis=1).mean(axis=0)
-    added = random.standard_normal(samples.shape, np.float32) * size.astype(np.float32)
-    return np.asarray(samples + added, np.float32)
+    result = random.standard_normal(samples.shape, np.float32)
+    result *= size.astype(np.float32)
+    result += samples
+    return result
 
 
 def turned(samples: FloatArray, sensor_set: SensorSet, rotations: FloatArray) -> FloatArray:
@@ -136,9 +140,15 @@ def at_times(samples: FloatArray, times: npt.NDArray[np.floating]) -> FloatArray
     at = np.clip(times, 0, samples.shape[1] - 1.001)
     index = at.astype(np.int64)
     into = (at - index)[:, :, None].astype(np.float32)
-    rows = np.arange(len(samples))[:, None]
-    left, right = samples[rows, index], samples[rows, index + 1]
-    return np.asarray(left + (right - left) * into, np.float32)
+    n, length, channels = samples.shape
+    rows = samples.reshape(n * length, channels)
+    index += length * np.arange(n)[:, None]
+    left = rows.take(index, axis=0)
+    result = rows.take(index + 1, axis=0)
+    result -= left
+    result *= into
+    result += left
+    return np.asarray(result, np.float32)
 
 
 def _shifted_and_warped(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from training.negatives import Negatives
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 BATCH_SIZE = 128  # windows of the data set in a batch; negatives come on top
 NEGATIVE_SHARE = 0.1  # so many windows that are no exercise are made for each window of a batch
@@ -48,21 +50,24 @@ class Batches:
         """How many an epoch has."""
         return batches_per_epoch(len(self._dataset))
 
-    def epoch(self) -> Iterator[Batch]:
-        """Every window once, in batches of BATCH_SIZE or a little more.
+    def epoch(self, prepared: Callable[[Batch], T]) -> Iterator[T]:
+        """Every window once, in batches of BATCH_SIZE or a little more, as `prepared` makes them.
 
-        The next batch is made while the present one is learned from; one thread makes them, in their order,
-        so that the same seed gives the same batches.
+        The next batch is made and prepared while the present one is learned from; one thread makes them, in
+        their order, so that the same seed gives the same batches.
         """
         order = np.array_split(self._random.permutation(len(self._dataset)), len(self))
         with ThreadPoolExecutor(max_workers=1) as maker:
-            made = maker.submit(self._make, order[0])
+            made = maker.submit(self._make, order[0], prepared)
             for chosen in order[1:]:
-                present, made = made, maker.submit(self._make, chosen)
+                present, made = made, maker.submit(self._make, chosen, prepared)
                 yield present.result()
             yield made.result()
 
-    def _make(self, chosen: IntArray) -> Batch:
+    def _make(self, chosen: IntArray, prepared: Callable[[Batch], T]) -> T:
+        return prepared(self._changed(chosen))
+
+    def _changed(self, chosen: IntArray) -> Batch:
         """The windows `chosen`, changed, and after them negatives made from their exercises, if any."""
         samples, labels = self._dataset.samples[chosen], self._dataset.labels[chosen]
         continued = self._dataset.samples[self._continued[chosen]]

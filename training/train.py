@@ -14,7 +14,7 @@ from domain.errors import InvalidInput
 from domain.sensors import SensorSet
 from edge.preprocessing import NORMALISED_MAX, normalise, with_magnitudes
 from training.augmentation import augmentation_for
-from training.batches import Batches
+from training.batches import Batch, Batches
 from training.checkpoint import Keeper, NoKeeper, TrainingState
 from training.dataset import Dataset
 from training.evaluate import f1_macro
@@ -233,17 +233,20 @@ class Trainer:
 
     def _epoch(self, batches: Batches, done: float, share: float) -> float:
         """Every window once, newly augmented, `done` to `done + share` of the way; returns the mean loss."""
-        class_count = len(self._training.classes)
         losses = []
-        for number, batch in enumerate(batches.epoch()):
+        for number, prepared in enumerate(batches.epoch(self._prepared)):
             way = min(1.0, done + share * number / len(batches))
             # A cosine to nearly nothing (Loshchilov and Hutter, "SGDR", ICLR 2017) at the end of the budget.
             self._optimizer.learning_rate.assign(
                 LEARNING_RATE * (0.01 + 0.99 * (1 + np.cos(np.pi * way)) / 2)
             )
-            targets = np.eye(class_count, dtype=np.float32)[batch.labels]
-            losses.append(self._step(self.normalisation.apply(batch.samples), targets, batch.weights))
+            losses.append(self._step(*prepared))
         return float(np.mean([float(loss) for loss in losses]))
+
+    def _prepared(self, batch: Batch) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """What a step takes: the network's input, targets [n, classes] and weights [n]."""
+        targets = np.eye(len(self._training.classes), dtype=np.float32)[batch.labels]
+        return self.normalisation.apply(batch.samples), targets, batch.weights
 
     def _motion_scale(self) -> FloatArray | None:
         """[channels]: the deviation of each normalised channel without gravity."""

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import shlex
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from cli.cassandra.cluster import LocalCluster, stored_settings
 from cli.cassandra.configuration import COMMITLOG_SYNCS, HEAP_MB_MAX, HEAP_MB_MIN, NODES
+from cli.parsing import explain
 from domain.errors import ConfigurationError
 
+_EXAMPLES = {
+    "up": "muvr cassandra up                   one node, for this machine\n"
+    "muvr cassandra up --nodes 3 --dev   three small ones, to try a cluster",
+    "down": "muvr cassandra down --data muvr-cassandra",
+    "status": "muvr cassandra status --json        for programs",
+}
+_STATUSES = {"status": {1: "failed, or not all nodes are up"}}
 PORT = 9042
 STORAGE_PORT = 7000
 KEYSPACE = "muvr"
@@ -20,6 +32,7 @@ it, together with what came in the same 10 ms (default: group, with --dev period
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    explain(parser, "\n".join(_EXAMPLES.values()))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run_command, words in (
         ("up", _up, "start the nodes in the background, as before if there is data"),
@@ -32,10 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         if run_command is _up:
             _add_up_arguments(command)
-        # Said once more for those who write it last; it must not undo what stands before the command.
-        command.add_argument(
-            "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks and log more"
-        )
+        command.add_argument("--json", action="store_true", help="the result as one JSON object")
+        explain(command, _EXAMPLES[name], statuses=_STATUSES.get(name))
         command.set_defaults(cassandra=run_command)
 
 
@@ -73,7 +84,12 @@ def _add_up_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _up(options: argparse.Namespace) -> int:
     cluster = _wanted(options)
-    if not cluster.up():
+    is_new = cluster.up()
+    if options.json:
+        logs = [str(cluster.log(index)) for index in range(len(cluster.hosts))]
+        print(json.dumps({"store": cluster.location(KEYSPACE), "logs": logs, "started": is_new}))
+        return 0
+    if not is_new:
         print("all nodes are up already")
     print(f"\n  {cluster.location(KEYSPACE)}\n")
     print(f"logs: {', '.join(str(cluster.log(index)) for index in range(len(cluster.hosts)))}")
@@ -82,13 +98,19 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
-    stopped = _known(options.data).down()
+    stopped = _known(options).down()
+    if options.json:
+        print(json.dumps({"stopped": stopped}))
+        return 0
     print(f"stopped {stopped} node{'s' * (stopped != 1)}" if stopped else "no node is running")
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
-    nodes = _known(options.data).status()
+    nodes = _known(options).status()
+    if options.json:
+        print(json.dumps({"nodes": [dataclasses.asdict(node) for node in nodes]}))
+        return 0 if all(node.answers for node in nodes) else 1
     for node in nodes:
         if node.pid is None:
             print(f"{node.name}  {node.address}  not running")
@@ -117,11 +139,12 @@ def _wanted(options: argparse.Namespace) -> LocalCluster:
         commitlog_sync=commitlog_sync or ("periodic" if dev else "group"),
         survive=True,
         cache=options.cache,
-        say=lambda line: print(line, flush=True),
+        say=_say(options),
     )
 
 
-def _known(data: Path) -> LocalCluster:
+def _known(options: argparse.Namespace) -> LocalCluster:
+    data: Path = options.data
     stored = stored_settings(data)
     if stored is None:
         raise ConfigurationError(
@@ -135,8 +158,13 @@ def _known(data: Path) -> LocalCluster:
         dev=stored.dev,
         commitlog_sync=stored.commitlog_sync,
         survive=True,
-        say=lambda line: print(line, flush=True),
+        say=_say(options),
     )
+
+
+def _say(options: argparse.Namespace) -> Callable[[str], None]:
+    """With --json standard output is for the result alone."""
+    return lambda line: print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
 
 
 def _megabytes(text: str) -> int:

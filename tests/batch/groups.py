@@ -12,7 +12,7 @@ from batch.frames import spark_schema
 from batch.job import Frames, Job, Parameters, Previous
 from domain.identifiers import pseudonym_of
 from persistence.learned_tables import CLUSTER_MEMBER
-from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE
+from persistence.profile_tables import GOAL, MEASUREMENT_BY_USER, PROFILE
 from persistence.runs import Cut
 from persistence.schema import Table
 from persistence.tables import LABEL
@@ -51,11 +51,12 @@ def frames(
     profiles: list[Any] | None = None,
     labels: list[Any] | None = None,
     measurements: list[Any] | None = None,
+    goals: list[Any] | None = None,
     members: Mapping[str, str] | None = None,
     before: Mapping[str, str] | None = None,
 ) -> dict[Any, DataFrame]:
     """What jobs read. `members` and `before` are clusters by user."""
-    tables = {PROFILE: profiles, LABEL: labels, MEASUREMENT_BY_USER: measurements}
+    tables = {PROFILE: profiles, LABEL: labels, MEASUREMENT_BY_USER: measurements, GOAL: goals}
     found: dict[Any, DataFrame] = {
         table: spark.createDataFrame(rows or [], spark_schema(table)) for table, rows in tables.items()
     }

@@ -40,6 +40,7 @@ def run_batch(
     sensor_sets: Sequence[SensorSet] = (ALONE, BOTH),
     day: date = DAY,
     everything: bool = False,
+    session_share: float = 1.0,
     runs_kept: int = RUNS_KEPT,
     progress: Callable[[Any], None] = lambda _: None,
 ) -> BatchResult:
@@ -53,6 +54,7 @@ def run_batch(
         pseudonym_key=KEY,
         cut=cut_of(state, sensor_sets, day, everything=everything),
         sensor_sets=tuple(sensor_sets),
+        session_share=session_share,
     )
     try:
         return run_jobs(

@@ -59,6 +59,16 @@ def test_a_cluster_is_described_by_means_of_what_enough_members_tell(spark) -> N
     assert young["male_share"] == 0.5
 
 
+def test_goals_part_people_who_are_alike_otherwise_and_describe_a_cluster(spark) -> None:
+    made = crowd()
+    goals = [(user, 1, "strength") for user in YOUNG] + [(user, 1, "weight-loss") for user in OLD[5:]]
+    rows = learned(CLUSTERS, frames(spark, **made, goals=goals), CLUSTER, 20)
+    told = {(row["strength_goal_share"], row["weight_loss_goal_share"]) for row in rows}
+    assert told == {(1.0, 0.0), (0.0, 1.0)}
+    untold = learned(CLUSTERS, frames(spark, **made), CLUSTER, 20)
+    assert {row["strength_goal_share"] for row in untold} == {None}
+
+
 @pytest.mark.parametrize("given", ["refused", "without a profile"])
 def test_who_did_not_agree_appears_nowhere(spark, given: str) -> None:
     made = crowd(young3={"in_statistics": False})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -107,6 +108,18 @@ def test_a_day_reads_what_arrived_then_whenever_it_was_recorded(spark, location,
     arrived(store, "eve", "travel", ["a.wrist", "g.wrist"], next_day(days=3))
     late = run_batch(spark, location, day=next_day(days=3))
     assert measured(late) == {"sessions": 1, "windows of a@50": 35, "windows of a,g@50": 35}
+
+
+def test_a_share_of_sessions_is_of_the_same_ones_each_night(spark, location, store) -> None:
+    places = {subject: crc32(name) / 2**32 for subject, name in ((ADA, b"ada/s1"), (BOB, b"bob/s2"))}
+    chosen = min(places, key=places.__getitem__)
+    share = sum(places.values()) / 2
+    for everything in (False, False, True):
+        result = run_batch(spark, location, session_share=share, everything=everything)
+        assert measured(result)["sessions"] == 1
+        assert {row.subject for row in store.scan(WINDOW)} == {chosen}
+    run_batch(spark, location, everything=True)
+    assert {row.subject for row in store.scan(WINDOW)} == {ADA, BOB}
 
 
 def test_a_changed_label_and_one_that_is_gone_leave_no_windows(spark, location, store) -> None:

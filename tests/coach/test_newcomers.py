@@ -151,9 +151,23 @@ def test_a_newcomer_belongs_to_the_nearest_group_and_who_tells_nothing_to_everyo
         changed_ms=0, birth_year=1905, sex="female", height_cm=160.0, experience="novice", in_statistics=True
     )
     weighed = (Measurement(at_ms=0, quantity="body_weight_kg", value=70.0),)
-    assert groups.of(None, (), NOW_MS) is everyone
-    assert groups.of(nobody, (), NOW_MS) is everyone
-    assert newcomer(groups, aged, weighed, NOW_MS) == Newcomer(group=old, body_kg=70.0, experience="novice")
-    assert groups.of(aged, weighed, NOW_MS) is old
+    assert groups.of(None, (), None, NOW_MS) is everyone
+    assert groups.of(nobody, (), None, NOW_MS) is everyone
+    assert newcomer(groups, aged, weighed, None, NOW_MS) == Newcomer(
+        group=old, body_kg=70.0, experience="novice"
+    )
+    assert groups.of(aged, weighed, None, NOW_MS) is old
     heart = (Measurement(at_ms=0, quantity="resting_heart_rate_per_minute", value=58.0),)
-    assert groups.of(None, heart, NOW_MS) is young
+    assert groups.of(None, heart, None, NOW_MS) is young
+
+
+def test_a_goal_tells_where_a_newcomer_belongs() -> None:
+    lifters, losers = Group(is_everyone=False), Group(is_everyone=False, loads={})
+    groups = Groups(
+        clusters=(
+            (Centre(age_years=30, strength_goal=0.9, weight_loss_goal=0.05), lifters),
+            (Centre(age_years=30, strength_goal=0.1, weight_loss_goal=0.7), losers),
+        ),
+    )
+    assert groups.of(None, (), "muscle", NOW_MS) is lifters
+    assert groups.of(None, (), "weight-loss", NOW_MS) is losers

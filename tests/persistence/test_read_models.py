@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from domain.commands import Command, InnerCommand
+from domain.commands import Command, InnerCommand, SetTraining
 from domain.identifiers import UserId, shard_of
 from domain.profile_commands import ProfileCommand
+from domain.training import Training
 from domain.user import User, decide, evolve
 from persistence.ports import Store
-from persistence.profile_tables import MEASUREMENT_BY_USER, PROFILE
+from persistence.profile_tables import GOAL, MEASUREMENT_BY_USER, PROFILE
 from persistence.projections import project
 from persistence.tables import (
     LABEL,
@@ -76,6 +77,15 @@ def test_a_profile_has_one_row_and_every_measurement_its_own(store: Store) -> No
     assert list(store.read(PROFILE, (ADA,))) == [(ADA, 20, 1985, "female", 170.0, "novice", False)]
     weighed = [(ADA, "body_weight_kg", at_ms, 70.0) for at_ms in (20, 10)]
     assert list(store.read(MEASUREMENT_BY_USER, (ADA,))) == weighed
+
+
+def test_of_goals_the_one_said_last_counts(store: Store) -> None:
+    wishes = [
+        SetTraining(session=SESSION, command_nr=nr, training=Training(at_ms=at_ms, goal=goal))
+        for nr, (at_ms, goal) in enumerate([(20, "strength"), (10, "endurance")], start=1)
+    ]
+    happen(store, OPEN, *wishes)
+    assert list(store.read(GOAL, (ADA,))) == [(ADA, 20, "strength")]
 
 
 def test_projecting_again_changes_nothing(store: Store) -> None:
