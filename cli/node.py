@@ -19,6 +19,8 @@ from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
 
 DAY_SECONDS = 86_400
+_NIGHT_HELP = "when to train, or never (default: %(default)s)"
+NEVER = "never"  # of --night: somebody else asks for nights
 CHECK_SECONDS = 5.0  # between looks at the node's health
 
 _UP_EXAMPLES = """
@@ -59,9 +61,7 @@ class _Up:
             metavar="MASTER",
             help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
         )
-        parser.add_argument(
-            "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
-        )
+        parser.add_argument("--night", default="30 2 * * *", metavar="CRON", help=_NIGHT_HELP)
         parser.add_argument(
             "--members-min",
             type=int,
@@ -127,7 +127,7 @@ class _Up:
             session_share=options.session_share,
             members_min=options.members_min,
             cluster_models=options.cluster_models,
-            night_cron=options.night,
+            night_cron=None if options.night == NEVER else options.night,
             time_zone=options.time_zone,
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,

@@ -32,14 +32,14 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pass
 
 
-class Images(_Part):
+class Images(_Part, frozen=True):
     """Docker images. Without `muvr` its commands run on the agents, which then have to have muvr."""
 
     muvr: Text | None = None
     cassandra: Text | None = None
 
 
-class Placement(_Part):
+class Placement(_Part, frozen=True):
     """Attributes of the agents, and the zones that are used, one rack of Cassandra each."""
 
     lifecycle_attribute: Text = "lifecycle"
@@ -49,7 +49,7 @@ class Placement(_Part):
     zones: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=32)] = ("a",)
 
 
-class Secrets(_Part):
+class Secrets(_Part, frozen=True):
     """Names in the secret store. The four files of a node's key directory, and Cassandra's password."""
 
     master_key: Text | None = None
@@ -70,7 +70,7 @@ class Secrets(_Part):
         return {file: source for file, source in found.items() if source is not None}
 
 
-class Cassandra(_Part):
+class Cassandra(_Part, frozen=True):
     """The ring; with 0 nodes it is somebody else's, and `store` says where."""
 
     nodes: Annotated[int, Meta(ge=0, le=999)] = 3
@@ -92,7 +92,7 @@ class Cassandra(_Part):
         return min(self.seeds, self.nodes)
 
 
-class Node(_Part):
+class Node(_Part, frozen=True):
     """muvr's nodes."""
 
     instances: Count = 3
@@ -108,7 +108,7 @@ class Node(_Part):
     keys_path: Text | None = None  # a directory of the agents instead of secrets
 
 
-class Spark(_Part):
+class Spark(_Part, frozen=True):
     """A standalone master and workers; with 0 workers each batch runs in its job alone.
 
     With `master` the workers belong to somebody else's.
@@ -126,7 +126,7 @@ class Spark(_Part):
     dns_domain: Text = "marathon.mesos"
 
 
-class Night(_Part):
+class Night(_Part, frozen=True):
     """The job of Metronome that begins each night, and what each step of it may use."""
 
     cron: Text = "30 2 * * *"
@@ -139,15 +139,16 @@ class Night(_Part):
     spot: bool = True
 
 
-class Services(_Part):
+class Services(_Part, frozen=True):
     """What is there already, and is not managed from here."""
 
+    marathon: Text | None = None
     metronome: Text | None = None
     mesos: Text | None = None
     zookeeper: tuple[Text, ...] = ()
 
 
-class Deployment(_Part):
+class Deployment(_Part, frozen=True):
     """`store` is where the data is if there is no ring of its own; `program` is muvr's
     command and `python` the interpreter that has it, in the image or on an agent."""
 

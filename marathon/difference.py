@@ -142,8 +142,8 @@ def _schedule_changes(
 ) -> Iterator[Change]:
     found = next((each for each in there if each.get("id") == wanted["id"]), None)
     if found is None:
-        lines = (Line(("cron",), None, wanted["cron"]),)
-        yield Change(what="schedule", name=job, kind="add", lines=lines)
+        cron = Line(("cron",), None, wanted["cron"])
+        yield Change(what="schedule", name=job, kind="add", lines=(cron,))
     elif lines := tuple(_lines(wanted, _cleared(found, NEXT_RUN), {}, ())):
         yield Change(what="schedule", name=job, kind="change", lines=lines)
 

@@ -23,8 +23,8 @@ FAILURES_MAX = 3  # of the tasks of one app, since the deployment began
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What there is at a moment. `deployment` is the one that is waited for, if it is under way; `failures` are
-    the latest of each app's tasks, as (time, message), since it began; `waiting` apps say why.
+    """What there is at a moment. `deployment` is the one that is waited for, if it is under way; `failures`
+    are the latest of each app's tasks, as (time, message), since it began; `waiting` apps say why.
     """
 
     deployment: DeploymentState | None

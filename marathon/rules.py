@@ -1,7 +1,7 @@
 """What Marathon's code asks of an app or a group beyond the types of its fields.
 
-From Marathon 1.10's own validation (`AppValidation`, `GroupValidation`, `NetworkValidation` in its sources) and
-its documentation; each rule here is one that a definition of muvr could come to break.
+From Marathon 1.10's own validation (`AppValidation`, `GroupValidation`, `NetworkValidation` in its sources)
+and its documentation; each rule here is one that a definition of muvr could come to break.
 """
 
 from __future__ import annotations

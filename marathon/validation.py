@@ -14,7 +14,6 @@ from importlib.resources import files
 from typing import Any
 
 import jsonschema
-from jsonschema.exceptions import ValidationError
 
 from marathon.findings import Finding, Path
 from marathon.house_rules import house_findings
@@ -87,7 +86,7 @@ def _by_schema(checker: Any, value: Any) -> list[Finding]:
     return sorted(set(found), key=lambda finding: (finding.place, finding.rule))
 
 
-def _findings(error: ValidationError, path: Path) -> Iterator[Finding]:
+def _findings(error: Any, path: Path) -> Iterator[Finding]:
     where = (*path, *error.relative_path)
     if error.validator in ("anyOf", "oneOf") and error.context:
         for inner in _nearest(error):
@@ -109,15 +108,15 @@ def _findings(error: ValidationError, path: Path) -> Iterator[Finding]:
     yield Finding(where, rule, f"{_told(error.instance)} is not; {_FIXES[str(error.validator)](error)}")
 
 
-def _nearest(error: ValidationError) -> list[ValidationError]:
+def _nearest(error: Any) -> list[Any]:
     """Of a union's alternatives, the faults of the one that was most likely meant, by its shape."""
-    branches: dict[Any, list[ValidationError]] = {}
+    branches: dict[Any, list[Any]] = {}
     for inner in error.context or ():
         branches.setdefault(inner.relative_schema_path[0], []).append(inner)
     return min(branches.values(), key=_distance)
 
 
-def _distance(errors: list[ValidationError]) -> tuple[bool, int, int]:
+def _distance(errors: list[Any]) -> tuple[bool, int, int]:
     """Another type is furthest; then fields that the alternative does not have, or misses."""
     is_other = any(error.validator == "type" and not error.relative_path for error in errors)
     shape = sum(
@@ -127,12 +126,12 @@ def _distance(errors: list[ValidationError]) -> tuple[bool, int, int]:
     return is_other, shape, len(errors)
 
 
-def _unknown(error: ValidationError) -> list[str]:
+def _unknown(error: Any) -> list[str]:
     known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
     return sorted(name for name in error.instance if name not in known and not patterns)
 
 
-_FIXES: Mapping[str, Callable[[ValidationError], str]] = {
+_FIXES: Mapping[str, Callable[[Any], str]] = {
     "type": lambda error: f"write a value of type {error.validator_value}",
     "enum": lambda error: f"write one of {', '.join(map(str, error.validator_value))}",
     "pattern": lambda error: "write it in that form",

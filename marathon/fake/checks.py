@@ -44,7 +44,8 @@ class Checks:
         ):
             task.checked_s = now
             self._ask((task.task_id, "health"), check, task)
-        return task.failures < check.get("maxConsecutiveFailures", FAILURES_MAX)
+        most: int = check.get("maxConsecutiveFailures", FAILURES_MAX)
+        return task.failures < most
 
     def _take(self, task: Task, check: Mapping[str, Any], *, answer: bool, now: float) -> None:
         in_grace = now - task.started_s < check.get("gracePeriodSeconds", GRACE_SECONDS)

@@ -117,7 +117,8 @@ class Engine:
         assert app.active is not None
         new = [task for task in app.live() if task.app_version == app.config_version]
         serving = [task for task in new if _serves(task, app.active)]
-        return len(app.tasks) == len(new) == len(serving) == app.active["instances"]
+        wanted: int = app.active["instances"]
+        return len(app.tasks) == len(new) == len(serving) == wanted
 
     # Tasks
 

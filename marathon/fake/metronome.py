@@ -1,8 +1,8 @@
 """The fake Metronome, and of Mesos what is asked for a task's output: jobs are processes of this machine.
 
 Runs move from `activeRuns` to the history when they end, and a job can be defined once, as Metronome's API
-reference has it; definitions are checked by Metronome's own JSON schema. Of Mesos: `/state` of master and agent,
-`/files/read`. What it cannot show: queues, lost agents, restarts.
+reference has it; definitions are checked by Metronome's own JSON schema. Of Mesos: `/state` of master and
+agent, `/files/read`. What it cannot show: queues, lost agents, restarts.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ def steps(before: Mapping[str, App], after: Mapping[str, App]) -> list[list[Acti
 
 
 def capacity(app: App, running: int) -> Capacity:
-    """As Marathon's `TaskReplaceActor` works it out: where nothing could move, who has volumes may be one less,
-    and everyone else one more.
+    """As Marathon's `TaskReplaceActor` works it out: where nothing could move, who has volumes may be one
+    less, and everyone else one more.
     """
     strategy = {
         "minimumHealthCapacity": 1.0,
