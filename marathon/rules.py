@@ -181,11 +181,16 @@ def _secrets(app: App) -> Iterator[Finding]:
 
 
 def _ports(app: App) -> Sequence[Mapping[str, Any]]:
+    """Those that are defined, in whichever of the four places; one without a name where nothing is said."""
     container = app.get("container") or {}
-    docker = container.get("docker") or {}
-    mapped = container.get("portMappings") or docker.get("portMappings")
-    numbered = [{"port": port} for port in app.get("ports") or ()]
-    return list(app.get("portDefinitions") or mapped or numbered)
+    numbered = [{"port": port} for port in app["ports"]] if "ports" in app else None
+    places = (
+        app.get("portDefinitions"),
+        container.get("portMappings"),
+        (container.get("docker") or {}).get("portMappings"),
+        numbered,
+    )
+    return next((list(place) for place in places if place is not None), [{"port": 0}])
 
 
 def _is_pattern(text: str) -> bool:
