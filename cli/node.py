@@ -107,7 +107,6 @@ class _Up:
             metavar="N",
             help="of each step of a night (default: %(default)s)",
         )
-
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
         add_metronome_arguments(parser)
         explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})

@@ -1,13 +1,14 @@
 """A small framework on a real Mesos: it keeps the instances of Marathon's apps running, as Marathon would.
 
-It speaks Mesos's v1 scheduler API (http://mesos.apache.org/documentation/latest/scheduler-http-api/), takes an
-app's command, environment, ports and `IS` constraints, and starts anew on any agent what is lost.
+It speaks Mesos's v1 scheduler API (http://mesos.apache.org/documentation/latest/scheduler-http-api/), takes
+an app's command, environment, ports and `IS` constraints, and starts anew on any agent what is lost.
 """
 
 from __future__ import annotations
 
 import getpass
 import http.client
+import itertools
 import json
 import threading
 import uuid
@@ -34,7 +35,7 @@ class Framework:
     """As a context manager it takes offers in a thread; `states` are all status updates, in order."""
 
     def __init__(self, address: str, apps: Sequence[Mapping[str, Any]]) -> None:
-        self.states: list[tuple[str, str]] = []  # app, state
+        self.states: list[tuple[str, str, str]] = []  # app, state, message
         self._address = address.removeprefix("http://")
         self._apps = apps
         self._tasks: dict[str, Running] = {}
@@ -77,7 +78,11 @@ class Framework:
             found = [task for task in self.running(app_id) if task.agent_id != besides]
             return found if len(found) == wanted else []
 
-        return eventually(look, f"{app_id} is whole; {self.states}", START_SECONDS)
+        try:
+            return eventually(look, f"{app_id} is whole", START_SECONDS)
+        except AssertionError as error:
+            error.add_note(str(self.states[-10:]))
+            raise
 
     def _live(self) -> None:
         try:
@@ -130,7 +135,7 @@ class Framework:
             self._call("DECLINE", decline={"offer_ids": [offer["id"]], "filters": {"refuse_seconds": 0.5}})
 
     def _task(self, app: Mapping[str, Any], offer: Mapping[str, Any], free: list[int]) -> dict[str, Any]:
-        ports = [self._port(each, app, free) for each in app["portDefinitions"]]
+        ports = self._ports(app, free)
         task_id = f"{app['id'].strip('/').replace('/', '_')}.{uuid.uuid4()}"
         self._tasks[task_id] = Running(task_id, app["id"], offer["agent_id"]["value"], tuple(ports))
         env = {"HOST": "127.0.0.1", **{f"PORT{number}": str(port) for number, port in enumerate(ports)}}
@@ -149,12 +154,13 @@ class Framework:
             ],
         }  # fmt: skip
 
-    def _port(self, definition: Mapping[str, Any], app: Mapping[str, Any], free: list[int]) -> int:
-        """Agents of one machine have the same ports to give: one that no other task has."""
+    def _ports(self, app: Mapping[str, Any], free: Sequence[int]) -> list[int]:
+        """Agents of one machine have the same ports to give: those that no other task has."""
         if app.get("requirePorts"):
-            return int(definition["port"])
+            return [int(each["port"]) for each in app["portDefinitions"]]
         taken = {port for task in self._tasks.values() for port in task.ports}
-        return next(port for port in free if port not in taken)
+        usable = (port for port in free if port not in taken)
+        return list(itertools.islice(usable, len(app["portDefinitions"])))
 
     def _update(self, status: Mapping[str, Any]) -> None:
         task_id, told = status["task_id"]["value"], status["state"]
@@ -169,7 +175,7 @@ class Framework:
             )
         if task_id not in self._tasks:
             return
-        self.states.append((self._tasks[task_id].app_id, told))
+        self.states.append((self._tasks[task_id].app_id, told, status.get("message", "")))
         if told == "TASK_RUNNING":
             self._up.add(task_id)
         elif told in OVER:

@@ -1,8 +1,8 @@
 """A real Mesos 1.11 master with two agents, in a process of its own on loopback.
 
-It is made of a folder beside the checkout, `../shared/mesos-rig`, or the one that MUVR_TEST_MESOS_RIG names, whose
-README.md says what it consists of; once, in the user's cache. Where it cannot be made, tests are skipped and
-say why.
+It is made of a folder beside the checkout, `../shared/mesos-rig`, or the one that MUVR_TEST_MESOS_RIG names,
+whose README.md says what it consists of; once, in the user's cache. Where it cannot be made, tests are
+skipped and say why.
 """
 
 from __future__ import annotations
@@ -44,12 +44,13 @@ touch ../built
 
 @contextmanager
 def mesos(directory: Path, attributes: str) -> Iterator[str]:
-    """Its address; both agents have `attributes`, as `lifecycle:spot;zone:a`. Skips where it cannot be had."""
+    """Its address; both agents have `attributes`, as `lifecycle:spot;zone:a`. Skips where there is none."""
     rig = _built()
     work = directory / "mesos"
     work.mkdir()
     start = (
-        f". v27/bin/activate && . ./mesos.env && export MESOS_WORK_DIR={work} MESOS_RUNTIME_DIR={work}/run && "
+        f". v27/bin/activate && . ./mesos.env && "
+        f"export MESOS_WORK_DIR={work} MESOS_RUNTIME_DIR={work}/run && "
         f"export MESOS_ATTRIBUTES='{attributes}' && exec python mesoslocal.py"
     )
     with (directory / "mesos.log").open("wb") as log:
@@ -88,12 +89,13 @@ def _agents() -> list[Mapping[str, Any]]:
 
 
 def _built() -> Path:
+    rig = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "muvr" / "tests" / "mesos-1.11"
+    if (rig / "built").exists():
+        return rig
     source = Path(os.environ.get("MUVR_TEST_MESOS_RIG", ROOT.parent / "shared" / "mesos-rig"))
     if not source.is_dir():
         pytest.skip("no Mesos: there is no folder mesos-rig (MUVR_TEST_MESOS_RIG)")
-    rig = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "muvr" / "tests" / "mesos-1.11"
-    if not (rig / "built").exists():
-        _build(source, rig)
+    _build(source, rig)
     return rig
 
 
@@ -106,8 +108,8 @@ def _build(source: Path, rig: Path) -> None:
     shutil.rmtree(rig, ignore_errors=True)
     shutil.copytree(source, rig)
     done = subprocess.run(
-        ["bash", "-c", BUILD], cwd=rig, env={**os.environ, "PYTHON27": python}, capture_output=True, text=True,
-        timeout=BUILD_SECONDS, check=False,
+        ["bash", "-c", BUILD], cwd=rig, env={**os.environ, "PYTHON27": python}, capture_output=True,
+        text=True, timeout=BUILD_SECONDS, check=False,
     )  # fmt: skip
     if not (rig / "built").exists():
         pytest.skip(f"no Mesos: it cannot be made here: {done.stderr[-500:]}")

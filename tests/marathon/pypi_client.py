@@ -15,9 +15,10 @@ import time
 sys.path.insert(0, sys.argv[1])
 collections.Iterable = collections.abc.Iterable  # type: ignore[attr-defined]  # it is older than Python 3.10
 
-from marathon import MarathonClient  # type: ignore[attr-defined]  # noqa: E402
 from marathon.exceptions import MarathonHttpError, NotFoundError  # type: ignore # noqa: E402
 from marathon.models import MarathonApp, MarathonGroup, MarathonHealthCheck  # type: ignore # noqa: E402
+
+from marathon import MarathonClient  # type: ignore[attr-defined]  # noqa: E402
 
 DEADLINE_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -30,7 +31,7 @@ def main(url: str, command: str) -> dict[str, object]:
     threading.Thread(target=lambda: listen(client, events), daemon=True).start()
     app = MarathonApp(
         id="/client/one", cmd=command, instances=2, cpus=0.1, mem=32,
-        health_checks=[MarathonHealthCheck(protocol="MESOS_HTTP", path="/", port_index=0, interval_seconds=1)],
+        health_checks=[MarathonHealthCheck(protocol="MESOS_HTTP", port_index=0, interval_seconds=1)],
     )  # fmt: skip
     created = client.create_app("/client/one", app)
     settle(client)

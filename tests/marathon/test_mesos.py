@@ -46,6 +46,7 @@ python = "PYTHON"
 [cassandra]
 nodes = 0
 [node]
+instances = 1
 keys_path = "KEYS"
 """
 JOB = """
@@ -135,7 +136,7 @@ def test_a_node_is_whole_again_on_the_other_agent_and_no_acknowledged_frame_is_m
             crowd.settle()
         check_settled(store, crowd)
         store.close()
-        assert any(told in ("TASK_GONE_BY_OPERATOR", "TASK_FAILED") for _, told in framework.states)
+        assert any(told in ("TASK_GONE_BY_OPERATOR", "TASK_FAILED") for _, told, _ in framework.states)
 
 
 def test_a_job_of_spark_has_its_result_although_a_worker_is_taken_away(
