@@ -94,7 +94,7 @@ def node_command(deployment: Deployment) -> str:
     ]  # fmt: skip
     of_task = (
         '--data "$MESOS_SANDBOX/muvr-data" --gateway-port "$PORT0" --api-port "$PORT1" '
-        '--advertise "ws://$HOST:$PORT0"'
+        '--advertise "ws://$HOST:$PORT0" --advertise-api "http://$HOST:$PORT1"'
     )
     command = f"{shlex.join(words)} {of_task}"
     if (master := spark_master(deployment)) is not None:

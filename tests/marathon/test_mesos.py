@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from marathon.render.group import apps_of, render
 from marathon.validation import validate
 from persistence.location import open_store
 from persistence.secret_files import load_or_make_key
-from tests.actors.helpers import eventually
+from tests.actors.driving import MASTER_KEY
+from tests.actors.helpers import eventually, is_alive
 from tests.cluster.checker import check_acknowledged, check_settled
 from tests.cluster.crowd import Crowd
 from tests.marathon.mesos_framework import Framework, Running
@@ -78,7 +80,8 @@ def described(directory: Path, store: str) -> Deployment:
         path.write_text(start + words + "\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     keys = directory / "keys"
-    keys.mkdir(exist_ok=True)
+    keys.mkdir(mode=0o700)
+    (keys / "master.key").write_bytes(MASTER_KEY)
     text = DESCRIPTION.replace("STORE", store).replace("PROGRAM", str(program))
     return parse_deployment(text.replace("PYTHON", str(python)).replace("KEYS", str(keys)))
 
@@ -91,23 +94,31 @@ def app_of(deployment: Deployment, name: str) -> dict[str, Any]:
 
 
 def lose(directory: Path, agent_id: str) -> None:
-    """Its machine's power goes: every process of it at once, and then the master is told."""
-    place = str(directory / "mesos")
-    there = [process for process in psutil.process_iter() if _is_of(process, place, agent_id)]
-    assert there
-    for process in there:
-        with suppress(psutil.Error):
-            process.kill()
+    """Its machine's power goes: every process of it stands still, and is then killed; the master is told."""
+    stopped: list[psutil.Process] = []
+    while new := [each for each in _of_agent(directory, agent_id) if each not in stopped]:
+        _signal(new, signal.SIGSTOP)
+        stopped += new
+    assert stopped
+    _signal(stopped, signal.SIGKILL)
     take_away(agent_id)
 
 
-def _is_of(process: psutil.Process, place: str, agent_id: str) -> bool:
-    """A task's processes, however they came to be, have its sandbox in their environment."""
-    try:
-        sandbox = process.environ().get("MESOS_SANDBOX", "")
-    except psutil.Error:
-        return False
-    return sandbox.startswith(place) and agent_id in sandbox
+def _of_agent(directory: Path, agent_id: str) -> list[psutil.Process]:
+    """Executors, and what they started: whatever is in a sandbox of the agent's."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            place = process.cwd()
+            if place.startswith(str(directory)) and agent_id in place and is_alive(process):
+                found.append(process)
+    return found
+
+
+def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.Error):
+            process.send_signal(number)
 
 
 def test_a_node_is_whole_again_on_the_other_agent_and_no_acknowledged_frame_is_missing(
