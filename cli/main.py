@@ -25,6 +25,7 @@ muvr evaluate --data D --past 5        the last models on the latest data, and s
 muvr models list --data muvr-data      what there is, and what is served
 muvr jobs run --wait                   a night now, as the scheduler runs it
 muvr cassandra up                      a Cassandra server of this machine
+muvr marathon plan staging.toml        what a deployment on Mesos would change
 muvr schema check                      whether the tables are as this version wants them
 muvr read-models check                 whether what the API shows is what the journal says
 muvr exercises list                    what users contributed to the catalogue
@@ -49,6 +50,7 @@ COMMANDS = (
     ("models", "cli.models", "list, show, promote, roll back and export models"),
     ("jobs", "cli.jobs", "list and show the nights, run one now, cancel one"),
     ("cassandra", "cli.cassandra.command", "run Cassandra on this machine, to keep a node's data in"),
+    ("marathon", "cli.marathon.command", "make and manage what runs on Mesos, from one description"),
     ("schema", "cli.schema", "show, make or check the tables of a store"),
     ("read-models", "cli.readmodels", "compare what the API shows with the journal, and make it again"),
     ("exercises", "cli.exercises", "review the exercises that users contributed"),

@@ -22,6 +22,8 @@ from gateway.tls import TlsFiles
 
 DAY_SECONDS = 86_400
 FIRST_TOKEN_DAYS = 7
+_NIGHT_HELP = "when to train, or never (default: %(default)s)"
+NEVER = "never"  # of --night: somebody else asks for nights
 CHECK_SECONDS = 5.0  # between looks at the node's health
 
 _UP_EXAMPLES = """
@@ -93,7 +95,7 @@ class _Up:
             session_share=options.session_share,
             members_min=options.members_min,
             cluster_models=options.cluster_models,
-            night_cron=options.night,
+            night_cron=None if options.night == NEVER else options.night,
             time_zone=options.time_zone,
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,
@@ -197,9 +199,7 @@ def _add_night_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MASTER",
         help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
     )
-    parser.add_argument(
-        "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
-    )
+    parser.add_argument("--night", default="30 2 * * *", metavar="CRON", help=_NIGHT_HELP)
     parser.add_argument(
         "--members-min",
         type=int,
