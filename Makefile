@@ -44,9 +44,9 @@ $(VENV)/.run: setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks venv: install your system's python3-venv package" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once; about 400 MB are fetched)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,training]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,marathon,training]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,training,dev]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,marathon,training,dev]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
 	@touch $@

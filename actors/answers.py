@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from domain.commands import COMMANDS, AcceptFrame, Command, FoundSet, TimedCommand, session_of
+from domain.commands import COMMANDS, AcceptFrame, AskBests, Command, FoundSet, TimedCommand, session_of
 from domain.consent import is_counted
 from domain.errors import InvalidInput, MuvrError, OutOfOrder, Rejected
 from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised, TipGiven
 from domain.identifiers import ModelId, SessionId, StreamId
 from domain.replies import (
+    BestsTold,
     ConsentHeld,
     ExerciseAdvised,
     ExerciseRecognised,
@@ -20,6 +21,7 @@ from domain.replies import (
     TipTold,
     UserTold,
 )
+from domain.state import bests_of
 from domain.user import User
 from edge.recogniser import Exercising, Observation, Resting, SettingUp
 
@@ -55,8 +57,10 @@ def refusal(command: Command, error: MuvrError) -> Refused:
     )
 
 
-def what_holds(user: User) -> UserTold:
+def what_holds(user: User, command: Command) -> UserTold | BestsTold:
     """What whoever asked, or said something through the API, is answered."""
+    if isinstance(command, AskBests):
+        return BestsTold(bests=bests_of(user))
     return UserTold(
         profile=user.profile,
         body=user.body,

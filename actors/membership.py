@@ -25,9 +25,9 @@ import msgspec
 from actors.lease import Lease, Watch, fenced, is_fenced
 from actors.tenure import ATTEMPTS_PER_VIEW, Tenure
 from actors.view import Member, View
-from domain.errors import StoredValueCorrupt
 from domain.identifiers import ShardNr
 from persistence.ports import Slice, Store
+from persistence.stored_json import decode_stored
 from persistence.tables import MEMBER, VIEW, MemberRow, ViewRow
 
 log = logging.getLogger(__name__)
@@ -128,6 +128,11 @@ class Membership:
         self._lease.give_up()
         self._read_view()
         return self._me not in self._view.members or self._change_view(self._others())
+
+    @property
+    def view(self) -> View:
+        """The newest that is known here; after `leave` the one without this member."""
+        return self._view
 
     @property
     def _has_released(self) -> bool:
@@ -260,7 +265,7 @@ class Membership:
             self._watch.see([row for rows in found for row in rows])
 
     def _read_view(self) -> None:
-        row = next(self._store.read(VIEW, (VIEW_NAME,)), None)
+        row = _view_row(self._store)
         if row is not None and row.number > self._view.number:
             self._view_row, self._view = row, _view_of(row)
 
@@ -277,11 +282,18 @@ class Membership:
         return changed
 
 
+def view_of_store(store: Store) -> View:
+    """The newest view, without members before there was any. Raises StoreError."""
+    row = _view_row(store)
+    return View(0, ()) if row is None else _view_of(row)
+
+
+def _view_row(store: Store) -> ViewRow | None:
+    return next(store.read(VIEW, (VIEW_NAME,)), None)
+
+
 def _view_of(row: ViewRow) -> View:
-    try:
-        return View(row.number, msgspec.json.decode(row.members, type=tuple[Member, ...]))
-    except msgspec.MsgspecError as error:
-        raise StoredValueCorrupt(
-            f"the members of view {row.number} cannot be read: {error}",
-            remedy="restore the row from a backup",
-        ) from error
+    what = f"the member list of view {row.number}"
+    return View(
+        row.number, decode_stored(row.members, tuple[Member, ...], what, "restore the row from a backup")
+    )

@@ -231,7 +231,9 @@ class UserEntity:
 
     def _answer(self, command: Command) -> Reply:
         """To a request of the API."""
-        return answer(self._state, command) if isinstance(command, AskAdherence) else what_holds(self._state)
+        if isinstance(command, AskAdherence):
+            return answer(self._state, command)
+        return what_holds(self._state, command)
 
     def _apply(self, command: Command | InnerCommand, effects: Effects) -> None:
         if self._unpositioned and isinstance(command, AcceptFrame):

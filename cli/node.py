@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from actors.node import Node
+from cli.keys import first_token_mark
 from cli.metronome import add_metronome_arguments, metronome_settings
 from cli.parsing import explain
 from cli.retention import add_keep_arguments, policy_of
@@ -18,8 +19,12 @@ from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
+from gateway.tls import TlsFiles
 
 DAY_SECONDS = 86_400
+FIRST_TOKEN_DAYS = 7
+_NIGHT_HELP = "when to train, or never (default: %(default)s)"
+NEVER = "never"  # of --night: somebody else asks for nights
 CHECK_SECONDS = 5.0  # between looks at the node's health
 
 _UP_EXAMPLES = """
@@ -55,35 +60,6 @@ class _Up:
         parser.add_argument("--gateway-port", type=int, default=GATEWAY_PORT, help="default: %(default)s")
         parser.add_argument("--api-port", type=int, default=API_PORT, help="default: %(default)s")
         parser.add_argument(
-            "--spark-master",
-            default=NodeSettings.spark_master,
-            metavar="MASTER",
-            help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
-        )
-        parser.add_argument(
-            "--members-min",
-            type=int,
-            default=NodeSettings.members_min,
-            metavar="N",
-            help="users of a group of which the night publishes something (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--session-share",
-            type=float,
-            default=NodeSettings.session_share,
-            metavar="SHARE",
-            help="of all sessions, whose windows the night cuts to learn from (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--cluster-models",
-            action=argparse.BooleanOptionalAction,
-            default=False,
-            help="the night also trains a model for each cluster of users, served to them if it is better",
-        )
-        parser.add_argument(
             "--advertise", metavar="URL", help="where devices reach this node (default: ws://HOST:PORT)"
         )
         parser.add_argument(
@@ -96,22 +72,8 @@ class _Up:
             metavar="S",
             help="how long the users of a node that is gone wait for another (default: %(default)s)",
         )
-        parser.add_argument("--time-zone", default="UTC", help="of --night (default: %(default)s)")
-        parser.add_argument(
-            "--catch-up",
-            type=int,
-            default=1,
-            metavar="N",
-            help="missed nights that are made up for, the newest (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--attempts",
-            type=int,
-            default=3,
-            metavar="N",
-            help="of each step of a night (default: %(default)s)",
-        )
-
+        _add_gateway_arguments(parser)
+        _add_night_arguments(parser)
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
         add_keep_arguments(parser)
         add_metronome_arguments(parser)
@@ -129,12 +91,14 @@ class _Up:
             host=options.host,
             gateway_port=options.gateway_port,
             api_port=options.api_port,
+            tls=options.tls and TlsFiles(*map(Path.absolute, options.tls)),
+            limits=tuple(options.limit),
             spark_master=options.spark_master,
             session_share=options.session_share,
             members_min=options.members_min,
             cluster_models=options.cluster_models,
             retention=policy_of(options),
-            night_cron=options.night,
+            night_cron=None if options.night == NEVER else options.night,
             time_zone=options.time_zone,
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,
@@ -142,19 +106,30 @@ class _Up:
             debug=options.debug,
         )
         with running_node(settings) as running:
-            operator = open_tokens(settings).issue(UserId("operator"), "operator", DAY_SECONDS)
+            operator = first_operator_token(settings)
             devices, page = (
-                f"ws://{settings.host}:{running.gateway_port}",
+                f"{settings.scheme}://{settings.host}:{running.gateway_port}",
                 f"http://{settings.host}:{running.api_port}",
             )
             if options.json:
                 print(json.dumps({"devices": devices, "page": page, "token": operator}), flush=True)
             else:
                 print(f"devices: {devices}")
-                print(f"page:    {page}/#token={operator}")
+                print(f"page:    {page}/")
+                # To be typed: what stands in an address is kept and passed on.
+                print(f"token:   {operator}" if operator else "token:   see `muvr token --scope operator`")
                 print("Ctrl-C stops the node", flush=True)
             serve_until_signal(running.node)
         return 0
+
+
+def first_operator_token(settings: NodeSettings) -> str | None:
+    """A token for the operator, once: who starts a node later has to make one. Processes may race for it."""
+    try:
+        first_token_mark(settings).touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        return None
+    return open_tokens(settings).issue(UserId("operator"), "operator", FIRST_TOKEN_DAYS * DAY_SECONDS)
 
 
 class _Token:
@@ -194,6 +169,23 @@ class _Token:
 up, token = _Up, _Token
 
 
+def _add_gateway_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tls",
+        type=Path,
+        nargs=2,
+        metavar=("CERTIFICATE", "KEY"),
+        help="PEM files: devices connect with wss:// (default: ws://)",
+    )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a limit of the device gateway, see docs/operations.md; may be repeated",
+    )
+
+
 def serve_until_signal(node: Node) -> None:
     """Wait for Ctrl-C or SIGTERM; raises ProcessFailed when the node can serve no more."""
     ended = threading.Event()
@@ -201,3 +193,48 @@ def serve_until_signal(node: Node) -> None:
         signal.signal(number, lambda *_: ended.set())
     while not ended.wait(CHECK_SECONDS):
         node.check()
+
+
+def _add_night_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spark-master",
+        default=NodeSettings.spark_master,
+        metavar="MASTER",
+        help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
+    )
+    parser.add_argument("--night", default="30 2 * * *", metavar="CRON", help=_NIGHT_HELP)
+    parser.add_argument(
+        "--members-min",
+        type=int,
+        default=NodeSettings.members_min,
+        metavar="N",
+        help="users of a group of which the night publishes something (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--session-share",
+        type=float,
+        default=NodeSettings.session_share,
+        metavar="SHARE",
+        help="of all sessions, whose windows the night cuts to learn from (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cluster-models",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="the night also trains a model for each cluster of users, served to them if it is better",
+    )
+    parser.add_argument("--time-zone", default="UTC", help="of --night (default: %(default)s)")
+    parser.add_argument(
+        "--catch-up",
+        type=int,
+        default=1,
+        metavar="N",
+        help="missed nights that are made up for, the newest (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--attempts",
+        type=int,
+        default=3,
+        metavar="N",
+        help="of each step of a night (default: %(default)s)",
+    )

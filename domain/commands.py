@@ -57,7 +57,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     coach: CoachSite = "server"
 
 
-class AcceptFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="frame"):
+class AcceptFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="frame", gc=False):
     frame: SensorFrame
 
 
@@ -192,7 +192,11 @@ class AskUser(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="a
     """Somebody asks what the user has said, and what is planned and prescribed."""
 
 
-DirectCommand = ProfileCommand | Replace | AskUser
+class AskBests(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ask_bests"):
+    """Somebody asks for the user's personal bests."""
+
+
+DirectCommand = ProfileCommand | Replace | AskUser | AskBests
 TimedCommand = CareCommand | DirectCommand  # of no session, known by their time
 Command = NumberedCommand | AcceptFrame | TimedCommand
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
+from domain.bests import Best
 from domain.contributed import Contributed
 from domain.form import TipKind
 from domain.identifiers import SessionId, StreamId, UserId
@@ -210,8 +212,17 @@ LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdv
 CoachReply = SessionPlanned | RecordBroken | SessionSummed | Overridden
 PassingReply = LiveReply | CoachReply  # never repeated: a slow reader misses some
 CareReply = ProgrammeHeld | AdherenceTold
+
+
+class BestsTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="bests"):
+    """A user's personal bests by exercise, to who asked."""
+
+    bests: Mapping[str, Best]
+
+
 DeviceReply = Acknowledged | Refused | CareReply | ConsentHeld | PassingReply
-Reply = DeviceReply | UserTold
+DirectReply = UserTold | BestsTold  # to the API alone
+Reply = DeviceReply | DirectReply
 
 
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -16,6 +16,7 @@ from domain.care_commands import CareCommand, GiveTip
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
+    AskBests,
     AskUser,
     Command,
     FoundSet,
@@ -83,7 +84,7 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
 
     `command` has passed `domain.command_checks.check_command`.
     """
-    if isinstance(command, AskUser):
+    if isinstance(command, AskUser | AskBests):
         return ()
     if isinstance(command, Replace):
         check_unchanged(user, command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -16,10 +16,19 @@ from gateway.auth import ANY_USER, SCOPES, Claims, Tokens
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who asks. `user` is whose things may be seen, None for everyone's; `claims` are None without tokens."""
+    """Who asks. `user` is whose things may be seen, None for everyone's; `claims` are None without tokens.
+
+    `wants` is the user by whose grant alone the request may go on.
+    """
 
     user: UserId | None
     claims: Claims | None = None
+    wants: UserId | None = None
+
+    @property
+    def subject(self) -> UserId | None:
+        """Whose token it is."""
+        return None if self.claims is None or self.claims.user == ANY_USER else self.claims.user
 
     @property
     def name(self) -> str:
@@ -29,30 +38,32 @@ class Viewer:
     def check(self, user: UserId) -> None:
         """Raise Forbidden unless what belongs to `user` may be seen."""
         if self.user not in (None, user):
-            raise Forbidden(
-                f"the token is not {user}'s", expected="their token or an operator's", remedy="use that"
-            )
+            raise not_theirs(user)
 
 
 EVERYONE_MAY_SEE_ALL = Viewer(None)
 
 
 class Gate:
-    """Checks requests against ROUTES. Without `tokens`, everyone may do everything."""
+    """Checks requests against ROUTES. Without `tokens`, or if it `is_open`, everyone may do everything."""
 
-    def __init__(self, tokens: Tokens | None) -> None:
-        self._tokens = tokens
+    def __init__(self, tokens: Tokens | None, *, is_open: bool = False) -> None:
+        self.tokens = tokens
+        self.is_open = is_open or tokens is None
 
     def __call__(self, request: Request) -> Viewer:
         """The viewer behind `request`; raises NotAuthorised or Forbidden."""
         name = route_name(request)
         rule = ROUTES[name]
-        if self._tokens is None or rule is OPEN:
+        if self.is_open or self.tokens is None or rule is OPEN:
             return EVERYONE_MAY_SEE_ALL
-        viewer = _viewer(self._tokens, _token_of(request, name), rule)
-        if "user" in request.path_params:
-            user = UserId(check_identifier("user", request.path_params["user"]))
-            viewer.check(user)
+        viewer = _viewer(self.tokens, _token_of(request, name), rule)
+        if "user" not in request.path_params:
+            return viewer
+        user = UserId(check_identifier("user", request.path_params["user"]))
+        if viewer.claims is not None and rule.get(viewer.claims.scope) is Relation.GRANTED:
+            return replace(viewer, user=user, wants=user)
+        viewer.check(user)
         return viewer
 
 
@@ -61,6 +72,15 @@ def route_name(request: Request) -> str:
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     return f"{request.method} {route.path}"
+
+
+def not_theirs(user: UserId) -> Forbidden:
+    """Says the same whether there is such a user or not."""
+    return Forbidden(
+        f"the token does not reach {user}'s things",
+        expected="their own token, or of someone whom they let",
+        remedy="use that",
+    )
 
 
 def _viewer(tokens: Tokens, token: str, rule: Rule) -> Viewer:

@@ -50,7 +50,7 @@ def _unless_known(request: Request, answer: Response) -> Response:
 
 
 async def _once(request: Request, handler: Handler) -> Response:
-    services, viewer = services_of(request), viewer_of(request)
+    services, viewer = services_of(request), await viewer_of(request)
     key = request.headers["idempotency-key"].strip().strip('"')
     if not _KEY.match(key):
         raise InvalidInput(

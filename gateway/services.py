@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from domain.commands import AskUser, Command
 from domain.errors import MuvrError
 from domain.identifiers import UserId, check_identifier
 from domain.replies import UserTold
 from gateway.access import OF_EVERYONE
-from gateway.api_access import Gate, Viewer, route_name
+from gateway.api_access import Gate, Viewer, not_theirs, route_name
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.loads import Loads
 from gateway.privacy import Privacy
+from gateway.rates import Rates
+from gateway.revocations import Revocations
+from gateway.watch_page import Gateways
+from persistence.grants import GrantStore
 from persistence.ports import Store
 from persistence.requests import RequestStore
 
@@ -31,9 +37,13 @@ class Services:
     gate: Gate
     commands: Commands
     requests: RequestStore
+    revocations: Revocations
+    rates: Rates
     privacy: Privacy
     slow_reads: Reads  # what takes long, so that the others do not wait for it
     now_ms: Callable[[], int]
+    gateways: Gateways
+    loads: Loads
 
     async def say(self, user: UserId, command: Command) -> UserTold:
         """What holds of the user once `command` is durable; raises what `Commands` does."""
@@ -52,14 +62,21 @@ def services_of(request: Request) -> Services:
     return services
 
 
-def viewer_of(request: Request) -> Viewer:
-    return services_of(request).gate(request)
+async def viewer_of(request: Request) -> Viewer:
+    """Who asks, once they may; raises NotAuthorised or Forbidden."""
+    services = services_of(request)
+    viewer = services.gate(request)
+    if viewer.wants is not None:
+        assert viewer.subject is not None, "who needs a grant has a name"
+        grants = GrantStore(services.store)
+        if not await services.reads(grants.is_given, viewer.wants, viewer.subject):
+            raise not_theirs(viewer.wants)
+    return viewer
 
 
-async def attended(request: Request) -> None:
+async def attended(request: Request, viewer: Annotated[Viewer, Depends(viewer_of)]) -> None:
     """Whoever looks at what is another's, or everyone's, is written down before it is shown."""
-    services, viewer = services_of(request), viewer_of(request)
-    name = route_name(request)
+    services, name = services_of(request), route_name(request)
     user = request.path_params.get("user")
     if user is None and (viewer.user is not None or name not in OF_EVERYONE):
         return
@@ -68,7 +85,7 @@ async def attended(request: Request) -> None:
     await services.reads(services.privacy.attend, checked, viewer, name, why)
 
 
-def said_ms_of(request: Request) -> int:
+async def said_ms_of(request: Request) -> int:
     """When what a request says was said: when it first came."""
     said_ms: int | None = getattr(request.state, "said_ms", None)
     return services_of(request).now_ms() if said_ms is None else said_ms

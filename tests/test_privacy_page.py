@@ -1,4 +1,4 @@
-"""docs/privacy.md names tests that there are, every table that holds users' data, and routes that there are."""
+"""docs/privacy.md names tests that there are, and routes that there are."""
 
 from __future__ import annotations
 

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as InPath
 from pydantic import BaseModel, ConfigDict
 
 from domain.identifiers import UserId, check_identifier
 from gateway.api_access import Viewer
 from gateway.api_route import ApiRoute
+from gateway.openapi import PROBLEM
 from gateway.services import Services, attended, said_ms_of, services_of, viewer_of
 
 LIMIT_MAX = 200
 
 
 class Said(BaseModel):
-    """What a body may contain, and nothing else."""
+    """What a body may contain, and nothing else; made of the domain's values, too."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
 def router() -> APIRouter:
     """Every route passes the gate and the audit log, also one that asks for nothing else."""
-    return APIRouter(dependencies=[Depends(viewer_of), Depends(attended)], route_class=ApiRoute)
+    needed = [Depends(viewer_of), Depends(attended)]
+    return APIRouter(dependencies=needed, route_class=ApiRoute, responses=PROBLEM)
 
 
-def user_of(user: Annotated[str, InPath(max_length=64)]) -> UserId:
+async def user_of(user: Annotated[str, InPath(max_length=64)]) -> UserId:
     return UserId(check_identifier("user", user))
 
 
-From = Annotated[Services, Depends(services_of)]
+async def _services_of(request: Request) -> Services:
+    """Not in a thread, where the framework calls what does not say `async`."""
+    return services_of(request)
+
+
+From = Annotated[Services, Depends(_services_of)]
 By = Annotated[Viewer, Depends(viewer_of)]
 User = Annotated[UserId, Depends(user_of)]
 Now = Annotated[int, Depends(said_ms_of)]

@@ -21,8 +21,26 @@ from tests.gateway.api_example import START_MS, fill, live, recognised
 from tests.gateway.api_rig import Rig, rig
 from tests.gateway.device_example import MODEL_DIGEST, error_of, hello, make_tokens, message, token, welcomed
 
+PROVEN_BY_BODY = {"POST /v1/pairings/exchange", "POST /v1/tokens/refresh"}  # to everyone who has a secret
 STREAMS = {"GET /v1/live/events"}  # endless: walked by their own test
+PARAMETERS: dict[str, Any] = {
+    "session": "s1",
+    "model_id": "model-2",
+    "start_ms": START_MS,
+    "name": "sled-push",
+    "coach": "dr-z",
+    "night": "night-1",
+    "login": "none",
+}
 BODIES: dict[str, Any] = {
+    "POST /v1/users/{user}/pairings": {"scope": "device"},
+    "POST /v1/pairings/exchange": {"code": "ZZZZ-ZZZZ", "device": "watch"},
+    "POST /v1/tokens/refresh": {"refresh_token": "nonsense"},
+    "PUT /v1/users/{user}/training": {},
+    "PUT /v1/users/{user}/plan": {},
+    "PUT /v1/users/{user}/programme": {},
+    "PUT /v1/users/{user}/exercises/{name}": {"primary": ["quadriceps"], "movement": "carry"},
+    "PUT /v1/exercises/{name}": {"user": "alice"},
     "PUT /v1/users/{user}/profile": {},
     "POST /v1/users/{user}/measurements": {"quantity": "body_weight_kg", "value": 80},
     "PUT /v1/users/{user}/consent": {"recognition": True, "statistics": False, "training": True},
@@ -41,7 +59,7 @@ def api(tmp_path: Path) -> Iterator[Rig]:
 def call(api: Rig, name: str, user: str, headers: dict[str, str], query: str = "") -> httpx.Response:
     """A request to a route of the table that is about `user`, if it is about one."""
     method, _, path = name.partition(" ")
-    address = path.format(user=user, session="s1", model_id="model-2", start_ms=START_MS)
+    address = path.format(user=user, **PARAMETERS)
     answer: httpx.Response = api.client.request(
         method, address + query, headers=headers, json=BODIES.get(name)
     )
@@ -65,7 +83,7 @@ def test_every_message_of_a_device_stands_in_the_table() -> None:
 def test_the_walk(api: Rig, name: str) -> None:
     rule = ROUTES[name]
     if rule is OPEN:
-        assert call(api, name, "alice", {}).status_code == 200
+        assert call(api, name, "alice", {}).status_code == (401 if name in PROVEN_BY_BODY else 200)
         return
     for nobody in (
         {},
@@ -80,6 +98,9 @@ def test_the_walk(api: Rig, name: str) -> None:
     for scope in SCOPES:
         relation = rule.get(scope)
         of_a_user = "{user}" in name
+        if relation is Relation.GRANTED:
+            only_by_grant(api, name, scope)
+            continue
         assert is_let_in(api, name, "alice", api.bearer("alice", scope)) == (relation is not None)
         other = is_let_in(api, name, "alice", api.bearer("bob", scope))
         assert other == (relation is Relation.ANY or (relation is Relation.OWN and not of_a_user))
@@ -87,9 +108,25 @@ def test_the_walk(api: Rig, name: str) -> None:
         assert any_user == (relation is Relation.ANY)
 
 
+def only_by_grant(api: Rig, name: str, scope: Scope) -> None:
+    """By alice's grant, as long as she gives it, and by nobody else's."""
+    coach, alice = api.bearer("dr-x", scope), api.bearer("alice")
+    assert "{user}" in name
+    api.client.put("/v1/users/bob/grants/dr-x", headers=api.bearer("bob"))
+    assert not is_let_in(api, name, "alice", coach)
+    assert not is_let_in(api, name, "alice", api.bearer("alice", scope))
+    assert api.client.put("/v1/users/alice/grants/dr-x", headers=alice).status_code == 200
+    assert is_let_in(api, name, "alice", coach)
+    assert not is_let_in(api, name, "alice", api.bearer("dr-y", scope))
+    assert api.client.delete("/v1/users/alice/grants/dr-x", headers=alice).status_code == 204
+    assert not is_let_in(api, name, "alice", coach)
+    assert not is_let_in(api, name, "alice", api.bearer(ANY_USER, scope))
+
+
 def is_let_in(api: Rig, name: str, user: str, headers: dict[str, str]) -> bool:
     """Whether the gate lets a request pass; what the route answers then is another matter."""
     status = call(api, name, user, headers).status_code
+    api.now_ms += 1  # so that tokens made from now on outlive what this request may have revoked
     assert status < 500
     assert status != 401
     return status != 403
