@@ -101,8 +101,8 @@ def create_app(
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
 
     If it `is_open`, or without `tokens`, everyone may do everything, but only under a loopback name; nobody
-    is known then, so no one is written down. `tokens` are then for devices alone. Phones are sent to `gateways`.
-    Without `keys` nobody is exported or erased.
+    is known then, so no one is written down. `tokens` are then for devices alone. Phones are sent to
+    `gateways`. Without `keys` nobody is exported or erased.
     """
     gate = Gate(tokens, is_open=is_open)
     services = Services(
