@@ -29,14 +29,25 @@ def load_or_make_key(path: Path) -> bytes:
     return key
 
 
+def write_secret(path: Path, secret: bytes) -> None:
+    """Make `path` with mode 0600, or replace what is there; never readable by others, whole or not at all."""
+    _beside(path, secret).replace(path)
+
+
 def _make(path: Path) -> None:
+    whole = _beside(path, secrets.token_bytes(KEY_BYTES))
+    with suppress(FileExistsError):  # another process was first: its key counts
+        os.link(whole, path)
+    whole.unlink()
+
+
+def _beside(path: Path, secret: bytes) -> Path:
+    """A new file in the directory of `path` with all of `secret`, on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     whole = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
+        file.write(secret)
         file.flush()
         os.fsync(file.fileno())
-    with suppress(FileExistsError):  # another process was first: its key counts
-        os.link(whole, path)
-    whole.unlink()
+    return whole

@@ -1,10 +1,11 @@
-"""`muvr cassandra up`, `down` and `status`."""
+"""`muvr cassandra up`, `down` and `status`; `certificates` for clusters elsewhere."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 from pathlib import Path
+from typing import Any
 
 from cli.cassandra.cluster import LocalCluster, stored_settings
 from cli.cassandra.configuration import COMMITLOG_SYNCS, HEAP_MB_MAX, HEAP_MB_MIN, NODES
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks and log more"
         )
         command.set_defaults(cassandra=run_command)
+    _add_certificates(commands)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -69,6 +71,44 @@ def _add_up_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where Cassandra's jars are kept (default: MUVR_CACHE, else the user's cache directory)",
     )
+
+
+def _add_certificates(commands: Any) -> None:
+    words = "make certificates for nodes and clients, and the authority that signs them"
+    command = commands.add_parser("certificates", help=words, description=words[0].upper() + words[1:] + ".")
+    command.add_argument(
+        "--out", type=Path, default=Path("certificates"), metavar="DIR", help="default: %(default)s"
+    )
+    command.add_argument(
+        "--node",
+        action="append",
+        default=[],
+        metavar="NAME=ADDRESS[,ADDRESS...]",
+        help="all names and addresses by which others reach that node; may be given again",
+    )
+    command.add_argument("--client", action="append", default=[], metavar="NAME", help="may be given again")
+    command.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks and log more"
+    )
+    command.set_defaults(cassandra=_certificates)
+
+
+def _certificates(options: argparse.Namespace) -> int:
+    from cli.cassandra.certificates import AUTHORITY_KEY, issue, make_authority
+
+    if make_authority(options.out):
+        print(f"{options.out / AUTHORITY_KEY} signs for this cluster: keep it where no node runs")
+    for name, addresses in [*map(_node_addresses, options.node), *((name, []) for name in options.client)]:
+        print(issue(options.out, name, addresses))
+    return 0
+
+
+def _node_addresses(text: str) -> tuple[str, list[str]]:
+    name, _, addresses = text.partition("=")
+    found = [address for address in addresses.split(",") if address]
+    if not found:
+        raise ConfigurationError(f"--node {text} names no address", expected="NAME=ADDRESS[,ADDRESS...]")
+    return name, found
 
 
 def _up(options: argparse.Namespace) -> int:

@@ -14,9 +14,11 @@ from typing import Any
 
 import psutil
 
-from cli.cassandra.configuration import MAIN_CLASS, storage_argument
-from cli.cassandra.network import answers_cql, reaches
+from cli.cassandra.configuration import storage_argument
+from cli.cassandra.network import reaches
 from domain.errors import ConfigurationError, ProcessFailed
+from marathon.containers.cassandra.java import MAIN_CLASS
+from marathon.containers.cassandra.probe import answers_cql
 
 START_SECONDS_MAX = 180.0
 STOP_SECONDS_MAX = 60.0
