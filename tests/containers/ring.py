@@ -1,4 +1,4 @@
-"""Real Cassandra nodes, each started by the entry point of the image, on loopback addresses of this machine."""
+"""Real Cassandra nodes on loopback addresses of this machine, each started by the image's entry point."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from batch.java import find_java
 from cli.cassandra.cluster import JAVA_MAJORS
 from cli.cassandra.jars import fetched_jars
 from cli.cassandra.network import free_port
+from cli.cassandra.node import dying_with_parent
 from marathon.containers.cassandra.java import nodetool_command
 from marathon.containers.cassandra.probe import is_healthy
 from marathon.containers.cassandra.settings import read_settings
@@ -22,7 +23,7 @@ from tests.actors.helpers import eventually
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 240.0
 NODETOOL_SECONDS = 300.0
-# A ring of some nodes on one small machine: what they wait for one another is shorter, and nobody's limits count.
+# Of some nodes on one small machine: they wait less for one another.
 QUICK = "-Dcassandra.ring_delay_ms=1000 -Dcassandra.superuser_setup_delay_ms=100"
 ALONE = f"{QUICK} -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=0"
 
@@ -39,7 +40,10 @@ class RingNode:
             "CASSANDRA_LISTEN_ADDRESS": address,
             "CASSANDRA_RPC_ADDRESS": address,
             "CASSANDRA_JMX_PORT": str(free_port(["127.0.0.1"])),
-            **{f"CASSANDRA_{name}": str(directory / name.lower()) for name in ("DATA", "COMMITLOG", "SAVED_CACHES", "LOG", "CONF")},
+            **{
+                f"CASSANDRA_{name}": str(directory / name.lower())
+                for name in ("DATA", "COMMITLOG", "SAVED_CACHES", "LOG", "CONF")
+            },
             "CASSANDRA_USER_ID": "0",
             "CASSANDRA_JAVA_OPTIONS": QUICK,
             **said,
@@ -62,6 +66,7 @@ class RingNode:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=dying_with_parent(),  # noqa: PLW1509
             )
 
     def wait_until_up(self) -> None:
