@@ -3,9 +3,9 @@
     python -m benchmarks.sizing
     python -m benchmarks.sizing --json --kept-days 365
 
-Nothing is run. `Measured` are figures of docs/performance.md, of decision 0009 and of what Cassandra was seen to
-take; `Assumed` are habits of users, kinds of machines and prices, which everybody has others of. It was never
-tried with more than three nodes: the table says what the figures add up to, if they do.
+Nothing is run. `Measured` are figures of docs/performance.md and of decision 0009; `Assumed` are habits of
+users, kinds of machines and prices, which everybody has others of. It was never tried with more than three
+nodes: the table says what the figures add up to, if they do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Three nodes, as the image starts them, are maintained while devices send: nothing acknowledged is missing."""
+"""Three nodes, as the image starts them, are maintained while devices send, and keep what is acknowledged."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_what_is_kept_longer_takes_more_disks_and_no_more_cpu() -> None:
 
 
 def test_it_follows_from_the_figures() -> None:
-    """A million users, three hours a week, two sensors: 17,857 at once on average, three times that at the peak."""
+    """A million users, three hours a week, two sensors, three times the average at the peak."""
     found = size(10**6, Measured(), Assumed())
     assert found.at_once == round(3e6 / 168 * 3)
     assert found.frames_per_s == round(3e6 / 168 * 3 * 2)
