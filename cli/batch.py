@@ -8,12 +8,13 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from cli.parsing import explain
 from cli.places import add_store_arguments, existing_store, settings_of
 from domain.sensors import SensorSet
 from persistence.learned_tables import MEMBERS_MIN
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
 _DESCRIPTION = """Run the night's jobs on Spark. Their results are served all at once when the last has
 ended; a run that fails, or is ended, leaves those of the run before. Running again, for the same day too,
 gives the same results."""
-_EXAMPLES = """examples:
-  muvr batch run --data muvr-data                        all jobs, of what came since they last ran
-  muvr batch run slices --date 2026-11-25                that day's arrivals, and those before not yet cut
-  muvr batch run --master spark://HOST:7077 --store cassandra://HOST/muvr --keys DIR
-  muvr batch list --data muvr-data                       the runs that are kept
+_RUN_EXAMPLES = """
+muvr batch run --data muvr-data                        all jobs, of what came since they last ran
+muvr batch run slices --date 2026-11-25                that day's arrivals, and those before not yet cut
+muvr batch run --master spark://HOST:7077 --store cassandra://HOST/muvr --keys DIR
 """
+_LIST_EXAMPLES = """muvr batch list --data muvr-data                       the runs that are kept
+muvr batch list --json                                 the same, for programs
+"""
+_ENDED = "ended by that signal: 128 and its number"
 
 
 class Terminated(BaseException):
@@ -44,19 +48,17 @@ _ended_by: signal.Signals | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = _EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explain(parser, _RUN_EXAMPLES + _LIST_EXAMPLES)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run_command = commands.add_parser("run", help="run jobs", description=_DESCRIPTION)
     list_command = commands.add_parser("list", help="the runs that are kept, newest first")
     for command, function in ((run_command, _run), (list_command, _list)):
         add_store_arguments(command, default=Path("muvr-data"))
-        # Said once more for those who write it last; it must not undo what stands before the command.
-        command.add_argument(
-            "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks and log more"
-        )
         command.set_defaults(batch=function)
     _add_run_arguments(run_command)
+    explain(run_command, _RUN_EXAMPLES, statuses={130: _ENDED, 143: _ENDED})
+    list_command.add_argument("--json", action="store_true", help="the result as one JSON object")
+    explain(list_command, _LIST_EXAMPLES)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -111,6 +113,7 @@ def _add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--work-directory", type=Path, metavar="DIR", help="keep Spark's log and files there")
     parser.add_argument("--json-progress", action="store_true", help="progress and result as JSON lines")
+    parser.add_argument("--json", action="store_true", help="the result alone, as one JSON object")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -120,7 +123,7 @@ def _run(options: argparse.Namespace) -> int:
         logging.disable()  # py4j logs the traceback of every error that it also raises
     with _own_signals():
         try:
-            result = run_batch(_config(options), _print_json if options.json_progress else _print_words)
+            result = run_batch(_config(options), _teller(options))
         except BaseException:
             if _ended_by is None:
                 raise
@@ -129,6 +132,8 @@ def _run(options: argparse.Namespace) -> int:
             return 128 + _ended_by
     if options.json_progress:
         print(json.dumps({"result": dataclasses.asdict(result)}), flush=True)
+    elif options.json:
+        print(json.dumps(dataclasses.asdict(result)))
     else:
         print("\n".join(_lines(result)))
     return 0
@@ -175,6 +180,16 @@ def _terminate(number: int, _: object) -> NoReturn:
     raise Terminated
 
 
+def _teller(options: argparse.Namespace) -> Callable[[Progress], None]:
+    if options.json_progress:
+        return _print_json
+    return _print_nothing if options.json else _print_words
+
+
+def _print_nothing(progress: Progress) -> None:
+    """The result alone is wanted."""
+
+
 def _print_json(progress: Progress) -> None:
     print(json.dumps(dataclasses.asdict(progress)), flush=True)
 
@@ -194,6 +209,9 @@ def _lines(result: BatchResult) -> Iterator[str]:
 def _list(options: argparse.Namespace) -> int:
     with existing_store(options) as store:
         state = RunStore(store).state()
+    if options.json:
+        print(json.dumps({"runs": [dataclasses.asdict(run) for run in reversed(state.runs)]}))
+        return 0
     for run in reversed(state.runs):
         started = datetime.fromtimestamp(run.started_at_ms / 1000, UTC).isoformat(" ", "seconds")
         served = [name for name in run.tables if state.served.get(name) == run.number]

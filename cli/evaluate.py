@@ -23,6 +23,7 @@ from cli.evaluating import (
     served_candidate,
     with_new_windows,
 )
+from cli.parsing import explain
 from cli.personal import subject_of
 from cli.places import (
     add_store_arguments,
@@ -44,18 +45,17 @@ from persistence.windows import WindowStore
 if TYPE_CHECKING:
     from training.evaluation import Evaluation
 
-_EXAMPLES = """examples:
-  muvr evaluate --recordings DIR... --model FILE --json FILE   without a store
-  muvr evaluate --data muvr-data                               the served model on the store's windows
-  muvr evaluate --data muvr-data --past 5                      the last five, and serve the best
-
-Of a store's windows those count that no evaluated model has learned from, if there are enough; otherwise all
-do, and the figures flatter. Evaluations of a store's models are recorded in it."""
+_EXAMPLES = """
+muvr evaluate --recordings DIR --model FILE --json FILE      without a store
+muvr evaluate --data muvr-data                               the served model on the store's windows
+muvr evaluate --data muvr-data --past 5                      the last five, and serve the best
+"""
+_MORE = """Of a store's windows those count that no evaluated model has learned from, if there are enough;
+otherwise all do, and the figures flatter. Evaluations of a store's models are recorded in it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = _EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explain(parser, _EXAMPLES, more=_MORE)
     add_store_arguments(parser)
     parser.add_argument(
         "--recordings", type=Path, nargs="+", metavar="DIR", help="instead of a store's windows"

@@ -10,13 +10,22 @@ from typing import Any
 
 import msgspec
 
+from cli.parsing import explain
 from cli.places import add_store_arguments, existing_store
 from domain.contributed import Contributed
 from domain.identifiers import UserId, check_identifier
 from persistence.exercises import ExerciseStore
 
+_EXAMPLES = {
+    "list": "muvr exercises list   what waits for review, and what was accepted\n"
+    "muvr exercises list --json --data muvr-data",
+    "accept": "muvr exercises accept zercher-squat --user anna --by coach   as anna described it",
+    "withdraw": "muvr exercises withdraw zercher-squat   only those use it from now on who described it",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    explain(parser, "\n".join(_EXAMPLES.values()))
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     for name, words in (
         ("list", "what users contributed, and whether it was accepted"),
@@ -31,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument("--by", required=True, metavar="REVIEWER", help="who accepts it")
         add_store_arguments(action, default=Path("muvr-data"))
         action.add_argument("--json", action="store_true", help="the result as one JSON object")
-        action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        explain(action, _EXAMPLES[name])
 
 
 def run(options: argparse.Namespace) -> int:

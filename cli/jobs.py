@@ -14,30 +14,38 @@ from typing import Any
 
 from actors.night import CANCELLED, RUNNING, SUCCEEDED
 from actors.night_record import NightRecord, StepRecord, find_night, read_nights
+from actors.night_requests import ask_to_cancel, ask_to_run, has_scheduler
 from cli.models import table
-from cli.night import ask_to_cancel, ask_to_run, follow, has_scheduler
+from cli.night import follow
+from cli.parsing import explain
 from cli.places import add_store_arguments, existing_store
 from domain.errors import ConfigurationError
 from persistence.ports import Store
 
-_EXAMPLES = """examples:
-  muvr jobs list                    the last nights, and the one that runs
-  muvr jobs show                    the night that runs, or the last one, with the logs of what failed
-  muvr jobs show NIGHT --step batch with the log of that step
-  muvr jobs run --wait              a night now; exit status 1 if it does not succeed
-  muvr jobs cancel                  end the night that runs, with every process of it
-
-They need the store alone. A night is run by a node that is up, within seconds after it was asked for."""
+_EXAMPLES = {
+    "list": "muvr jobs list                    the last nights, and the one that runs",
+    "show": "muvr jobs show                      the night that runs, or the last one; logs of what failed\n"
+    "muvr jobs show NIGHT --step batch   with the log of that step",
+    "run": "muvr jobs run --wait              a night now",
+    "cancel": "muvr jobs cancel                  end the night that runs, with every process of it",
+}
+_MORE = (
+    "They need the store alone. A night is run by a node that is up, within seconds after it was asked for."
+)
 
 _WAITS = {
     "run": "until it is over; exit status 1 if it did not succeed",
     "cancel": "until it has ended; exit status 1 if it came to its own end before",
 }
 
+_STATUSES = {
+    "run": {1: "failed; with --wait also if the night did not succeed"},
+    "cancel": {1: "failed; with --wait also if the night came to its own end before"},
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = _EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explain(parser, "\n".join(_EXAMPLES.values()), more=_MORE)
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     for name, words in (
         ("list", "nights with their steps, newest first"),
@@ -57,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument("--wait", action="store_true", help=_WAITS[name])
         add_store_arguments(action, default=Path("muvr-data"))
         action.add_argument("--json", action="store_true", help="the result as one JSON object")
-        action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        explain(action, _EXAMPLES[name], statuses=_STATUSES.get(name), more=_MORE)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,25 +8,33 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
+from cli.parsing import Parser, explain
 from domain.errors import MuvrError
 
-_EXAMPLES = """examples:
-  muvr demo                              the whole loop with simulated people
-  muvr demo --recordings DIR --exit      the same on real recordings, then end
-  muvr up --data muvr-data               run a node
-  muvr token --data muvr-data --user me  a token for a device
-  muvr batch run --data muvr-data        the night's jobs now
-  muvr train --data muvr-data            train now, without waiting for the night
-  muvr evaluate --data D --past 5        the last models on the latest data, and serve the best
-  muvr models list --data muvr-data      what there is, and what is served
-  muvr jobs run --wait                   a night now, as the scheduler runs it
-  muvr cassandra up                      a Cassandra server of this machine
-  muvr read-models check                 whether what the API shows is what the journal says
-  muvr exercises list                    what users contributed to the catalogue
-  muvr users check anna                  whether what is stored of a user can be read
+_EXAMPLES = """
+muvr demo                              the whole loop with simulated people
+muvr demo --recordings DIR --exit      the same on real recordings, then end
+muvr up --data muvr-data               run a node
+muvr token --data muvr-data --user me  a token for a device
+muvr batch run --data muvr-data        the night's jobs now
+muvr train --data muvr-data            train now, without waiting for the night
+muvr evaluate --data D --past 5        the last models on the latest data, and serve the best
+muvr models list --data muvr-data      what there is, and what is served
+muvr jobs run --wait                   a night now, as the scheduler runs it
+muvr cassandra up                      a Cassandra server of this machine
+muvr schema check                      whether the tables are as this version wants them
+muvr read-models check                 whether what the API shows is what the journal says
+muvr exercises list                    what users contributed to the catalogue
+muvr users check anna                  whether what is stored of a user can be read
+muvr config show                       every setting, and where its value comes from
+muvr completion bash                   what makes a shell complete these commands
 """
+_MORE = """Settings come from flags, then the environment (MUVR_...), then the file that --config or
+MUVR_CONFIG names, or muvr.toml in the working directory, then defaults: `muvr config show` says which.
+`muvr COMMAND --help` says what a command takes, with examples."""
 
 COMMANDS = (
     ("demo", "cli.demo.command", "record, learn overnight, recognise: the whole loop, on this machine"),
@@ -42,18 +50,88 @@ COMMANDS = (
     ("read-models", "cli.readmodels", "compare what the API shows with the journal, and make it again"),
     ("exercises", "cli.exercises", "review the exercises that users contributed"),
     ("users", "cli.users", "check that what is stored of a user can be read"),
+    ("config", "cli.config", "show every setting, and where its value comes from"),
+    ("completion", "cli.completion", "print what makes a shell complete commands and options"),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 failed with one line on stderr, 2 wrong usage, 130 ended by Ctrl-C."""
-    given = sys.argv[1:] if arguments is None else arguments
-    options = _parser(given[0] if given else None).parse_args(given)
+    """Exit status: 0 done, 1 failed with one line on stderr, 2 wrong usage or setting, 130 Ctrl-C."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if "_ARGCOMPLETE" in os.environ:
+        _complete()
+    options = parser_of(_chosen(given)).parse_args(given)
     signal.signal(signal.SIGTERM, _interrupt)
+    # Imported here and below: `muvr --help` and a wrong usage need none of it.
+    from cli.configuration.applying import fill
+    from cli.configuration.reading import WrongSetting, read
+
+    try:
+        configuration = read(options.config, os.environ, Path())
+        fill(options, options.bound, configuration)
+        with configuration.passed_on():
+            return _run(options)
+    except WrongSetting as error:
+        print(f"muvr: {error}", file=sys.stderr)
+        return 2
+
+
+def parser_of(chosen: str | None) -> Parser:
+    """Knows the arguments of the `chosen` command alone, of others what they are for."""
+    parser = Parser(prog="muvr", description="A real-time personal trainer that you host yourself.")
+    explain(parser, _EXAMPLES, more=_MORE)
+    _add_common(parser, default=None)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, place, words in COMMANDS:
+        command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+        if name == chosen:
+            # Imported here: the night starts several programs, and a node's packages take a second to import.
+            module, _, attribute = place.partition(":")
+            found: Any = importlib.import_module(module)
+            found = getattr(found, attribute) if attribute else found
+            found.add_arguments(command)
+            from cli.configuration.applying import bind
+
+            for leaf in command.leaves():
+                _add_common(leaf, default=argparse.SUPPRESS)
+                leaf.set_defaults(run=found.run, bound=bind(name, leaf))
+    return parser
+
+
+def _add_common(parser: Parser, default: Any) -> None:
+    """What stands anywhere; what is said before a command must hold without being said after it."""
+    parser.add_argument(
+        "--config", type=Path, default=default, metavar="FILE", help="default: muvr.toml [MUVR_CONFIG]"
+    )
+    parser.add_argument(
+        "--debug", action="store_true", default=default or False, help="show tracebacks and log more"
+    )
+
+
+def _chosen(given: Sequence[str]) -> str | None:
+    """The command: the first argument that is neither an option nor the file of --config."""
+    waits = False
+    for argument in given:
+        if not waits and not argument.startswith("-"):
+            return argument
+        waits = argument == "--config"
+    return None
+
+
+def _complete() -> NoReturn:
+    """Answer the shell, which says in COMP_LINE what was typed so far."""
+    import argcomplete
+
+    typed = os.environ.get("COMP_LINE", "")[: int(os.environ.get("COMP_POINT", "0"))]
+    argcomplete.autocomplete(parser_of(_chosen(typed.split()[1:])))
+    sys.exit(0)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         status: int = options.run(options)
     except MuvrError as error:
-        if options.debug:
+        if options.debug or error.code == "wrong_setting":
             raise
         print(f"muvr: {error}", file=sys.stderr)
         return 1
@@ -80,25 +158,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _interrupt(number: int, frame: object) -> NoReturn:
     """SIGTERM ends a command as Ctrl-C does: everything that it started is stopped."""
     raise KeyboardInterrupt
-
-
-def _parser(chosen: str | None) -> argparse.ArgumentParser:
-    """Knows the arguments of the `chosen` command alone, of others what they are for."""
-    parser = argparse.ArgumentParser(
-        prog="muvr",
-        description="A real-time personal trainer that you host yourself.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, place, words in COMMANDS:
-        command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        if name == chosen:
-            # Imported here: the night starts several programs, and a node's packages take a second to import.
-            module, _, attribute = place.partition(":")
-            found: Any = importlib.import_module(module)
-            found = getattr(found, attribute) if attribute else found
-            found.add_arguments(command)
-            command.add_argument("--debug", action="store_true", help="show tracebacks and log more")
-            command.set_defaults(run=found.run)
-    return parser

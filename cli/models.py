@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.model_export import Told, export
+from cli.parsing import explain
 from cli.places import add_store_arguments, existing_store
 from cli.training_words import print_line
 from domain.errors import ConfigurationError, StoredValueCorrupt
@@ -20,8 +21,20 @@ from persistence.tables import EvaluationRow, ModelRow
 
 PAST = 5
 
+_EXAMPLES = {
+    "list": "muvr models list --data muvr-data           every model, newest first",
+    "show": "muvr models show ag50-1f2e3d4c              what it learned from, and how good it is",
+    "promote": "muvr models promote                         serve the best by what was recorded\n"
+    "muvr models promote ag50-1f2e3d4c           serve that one, however good it is\n"
+    "muvr models promote --scope user:anna       the best of anna's own",
+    "rollback": "muvr models rollback --sensor-set a@50      serve again what was served before",
+    "export": "muvr models export ag50-1f2e3d4c --out MODEL\n"
+    "muvr models export --model MODEL --c DIR    the C99 of a model file",
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    explain(parser, "\n".join(_EXAMPLES.values()))
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
     for name, words in (
         ("list", "models of every scope and sensor set, newest first"),
@@ -45,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument("--c", type=Path, metavar="DIR", help="write C99 for a microcontroller")
         add_store_arguments(action, default=Path("muvr-data"))
         action.add_argument("--json", action="store_true", help="the result as one JSON object")
-        action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        explain(action, _EXAMPLES[name])
 
 
 def _add_choice(action: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import cast
 
 from actors.node import Node
 from cli.metronome import add_metronome_arguments, metronome_settings
+from cli.parsing import explain
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
@@ -18,6 +20,18 @@ from gateway.auth import SCOPES, Scope
 
 DAY_SECONDS = 86_400
 CHECK_SECONDS = 5.0  # between looks at the node's health
+
+_UP_EXAMPLES = """
+muvr up                                               a node with its data in muvr-data
+muvr up --data gym --night "0 3 * * *" --time-zone Europe/London
+muvr up --store cassandra://10.0.0.1/muvr --keys DIR --host 0.0.0.0   one of several nodes
+muvr up --config /etc/muvr.toml --json                as a service starts it
+"""
+_TOKEN_EXAMPLES = """
+muvr token --user anna                                for anna's watch
+muvr token --user anna --scope user --days 7          for the page and the API
+muvr token --user "*"                                 for a gateway of many users
+"""
 
 
 class _Up:
@@ -40,35 +54,10 @@ class _Up:
         parser.add_argument("--gateway-port", type=int, default=GATEWAY_PORT, help="default: %(default)s")
         parser.add_argument("--api-port", type=int, default=API_PORT, help="default: %(default)s")
         parser.add_argument(
-            "--spark-master",
-            default=NodeSettings.spark_master,
-            metavar="MASTER",
-            help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
-        )
-        parser.add_argument(
-            "--members-min",
-            type=int,
-            default=NodeSettings.members_min,
-            metavar="N",
-            help="users of a group of which the night publishes something (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--session-share",
-            type=float,
-            default=NodeSettings.session_share,
-            metavar="SHARE",
-            help="of all sessions, whose windows the night cuts to learn from (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--cluster-models",
-            action="store_true",
-            help="the night also trains a model for each cluster of users, served to them if it is better",
-        )
-        parser.add_argument(
             "--advertise", metavar="URL", help="where devices reach this node (default: ws://HOST:PORT)"
+        )
+        parser.add_argument(
+            "--advertise-api", metavar="URL", help="where its HTTP API is (default: http://HOST:PORT)"
         )
         parser.add_argument(
             "--lease-seconds",
@@ -77,23 +66,10 @@ class _Up:
             metavar="S",
             help="how long the users of a node that is gone wait for another (default: %(default)s)",
         )
-        parser.add_argument("--time-zone", default="UTC", help="of --night (default: %(default)s)")
-        parser.add_argument(
-            "--catch-up",
-            type=int,
-            default=1,
-            metavar="N",
-            help="missed nights that are made up for, the newest (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--attempts",
-            type=int,
-            default=3,
-            metavar="N",
-            help="of each step of a night (default: %(default)s)",
-        )
-
+        _add_night_arguments(parser)
+        parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
         add_metronome_arguments(parser)
+        explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})
 
     @staticmethod
     def run(options: argparse.Namespace) -> int:
@@ -102,6 +78,7 @@ class _Up:
             store=options.store,
             keys=options.keys and options.keys.absolute(),
             advertise=options.advertise,
+            advertise_api=options.advertise_api,
             lease_s=options.lease_seconds,
             host=options.host,
             gateway_port=options.gateway_port,
@@ -119,9 +96,16 @@ class _Up:
         )
         with running_node(settings) as running:
             operator = open_tokens(settings).issue(UserId("operator"), "operator", DAY_SECONDS)
-            print(f"devices: ws://{settings.host}:{running.gateway_port}")
-            print(f"page:    http://{settings.host}:{running.api_port}/#token={operator}")
-            print("Ctrl-C stops the node", flush=True)
+            devices, page = (
+                f"ws://{settings.host}:{running.gateway_port}",
+                f"http://{settings.host}:{running.api_port}",
+            )
+            if options.json:
+                print(json.dumps({"devices": devices, "page": page, "token": operator}), flush=True)
+            else:
+                print(f"devices: {devices}")
+                print(f"page:    {page}/#token={operator}")
+                print("Ctrl-C stops the node", flush=True)
             serve_until_signal(running.node)
         return 0
 
@@ -138,6 +122,8 @@ class _Token:
         parser.add_argument("--user", required=True, help="the user, or * for a gateway of many users")
         parser.add_argument("--scope", choices=SCOPES, default="device", help="default: %(default)s")
         parser.add_argument("--days", type=int, default=30, help="valid for (default: %(default)s)")
+        parser.add_argument("--json", action="store_true", help="the token as one JSON object")
+        explain(parser, _TOKEN_EXAMPLES)
 
     @staticmethod
     def run(options: argparse.Namespace) -> int:
@@ -149,7 +135,12 @@ class _Token:
             )
         settings = NodeSettings(data=options.data.absolute(), keys=options.keys)
         tokens = open_tokens(settings)
-        print(tokens.issue(UserId(options.user), cast(Scope, options.scope), options.days * DAY_SECONDS))
+        made = tokens.issue(UserId(options.user), cast(Scope, options.scope), options.days * DAY_SECONDS)
+        print(
+            json.dumps({"token": made, "user": options.user, "scope": options.scope})
+            if options.json
+            else made
+        )
         return 0
 
 
@@ -163,3 +154,50 @@ def serve_until_signal(node: Node) -> None:
         signal.signal(number, lambda *_: ended.set())
     while not ended.wait(CHECK_SECONDS):
         node.check()
+
+
+def _add_night_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spark-master",
+        default=NodeSettings.spark_master,
+        metavar="MASTER",
+        help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--members-min",
+        type=int,
+        default=NodeSettings.members_min,
+        metavar="N",
+        help="users of a group of which the night publishes something (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--session-share",
+        type=float,
+        default=NodeSettings.session_share,
+        metavar="SHARE",
+        help="of all sessions, whose windows the night cuts to learn from (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cluster-models",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="the night also trains a model for each cluster of users, served to them if it is better",
+    )
+    parser.add_argument("--time-zone", default="UTC", help="of --night (default: %(default)s)")
+    parser.add_argument(
+        "--catch-up",
+        type=int,
+        default=1,
+        metavar="N",
+        help="missed nights that are made up for, the newest (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--attempts",
+        type=int,
+        default=3,
+        metavar="N",
+        help="of each step of a night (default: %(default)s)",
+    )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from cli.parsing import explain
 from cli.upkeep import add_place_arguments, opened
 from domain.identifiers import UserId
 from persistence.comparison import READ_MODELS, Difference, Outcome
@@ -19,6 +20,11 @@ from persistence.keys import DataKeyStore
 from persistence.ports import Store
 from persistence.rebuild import SETTLE_SECONDS, ReadModels, users_of
 
+_EXAMPLES = """
+muvr read-models check                         every user
+muvr read-models check --user anna --json      one, for programs
+muvr read-models rebuild --data muvr-data      write what is right, delete what nothing explains
+"""
 EXAMPLES_MAX = 10
 BROKEN_TOLD_MAX = 20
 ROWS_TOLD_MAX = 3  # of a broken user
@@ -40,7 +46,7 @@ told, with what to do, and the status is 1; nothing of theirs is changed."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = _DESCRIPTION
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explain(parser, _EXAMPLES, statuses={1: "failed, or something is wrong that was not mended"})
     parser.add_argument("what", choices=("check", "rebuild"))
     parser.add_argument("--user", help="only this one (default: every user with a journal)")
     add_place_arguments(parser)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cli import personal
 from cli.clusters import find_cluster, trainable
 from cli.keys import signing_key
+from cli.parsing import explain
 from cli.places import (
     add_store_arguments,
     existing_store,
@@ -35,18 +36,19 @@ from persistence.windows import WindowStore
 if TYPE_CHECKING:
     from training.program import Rival, TrainedModel
 
-_EXAMPLES = """examples:
-  muvr train --data muvr-data                                  on what people confirmed; serves the better
-  muvr train --data muvr-data --user anna                      on anna's sets alone, for anna alone
-  muvr train --recordings DIR... --out MODEL --split subject   without a store
-
-Training ends at --target-f1, when --budget-minutes are up, or after --epochs-max, and keeps the best epoch.
-One that was killed goes on where it was when it is started again with the same data and settings."""
+_EXAMPLES = """
+muvr train --data muvr-data                                  on what people confirmed; serves the better
+muvr train --data muvr-data --user anna                      on anna's sets alone, for anna alone
+muvr train --recordings DIR --out MODEL --split subject      without a store
+muvr train --data muvr-data --json -                         the result as JSON on standard output
+"""
+_MORE = """Training ends at --target-f1, when --budget-minutes are up, or after --epochs-max, and keeps the
+best epoch. One that was killed goes on where it was when it is started again with the same data and
+settings."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = _EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    explain(parser, _EXAMPLES, more=_MORE)
     add_store_arguments(parser)
     parser.add_argument(
         "--recordings", type=Path, nargs="+", metavar="DIR", help="instead of a store's windows"
@@ -123,6 +125,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
+    if options.recordings and options.sources["data"] != "--data":
+        options.data = None  # a node's directory that is configured is not what recordings are learned into
     if bool(options.recordings) == bool(options.data):
         raise ConfigurationError(
             "windows come from a store or from recordings",

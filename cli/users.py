@@ -6,16 +6,22 @@ import argparse
 import dataclasses
 import json
 
+from cli.parsing import explain
 from cli.upkeep import add_place_arguments, opened
 from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from persistence.inspection import Inspection, inspect
 
+_EXAMPLES = """
+muvr users check anna                      for people
+muvr users check anna --data muvr-data --json
+"""
 _HELP = "opens the user's data key, snapshots and events, and names each row that does not open"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = _HELP[0].upper() + _HELP[1:] + ". Writes nothing, and may run beside nodes."
+    explain(parser, _EXAMPLES, statuses={1: "failed, or something that counts cannot be read"})
     parser.add_argument("what", choices=("check",), help=_HELP)
     parser.add_argument("user", metavar="USER")
     add_place_arguments(parser)

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import logging
+import time
+from typing import Any
 
 import msgspec
-from thespian.actors import ActorAddress, ActorExitRequest, ActorTypeDispatcher
+from thespian.actors import (
+    ActorAddress,
+    ActorExitRequest,
+    ActorTypeDispatcher,
+    ThespianWatch,
+    WatchMessage,
+)
 
 from actors.handlers import handled_once
-from actors.messages import LiveUpdates, Started, StartFailed
+from actors.messages import (
+    Addressed,
+    Directory,
+    LiveUpdates,
+    ShardAnswer,
+    Started,
+    StartFailed,
+    ViewChanged,
+)
 from domain.errors import ConfigurationError, MuvrError
 from domain.replies import LiveUpdate
 from gateway.api import create_app
 from gateway.api_guard import is_loopback
 from gateway.api_messages import StartApi
 from gateway.api_server import ApiServer
+from gateway.commanding import Commands
+from gateway.lane_pump import LanePump
+from gateway.lanes import Lanes
 from gateway.live import LiveView
 from persistence.ports import Store
 
@@ -23,13 +42,24 @@ _UPDATES = msgspec.msgpack.Decoder(list[LiveUpdate])
 
 
 class ApiActor(ActorTypeDispatcher):
-    """Takes the messages of `gateway.api_messages`; stops the server when it is told to exit."""
+    """Takes the messages of `gateway.api_messages`; stops the server when it is told to exit.
+
+    What requests say to users' actors goes through the pump of this node's lanes.
+    """
+
+    _pump: LanePump
+    _commands: Commands
 
     def __init__(self) -> None:
         super().__init__()
         self._live = LiveView()
         self._store: Store | None = None
         self._server: ApiServer | None = None
+
+    def receiveMessage(self, message: object, sender: Any) -> Any:  # noqa: N802
+        """Every message is answered with the watch over the pipe, or Thespian would drop it."""
+        super().receiveMessage(message, sender)
+        return ThespianWatch([self._pump.wake_read]) if self._server is not None else None
 
     @handled_once
     def receiveMsg_StartApi(self, message: StartApi, sender: ActorAddress) -> None:  # noqa: N802
@@ -42,6 +72,26 @@ class ApiActor(ActorTypeDispatcher):
             _log.exception("the HTTP API could not be started")
             self._stop()
             self.send(sender, StartFailed(f"the HTTP API could not be started: {error!r}; see the log"))
+
+    @handled_once
+    def receiveMsg_WatchMessage(self, message: WatchMessage, _: ActorAddress) -> None:  # noqa: N802
+        self._pump.woken()
+
+    @handled_once
+    def receiveMsg_ShardAnswer(self, message: ShardAnswer, _: ActorAddress) -> None:  # noqa: N802
+        self._pump.answered(message)
+
+    @handled_once
+    def receiveMsg_Directory(self, message: Directory, _: ActorAddress) -> None:  # noqa: N802
+        if self._server is not None:
+            self._pump.directed(message)
+
+    @handled_once
+    def receiveMsg_ViewChanged(self, message: ViewChanged, _: ActorAddress) -> None:  # noqa: N802
+        """Every shard host of the node tells of each view."""
+        if self._server is not None and self._pump.lanes.view_changed(message.view):
+            self._server.call(self._commands.reroute, self._pump.lanes.routes)
+            self._pump.pump()
 
     @handled_once
     def receiveMsg_LiveUpdates(self, message: LiveUpdates, _: ActorAddress) -> None:  # noqa: N802
@@ -62,10 +112,18 @@ class ApiActor(ActorTypeDispatcher):
                     expected="a loopback address such as 127.0.0.1",
                     remedy="listen there, or start muvr with tokens",
                 )
-            server = ApiServer(create_app(self._store, self._live, tokens), message.host, message.port)
+            lanes = Lanes(message.lanes, after_nr=-time.time_ns())
+            self._pump = LanePump(lanes, send=self.send, deliver=self._deliver)
+            self._commands = Commands(self._pump.queue)
+            app = create_app(self._store, self._live, tokens, self._commands)
+            server = ApiServer(app, message.host, message.port)
             server.start()
             self._server = server
         return self._server.port
+
+    def _deliver(self, replies: list[Addressed], done: list[int]) -> None:
+        if self._server is not None:
+            self._server.call(self._commands.deliver, replies, done)
 
     def _stop(self) -> None:
         server, store = self._server, self._store

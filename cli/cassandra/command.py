@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import shlex
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from cli.cassandra.cluster import LocalCluster, stored_settings
 from cli.cassandra.configuration import COMMITLOG_SYNCS, HEAP_MB_MAX, HEAP_MB_MIN, NODES
+from cli.parsing import explain
 from domain.errors import ConfigurationError
 
+_EXAMPLES = {
+    "up": "muvr cassandra up                   one node, for this machine\n"
+    "muvr cassandra up --nodes 3 --dev   three small ones, to try a cluster",
+    "down": "muvr cassandra down --data muvr-cassandra",
+    "status": "muvr cassandra status --json        for programs",
+    "certificates": "muvr cassandra certificates --node n1=10.0.0.1 --node n2=10.0.0.2 --client muvr",
+}
+_STATUSES = {"status": {1: "failed, or not all nodes are up"}}
 PORT = 9042
 STORAGE_PORT = 7000
 KEYSPACE = "muvr"
@@ -21,24 +33,34 @@ it, together with what came in the same 10 ms (default: group, with --dev period
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    explain(parser, "\n".join(_EXAMPLES.values()))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run_command, words in (
         ("up", _up, "start the nodes in the background, as before if there is data"),
         ("down", _down, "stop the nodes; the data stays"),
         ("status", _status, "say how each node is; exit status 0 only if all are up"),
+        (
+            "certificates",
+            _certificates,
+            "make certificates for nodes and clients elsewhere, and who signs them",
+        ),
     ):
         command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        command.add_argument(
-            "--data", type=Path, default=Path("muvr-cassandra"), metavar="DIR", help="default: %(default)s"
-        )
+        if run_command is _certificates:
+            _add_certificate_arguments(command)
+        else:
+            command.add_argument(
+                "--data",
+                type=Path,
+                default=Path("muvr-cassandra"),
+                metavar="DIR",
+                help="default: %(default)s",
+            )
         if run_command is _up:
             _add_up_arguments(command)
-        # Said once more for those who write it last; it must not undo what stands before the command.
-        command.add_argument(
-            "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks and log more"
-        )
+        command.add_argument("--json", action="store_true", help="the result as one JSON object")
+        explain(command, _EXAMPLES[name], statuses=_STATUSES.get(name))
         command.set_defaults(cassandra=run_command)
-    _add_certificates(commands)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -73,33 +95,35 @@ def _add_up_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_certificates(commands: Any) -> None:
-    words = "make certificates for nodes and clients, and the authority that signs them"
-    command = commands.add_parser("certificates", help=words, description=words[0].upper() + words[1:] + ".")
-    command.add_argument(
+def _add_certificate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--out", type=Path, default=Path("certificates"), metavar="DIR", help="default: %(default)s"
     )
-    command.add_argument(
+    parser.add_argument(
         "--node",
         action="append",
         default=[],
         metavar="NAME=ADDRESS[,ADDRESS...]",
         help="all names and addresses by which others reach that node; may be given again",
     )
-    command.add_argument("--client", action="append", default=[], metavar="NAME", help="may be given again")
-    command.add_argument(
-        "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks and log more"
-    )
-    command.set_defaults(cassandra=_certificates)
+    parser.add_argument("--client", action="append", default=[], metavar="NAME", help="may be given again")
 
 
 def _certificates(options: argparse.Namespace) -> int:
     from cli.cassandra.certificates import AUTHORITY_KEY, issue, make_authority
 
-    if make_authority(options.out):
-        print(f"{options.out / AUTHORITY_KEY} signs for this cluster: keep it where no node runs")
-    for name, addresses in [*map(_node_addresses, options.node), *((name, []) for name in options.client)]:
-        print(issue(options.out, name, addresses))
+    nodes = [_node_addresses(text) for text in options.node]
+    is_new = make_authority(options.out)
+    made = [issue(options.out, name, found) for name, found in [*nodes, *((n, []) for n in options.client)]]
+    key = options.out / AUTHORITY_KEY
+    if options.json:
+        directories = [str(directory) for directory in made]
+        print(json.dumps({"authority_key": str(key), "is_new": is_new, "directories": directories}))
+        return 0
+    if is_new:
+        print(f"{key} signs for this cluster: keep it where no node runs")
+    for directory in made:
+        print(directory)
     return 0
 
 
@@ -113,7 +137,12 @@ def _node_addresses(text: str) -> tuple[str, list[str]]:
 
 def _up(options: argparse.Namespace) -> int:
     cluster = _wanted(options)
-    if not cluster.up():
+    is_new = cluster.up()
+    if options.json:
+        logs = [str(cluster.log(index)) for index in range(len(cluster.hosts))]
+        print(json.dumps({"store": cluster.location(KEYSPACE), "logs": logs, "started": is_new}))
+        return 0
+    if not is_new:
         print("all nodes are up already")
     print(f"\n  {cluster.location(KEYSPACE)}\n")
     print(f"logs: {', '.join(str(cluster.log(index)) for index in range(len(cluster.hosts)))}")
@@ -122,13 +151,19 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _down(options: argparse.Namespace) -> int:
-    stopped = _known(options.data).down()
+    stopped = _known(options).down()
+    if options.json:
+        print(json.dumps({"stopped": stopped}))
+        return 0
     print(f"stopped {stopped} node{'s' * (stopped != 1)}" if stopped else "no node is running")
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
-    nodes = _known(options.data).status()
+    nodes = _known(options).status()
+    if options.json:
+        print(json.dumps({"nodes": [dataclasses.asdict(node) for node in nodes]}))
+        return 0 if all(node.answers for node in nodes) else 1
     for node in nodes:
         if node.pid is None:
             print(f"{node.name}  {node.address}  not running")
@@ -157,11 +192,12 @@ def _wanted(options: argparse.Namespace) -> LocalCluster:
         commitlog_sync=commitlog_sync or ("periodic" if dev else "group"),
         survive=True,
         cache=options.cache,
-        say=lambda line: print(line, flush=True),
+        say=_say(options),
     )
 
 
-def _known(data: Path) -> LocalCluster:
+def _known(options: argparse.Namespace) -> LocalCluster:
+    data: Path = options.data
     stored = stored_settings(data)
     if stored is None:
         raise ConfigurationError(
@@ -175,8 +211,13 @@ def _known(data: Path) -> LocalCluster:
         dev=stored.dev,
         commitlog_sync=stored.commitlog_sync,
         survive=True,
-        say=lambda line: print(line, flush=True),
+        say=_say(options),
     )
+
+
+def _say(options: argparse.Namespace) -> Callable[[str], None]:
+    """With --json standard output is for the result alone."""
+    return lambda line: print(line, file=sys.stderr if options.json else sys.stdout, flush=True)
 
 
 def _megabytes(text: str) -> int:

@@ -16,14 +16,16 @@ from typing import Any
 
 from actors.night import FAILED, SUCCEEDED
 from actors.night_record import NightRecord, StepRecord
+from actors.night_requests import ask_to_run
 from cli.demo.player import Played, Wearer, now_ms, play
 from cli.demo.programme import PlayedSession, Programme, of_directory, simulated
 from cli.demo.report import is_whole, report, table, totals
 from cli.demo.scoring import score_sets
 from cli.demo.words import Words
 from cli.keys import verify_key
-from cli.night import ask_to_run, follow
+from cli.night import follow
 from cli.node import serve_until_signal
+from cli.parsing import explain
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import RunningNode, open_tokens, running_node
 from domain.commands import RecogniserSite
@@ -33,6 +35,11 @@ from domain.sensors import SensorSet
 from persistence.location import open_store
 from persistence.ports import Store
 
+_EXAMPLES = """
+muvr demo                                 with simulated people, then the page stays up
+muvr demo --recordings DIR --exit         with recordings of real people, then end
+muvr demo --exit --json --seed 2          the figures, for programs
+"""
 TOKEN_SECONDS = 86_400
 DAY_MS = 86_400_000
 BETWEEN_SESSIONS_MS = 3_600_000
@@ -44,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recordings", type=Path, metavar="DIR", help="play this data set instead of simulated people"
     )
     parser.add_argument("--exit", action="store_true", help="end after the table instead of staying up")
+    parser.add_argument(
+        "--json", action="store_true", help="print the figures as one JSON object, words on stderr"
+    )
     parser.add_argument("--report", type=Path, metavar="FILE", help="write every figure as JSON")
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="new directory for the node (default: muvr-data/demo-TIME)"
@@ -64,10 +74,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--gateway-port", type=int, default=GATEWAY_PORT, help="default: %(default)s")
     parser.add_argument("--api-port", type=int, default=API_PORT, help="default: %(default)s")
+    explain(parser, _EXAMPLES, statuses={1: "failed, or what was sent, acknowledged and stored differs"})
 
 
 def run(options: argparse.Namespace) -> int:
-    words = Words(sys.stdout)
+    words = Words(sys.stderr if options.json else sys.stdout)
     clock = _Clock()
     with clock.stage("load"):
         programme = _programme(options)
@@ -202,6 +213,8 @@ def _finish(
     words.say(table(score_sets(day_two)))
     words.say("")
     words.say(totals(figures, day_two))
+    if options.json:
+        print(json.dumps(figures), flush=True)
     if options.report is not None:
         options.report.write_text(json.dumps(figures, indent=2) + "\n")
     if not is_whole(figures):

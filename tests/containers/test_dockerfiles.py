@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cli.cassandra.jars import ivy_file
-from cli.main import _parser
+from cli.main import parser_of
 from marathon.containers.cassandra.settings import read_settings
 
 ROOT = Path(__file__).parents[2]
@@ -176,5 +176,5 @@ def test_cassandra_understands_what_the_compose_file_says() -> None:
 @pytest.mark.parametrize("service", ["node-1", "node-2", "batch", "training"])
 def test_muvr_understands_the_compose_files_commands(service: str) -> None:
     words = shlex.split(compose()["services"][service]["command"])
-    options = _parser(words[0]).parse_args(words)
+    options = parser_of(words[0]).parse_args(words)
     assert options.store == "cassandra://cassandra/muvr?replication=1"

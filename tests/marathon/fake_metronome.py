@@ -201,7 +201,7 @@ def _handler(fake: FakeMetronome) -> type[BaseHTTPRequestHandler]:
 
 def _wrong(body: Any) -> list[str]:
     """What Metronome would object to, of what its schema asks for."""
-    schema = os.environ.get("MUVR_METRONOME_SCHEMA")
+    schema = os.environ.get("MUVR_TEST_METRONOME_SCHEMA")
     if schema is not None:
         import jsonschema
 

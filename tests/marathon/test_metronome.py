@@ -23,7 +23,7 @@ from tests.marathon.fake_metronome import FakeMetronome, fake_metronome
 
 FOLDER = "muvr-night"
 PATH_TYPE = re.compile(r"^([a-z0-9]+(\-+[a-z0-9]+)*)(\.([a-z0-9]+(\-+[a-z0-9]+)*))*$")  # of its schema
-SCHEMA = os.environ.get("MUVR_METRONOME_SCHEMA")
+SCHEMA = os.environ.get("MUVR_TEST_METRONOME_SCHEMA")
 DOCKER = {
     "docker": {"image": "muvr:1", "forcePullImage": False},
     "env": {"MUVR_CACHE": "/cache"},
@@ -49,7 +49,7 @@ def test_every_key_has_a_name_of_its_own_that_metronome_takes(one: str, other: s
     assert (job_id(FOLDER, one) == job_id(FOLDER, other)) == (one == other)
 
 
-@pytest.mark.skipif(SCHEMA is None, reason="MUVR_METRONOME_SCHEMA names no jobspec.schema.json")
+@pytest.mark.skipif(SCHEMA is None, reason="MUVR_TEST_METRONOME_SCHEMA names no jobspec.schema.json")
 @pytest.mark.parametrize("more", [{}, DOCKER])
 def test_a_definition_is_what_metronomes_own_schema_asks_for(more: dict[str, Any]) -> None:
     jsonschema = pytest.importorskip("jsonschema")

@@ -1,0 +1,1 @@
+"""Settings from flags, environment and a file, in one order; no command reads the latter two itself."""
