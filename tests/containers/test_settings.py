@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,21 @@ def test_the_address_is_what_was_said_then_the_agents_then_the_machines() -> Non
     assert settings(CASSANDRA_LISTEN_ADDRESS="10.1.1.1", HOST="agent-7").address == "10.1.1.1"
     assert settings(HOST="agent-7").address == "agent-7"
     assert settings(HOST="").address == "10.0.0.7"
+
+
+@pytest.mark.parametrize("found", ["127.0.1.1", None])
+def test_an_address_that_no_other_node_reaches_is_not_taken(
+    found: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gethostbyname(name: str) -> str:
+        if found is None:
+            raise OSError("unknown")
+        return found
+
+    monkeypatch.setattr(socket, "gethostbyname", gethostbyname)
+    with pytest.raises(ConfigurationError, match="set CASSANDRA_LISTEN_ADDRESS"):
+        read_settings({})
+    assert read_settings({"CASSANDRA_LISTEN_ADDRESS": "127.0.0.1"}).address == "127.0.0.1"
 
 
 def test_seeds_are_names_with_commas() -> None:

@@ -113,7 +113,7 @@ def read_settings(environ: Mapping[str, str], own_address: Callable[[], str] | N
         saved_caches=said.path("CASSANDRA_SAVED_CACHES", HOME / "saved_caches"),
         log=said.path("CASSANDRA_LOG", HOME / "log"),
         commitlog_sync=said.one_of(
-            "CASSANDRA_COMMITLOG_SYNC", COMMITLOG_SYNCS, COMMITLOG_SYNCS[is_development]
+            "CASSANDRA_COMMITLOG_SYNC", COMMITLOG_SYNCS, "periodic" if is_development else "group"
         ),
         token_count=said.number("CASSANDRA_NUM_TOKENS", 16, 1, 256),
         replaced_address=said.host("CASSANDRA_REPLACE", "") or None,
@@ -189,8 +189,13 @@ class _Said:
 def _own_address() -> str:
     """As this machine's name resolves: in a container with a network of its own, the one that it has."""
     try:
-        return socket.gethostbyname(socket.gethostname())
+        address = socket.gethostbyname(socket.gethostname())
     except OSError as error:
+        address = f"none: {error}"
+    if not address[0].isdigit() or address.startswith("127."):
         raise ConfigurationError(
-            f"this machine's own name has no address: {error}", remedy="set CASSANDRA_LISTEN_ADDRESS"
-        ) from error
+            f"the address of this machine's own name is {address}",
+            expected="one that other nodes reach",
+            remedy="set CASSANDRA_LISTEN_ADDRESS",
+        )
+    return address
