@@ -35,6 +35,7 @@ class Load:
     rate_hz: float = 0.0
     window: int = 4
     samples: int = 300
+    name: str = "bench"  # two loads of one node have two
 
 
 def under_load(load: Load, found: Place, port: int, tokens: list[str] | None = None) -> Figures:
@@ -47,6 +48,7 @@ def under_load(load: Load, found: Place, port: int, tokens: list[str] | None = N
         "seconds": load.seconds,
         "warm_up_seconds": load.warm_up_seconds,
         "samples": load.samples,
+        "name": load.name,
     }
     before = _cpu_seconds(found)
     argv = [sys.executable, "-m", "benchmarks.load"]

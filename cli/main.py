@@ -25,10 +25,13 @@ muvr evaluate --data D --past 5        the last models on the latest data, and s
 muvr models list --data muvr-data      what there is, and what is served
 muvr jobs run --wait                   a night now, as the scheduler runs it
 muvr cassandra up                      a Cassandra server of this machine
+muvr marathon plan staging.toml        what a deployment on Mesos would change
 muvr schema check                      whether the tables are as this version wants them
 muvr read-models check                 whether what the API shows is what the journal says
 muvr exercises list                    what users contributed to the catalogue
 muvr users check anna                  whether what is stored of a user can be read
+muvr import strong.csv --user anna     what another app has of anna's training
+muvr export --user anna --format csv   anna's sets, as other apps read them
 muvr config show                       every setting, and where its value comes from
 muvr completion bash                   what makes a shell complete these commands
 """
@@ -47,10 +50,13 @@ COMMANDS = (
     ("models", "cli.models", "list, show, promote, roll back and export models"),
     ("jobs", "cli.jobs", "list and show the nights, run one now, cancel one"),
     ("cassandra", "cli.cassandra.command", "run Cassandra on this machine, to keep a node's data in"),
+    ("marathon", "cli.marathon.command", "make and manage what runs on Mesos, from one description"),
     ("schema", "cli.schema", "show, make or check the tables of a store"),
     ("read-models", "cli.readmodels", "compare what the API shows with the journal, and make it again"),
     ("exercises", "cli.exercises", "review the exercises that users contributed"),
     ("users", "cli.users", "check that what is stored of a user can be read"),
+    ("import", "cli.imports.command", "take in files of other programs: FIT, TCX, GPX, Strong, Hevy, wger"),
+    ("export", "cli.exports", "write a user's sessions and sets as CSV, FIT or TCX"),
     ("config", "cli.config", "show every setting, and where its value comes from"),
     ("completion", "cli.completion", "print what makes a shell complete commands and options"),
 )

@@ -36,6 +36,7 @@ _OPERATOR: Rule = {"operator": Relation.ANY}
 _EVERYONES: Rule = {"user": Relation.OWN, "coach": Relation.OWN, "operator": Relation.ANY}
 
 ROUTES: dict[str, Rule] = {
+    "GET /watch": OPEN,
     "GET /health": OPEN,
     "GET /ready": OPEN,
     "GET /v1/openapi.json": OPEN,
@@ -60,6 +61,7 @@ ROUTES: dict[str, Rule] = {
     "PUT /v1/users/{user}/grants/{coach}": _OWN,
     "DELETE /v1/users/{user}/grants/{coach}": _OWN,
     "GET /v1/coaches/{user}/patients": _COACH,
+    "GET /v1/users/{user}/progress": _READ,
     "GET /v1/users/{user}/sessions": _READ,
     "GET /v1/users/{user}/sessions/{session}": _READ,
     "PUT /v1/users/{user}/sessions/{session}/sets/{start_ms}": _OWN,
@@ -82,6 +84,7 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/nights/{night}": _OPERATOR,
     "POST /v1/nights/{night}/cancel": _OPERATOR,
     "GET /v1/cluster": _OPERATOR,
+    "GET /v1/load": _OPERATOR,
 }
 
 # A browser's EventSource cannot send headers, so here the token may stand in the address.

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from domain.errors import MuvrError
@@ -20,6 +21,7 @@ from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.loads import Loads
 from gateway.openapi import describe
 from gateway.rates import Rate, Rates
 from gateway.resources import (
@@ -29,15 +31,20 @@ from gateway.resources import (
     exercises,
     health,
     live,
+    load,
     models,
     nights,
     profile,
+    progress,
     records,
     sessions,
     training,
+    watch,
 )
 from gateway.revocations import POLL_SECONDS, Revocations
 from gateway.services import Services
+from gateway.vendor import Vendor
+from gateway.watch_page import THIS_HOST, Gateways
 from persistence.pairings import PairingStore
 from persistence.ports import Store
 from persistence.requests import RequestStore
@@ -51,12 +58,15 @@ RESOURCES = (
     exercises,
     health,
     live,
+    load,
     models,
     nights,
     profile,
+    progress,
     records,
     sessions,
     training,
+    watch,
 )
 
 
@@ -81,11 +91,13 @@ def create_app(
     now_s: Callable[[], float] = time.monotonic,
     *,
     is_open: bool = False,
+    gateways: Gateways = THIS_HOST,
+    loads: Loads | None = None,
 ) -> FastAPI:
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
 
     If it `is_open`, or without `tokens`, everyone may do everything, but only under a loopback name; `tokens`
-    are then for devices alone.
+    are then for devices alone. Phones are sent to `gateways`.
     """
     gate = Gate(tokens, is_open=is_open)
     services = Services(
@@ -98,6 +110,8 @@ def create_app(
         revocations=Revocations(store),
         rates=Rates(RATE_PER_ADDRESS, RATE_OF_ALL, now_s),
         now_ms=now_ms,
+        gateways=gateways,
+        loads=loads or Loads(),
     )
 
     @asynccontextmanager
@@ -123,7 +137,8 @@ def create_app(
     app.state.services = services
     for resource in RESOURCES:
         app.include_router(resource.routes)
-    app.mount("/", StaticFiles(directory=PAGE_DIRECTORY, html=True), name="page")
+    app.mount("/vendor", GZipMiddleware(Vendor()), name="vendor")
+    app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE_DIRECTORY, html=True)), name="page")
     install(app)
     describe(app)
     if gate.is_open:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.auth import Tokens
+from gateway.watch_page import THIS_HOST, Gateways
 from persistence.ports import Store
 
 
@@ -21,6 +22,7 @@ class StartApi:
     process. If it `is_open`, or without `open_tokens`, everyone who reaches the port may do everything: for
     loopback only.
     `lanes` are this node's shard hosts: the member id of each, and its name in the Directory.
+    Phones are sent to `gateways`.
     """
 
     host: str
@@ -29,3 +31,4 @@ class StartApi:
     open_tokens: Callable[[], Tokens] | None = None
     lanes: tuple[tuple[str, str], ...] = ()
     is_open: bool = False
+    gateways: Gateways = THIS_HOST

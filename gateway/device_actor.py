@@ -32,10 +32,12 @@ from actors.messages import (
 from domain.errors import MuvrError
 from gateway.auth import Tokens
 from gateway.lane_pump import LanePump
-from gateway.lanes import Lanes
+from gateway.lanes import Done, Lanes
+from gateway.limits import Limits
 from gateway.offers import Offers
 from gateway.revocations import Revocations, RevocationThread
-from gateway.server import DeviceServer, Limits
+from gateway.server import DeviceServer
+from gateway.tls import TlsFiles, tls_context
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
@@ -59,9 +61,12 @@ class StartGateway:
     open_tokens: Callable[[], Tokens]
     pseudonym_key: bytes
     lanes: tuple[tuple[str, str], ...]
+    tls: TlsFiles | None = None
 
 
 class DeviceGatewayActor(ActorTypeDispatcher):
+    stop_stage = 2  # after the shard hosts, whose last answers and new owners it has to bring to devices
+
     _pump: LanePump
     _revocations: RevocationThread
     _server: DeviceServer
@@ -145,7 +150,8 @@ class DeviceGatewayActor(ActorTypeDispatcher):
 
         async def start() -> None:
             try:
-                started.set_result(await self._server.start(message.host, message.port))
+                tls = None if message.tls is None else tls_context(message.tls)
+                started.set_result(await self._server.start(message.host, message.port, tls))
             except Exception as error:
                 started.set_exception(error)
                 self._loop.stop()
@@ -157,5 +163,5 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         """Called in the thread of the revocations."""
         self._loop.call_soon_threadsafe(self._server.check_tokens)
 
-    def _deliver(self, addressed: list[Addressed], done: list[int]) -> None:
+    def _deliver(self, addressed: list[Addressed], done: list[Done]) -> None:
         self._loop.call_soon_threadsafe(self._server.deliver, addressed, done)

@@ -15,8 +15,10 @@ from gateway.api_access import Gate, Viewer, not_theirs
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.loads import Loads
 from gateway.rates import Rates
 from gateway.revocations import Revocations
+from gateway.watch_page import Gateways
 from persistence.grants import GrantStore
 from persistence.ports import Store
 from persistence.requests import RequestStore
@@ -35,6 +37,8 @@ class Services:
     revocations: Revocations
     rates: Rates
     now_ms: Callable[[], int]
+    gateways: Gateways
+    loads: Loads
 
     async def say(self, user: UserId, command: Command) -> UserTold:
         """What holds of the user once `command` is durable; raises what `Commands` does."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import _parser
+from cli.main import parser_of
 from tests.test_style import ROOT, tracked
 
 LINK = re.compile(r"(?:\]\(|\bsrc=\")(?!https?:|mailto:)([^)\"\s]+)")
@@ -68,7 +68,7 @@ def test_muvr_takes_every_command_of_the_pages() -> None:
     }
     for command in commands:
         words = shlex.split(command)[1:]
-        _parser(words[0]).parse_args(words)  # exits with usage if it does not
+        parser_of(words[0]).parse_args(words)  # exits with usage if it does not
 
 
 def test_programs_of_the_pages_exist() -> None:

@@ -59,7 +59,8 @@ class HostThread:
         loop = asyncio.get_running_loop()
 
         def deliver(replies: list[Addressed]) -> None:
-            loop.call_soon_threadsafe(self.commands.deliver, replies, [envelope.connection])
+            done = [(envelope.connection, envelope.user)]
+            loop.call_soon_threadsafe(self.commands.deliver, replies, done)
 
         self._waiting.put((envelope, deliver))
 
