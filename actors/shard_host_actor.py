@@ -56,7 +56,7 @@ PASSIVATE_EVERY_SECONDS = 10.0
 PASSIVATE_MAX = 200  # at a time: batches wait meanwhile
 CLOSE_SECONDS_MAX = 1.0
 SWITCH_SECONDS = 0.0005  # how long the loop may hold the interpreter while the store's threads wait
-LEAVE_SECONDS_MAX = 1.0
+LEAVE_SECONDS_MAX = 2.0
 WATCHERS = ("api",)  # who is sent live updates
 ROUTERS = ("gateway", "api")  # who is told which host owns which shard
 

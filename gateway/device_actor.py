@@ -129,7 +129,6 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         self._offers = Offers(ModelStore(store), cluster_finder(store, message.pseudonym_key))
         self._offers.refresh()
         sys.setswitchinterval(SWITCH_SECONDS)
-        logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of every connection
         self._server = DeviceServer(message.open_tokens(), self._offers, message.limits, self._pump.queue)
         started: Future[int] = Future()
         threading.Thread(target=self._serve, args=(message, started), daemon=True).start()

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from edge import protocol
 from edge.protocol import Message
 from gateway.server import LEAD_MS
+from persistence.location import prepare_store
 from tests.cluster.checker import check_acknowledged, check_settled
 from tests.cluster.crowd import Crowd, NotingClient
 from tests.cluster.rig import Rig
 from tests.cluster.scenarios import Scene
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Rig]:
+    """Three of one machine on one embedded store."""
+    location = f"sqlite:{tmp_path / 'store'}"
+    prepare_store(location)
+    rig = Rig(tmp_path / "rig", location)
+    rig.up()
+    yield rig
+    rig.down()
 
 
 class TellingClient(NotingClient):
