@@ -114,6 +114,8 @@ def test_it_streams_is_cut_off_and_goes_on(nodes: Rig) -> None:
         for second in range(FRAMES):
             device.frame("s-1", "a", second)
             if second in (20, 40):
+                cut_before = second // 20 - 1
+                await device.until(lambda count=cut_before: len(device.welcomes) > count)
                 await device.until(lambda: device.acked.get(("", "s-1", "a"), 0) > 10)
                 device.cut()
             await asyncio.sleep(0)
