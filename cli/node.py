@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from actors.node import Node
+from cli.keys import first_token_mark
 from cli.metronome import add_metronome_arguments, metronome_settings
 from cli.parsing import explain
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
@@ -19,6 +20,7 @@ from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
 
 DAY_SECONDS = 86_400
+FIRST_TOKEN_DAYS = 7
 CHECK_SECONDS = 5.0  # between looks at the node's health
 
 _UP_EXAMPLES = """
@@ -95,7 +97,7 @@ class _Up:
             debug=options.debug,
         )
         with running_node(settings) as running:
-            operator = open_tokens(settings).issue(UserId("operator"), "operator", DAY_SECONDS)
+            operator = first_operator_token(settings)
             devices, page = (
                 f"ws://{settings.host}:{running.gateway_port}",
                 f"http://{settings.host}:{running.api_port}",
@@ -105,10 +107,22 @@ class _Up:
             else:
                 print(f"devices: {devices}")
                 print(f"page:    {page}/")
-                print(f"token:   {operator}")  # to be typed: what stands in an address is kept and passed on
+                if operator is None:
+                    print("tokens:  `muvr token --scope operator` makes one; the first start has shown one")
+                else:  # to be typed: what stands in an address is kept, and passed on with it
+                    print(f"token:   {operator}")
                 print("Ctrl-C stops the node", flush=True)
             serve_until_signal(running.node)
         return 0
+
+
+def first_operator_token(settings: NodeSettings) -> str | None:
+    """A token for the operator, once: who starts a node later has to make one. Processes may race for it."""
+    try:
+        first_token_mark(settings).touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        return None
+    return open_tokens(settings).issue(UserId("operator"), "operator", FIRST_TOKEN_DAYS * DAY_SECONDS)
 
 
 class _Token:

@@ -23,7 +23,7 @@ from actors.scheduler_actor import SchedulerActor, StartScheduler
 from actors.shard_host_actor import ShardHostActor
 from actors.tenure import machine_s
 from cli.directory import own_directory
-from cli.keys import signing_key
+from cli.keys import signing_key, token_key
 from cli.settings import NodeSettings, check
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
@@ -33,7 +33,7 @@ from gateway.server import Limits
 from gateway.watch_page import Gateways
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
-from persistence.secret_files import load_or_make_key
+from persistence.secret_files import load_or_make_key, numbered_keys
 
 BATCH_SECONDS_MAX = 4 * 3600.0
 EVALUATION_MINUTES = 30.0
@@ -50,7 +50,8 @@ class RunningNode:
 
 
 def open_tokens(settings: NodeSettings) -> Tokens:
-    return Tokens(load_or_make_key(settings.key_directory / "tokens.key"), time.time)
+    """Tokens by the keys that all nodes share; they follow `muvr keys`."""
+    return Tokens(partial(numbered_keys, token_key(settings)), time.time)
 
 
 @contextmanager
@@ -78,7 +79,8 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 host=settings.host,
                 port=settings.api_port,
                 open_store=store,
-                open_tokens=None if settings.open_page else tokens,
+                open_tokens=tokens,
+                is_open=settings.open_page,
                 lanes=lanes,
                 gateways=Gateways(port=gateway_port, advertised=settings.advertise),
             ),

@@ -72,6 +72,13 @@ ROUTES: dict[str, Rule] = {
     "PUT /v1/exercises/{name}": _OPERATOR,
     "DELETE /v1/exercises/{name}": _OPERATOR,
     "GET /v1/contributed-exercises": _OPERATOR,
+    "POST /v1/users/{user}/pairings": _OWN_OR_OPERATOR,
+    "POST /v1/pairings/exchange": OPEN,
+    "POST /v1/tokens/refresh": OPEN,
+    "DELETE /v1/tokens/current": _EVERYONES,
+    "DELETE /v1/users/{user}/tokens": _OWN_OR_OPERATOR,
+    "GET /v1/users/{user}/devices": _OWN_OR_OPERATOR,
+    "DELETE /v1/users/{user}/devices/{login}": _OWN_OR_OPERATOR,
     "GET /v1/nights": _OPERATOR,
     "POST /v1/nights": _OPERATOR,
     "GET /v1/nights/{night}": _OPERATOR,
@@ -84,7 +91,9 @@ ROUTES: dict[str, Rule] = {
 TOKEN_IN_QUERY = frozenset({"GET /v1/live/events"})
 
 # What these answer is secret and not kept, so an Idempotency-Key is not heeded.
-UNREPEATABLE: frozenset[str] = frozenset()
+UNREPEATABLE = frozenset(
+    {"POST /v1/users/{user}/pairings", "POST /v1/pairings/exchange", "POST /v1/tokens/refresh"}
+)
 
 _DEVICE: Rule = {"device": Relation.OWN, "user": Relation.OWN}
 

@@ -113,7 +113,8 @@ class ApiActor(ActorTypeDispatcher):
         if self._server is None:
             self._store = message.open_store()
             tokens = message.open_tokens() if message.open_tokens else None
-            if tokens is None and not is_loopback(message.host):
+            is_open = tokens is None or message.is_open
+            if is_open and not is_loopback(message.host):
                 raise ConfigurationError(
                     f"without tokens the HTTP API cannot listen at {message.host}",
                     expected="a loopback address such as 127.0.0.1",
@@ -123,7 +124,13 @@ class ApiActor(ActorTypeDispatcher):
             self._pump = LanePump(lanes, send=self.send, deliver=self._deliver)
             self._commands = Commands(self._pump.queue)
             app = create_app(
-                self._store, self._live, tokens, self._commands, gateways=message.gateways, loads=self._loads
+                self._store,
+                self._live,
+                tokens,
+                self._commands,
+                is_open=is_open,
+                gateways=message.gateways,
+                loads=self._loads,
             )
             server = ApiServer(app, message.host, message.port)
             server.start()

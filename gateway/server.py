@@ -124,6 +124,12 @@ class DeviceServer:
                 for number in tuple(numbers):
                     self.take(number, self._listeners[number].connection.redirect(user, url))
 
+    def check_tokens(self) -> None:
+        """Close the connections whose token has expired or was revoked; who has another may return."""
+        for listener in list(self._listeners.values()):
+            if not listener.connection.is_good:
+                listener.close(WSCloseCode.POLICY_VIOLATION, "the token is good no more")
+
     def offer(self, digests: Collection[str]) -> None:
         """Tell every authenticated device of the new models that are for it."""
         for listener in list(self._listeners.values()):

@@ -16,6 +16,8 @@ from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
 from gateway.loads import Loads
+from gateway.rates import Rates
+from gateway.revocations import Revocations
 from gateway.watch_page import Gateways
 from persistence.grants import GrantStore
 from persistence.ports import Store
@@ -32,6 +34,8 @@ class Services:
     gate: Gate
     commands: Commands
     requests: RequestStore
+    revocations: Revocations
+    rates: Rates
     now_ms: Callable[[], int]
     gateways: Gateways
     loads: Loads
@@ -65,7 +69,7 @@ async def viewer_of(request: Request) -> Viewer:
     return viewer
 
 
-def said_ms_of(request: Request) -> int:
+async def said_ms_of(request: Request) -> int:
     """When what a request says was said: when it first came."""
     said_ms: int | None = getattr(request.state, "said_ms", None)
     return services_of(request).now_ms() if said_ms is None else said_ms
