@@ -118,7 +118,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
         if signed is not None:
-            page.get_by_label("Token").fill(signed)
+            page.get_by_label("Code or token").fill(signed)
             page.get_by_role("button", name="Sign in").click()
             page.get_by_role("button", name="Sign out").wait_for()
         pages.append((page, told if quiet else [], asked))
@@ -319,7 +319,7 @@ def test_a_token_is_entered_once_and_stands_in_no_address(
         page = open_page(here.address, quiet=False)  # browsers log that nobody was signed in
         page.on("request", lambda request: asked.append(request.url))
         check_accessible(page)
-        page.get_by_label("Token").fill(secret)
+        page.get_by_label("Code or token").fill(secret)
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("article", name="alice")).to_be_visible()
         expect(page.get_by_role("article", name="bob")).to_have_count(0)
@@ -332,8 +332,28 @@ def test_a_token_is_entered_once_and_stands_in_no_address(
         assert secret not in page.content()
 
         page.get_by_role("button", name="Sign out").click()
-        expect(page.get_by_label("Token")).to_be_focused()
+        expect(page.get_by_label("Code or token")).to_be_focused()
         assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_pairing_code_lets_the_page_in_and_out(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with gym(tmp_path, TOKENS) as here:
+        trained(here)
+        code = here.say("alice", "user", "POST", "users/alice/pairings", {"scope": "user"})["code"]
+        page = open_page(here.address, quiet=False)
+        page.get_by_label("Code or token").fill("WRONG-CODE")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("code")
+        page.get_by_label("Code or token").fill(code)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(
+            ["Live", "Training", "Models"]
+        )
+        (device,) = here.say("alice", "user", "GET", "users/alice/devices")["items"]
+        assert (device["device"], device["scope"]) == ("page", "user")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("Code or token")).to_be_focused()
+        assert here.say("alice", "user", "GET", "users/alice/devices")["items"] == []
 
 
 def test_a_token_that_is_not_taken_is_told(tmp_path: Path, open_page: Callable[..., Page]) -> None:

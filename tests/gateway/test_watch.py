@@ -245,8 +245,8 @@ def test_a_second_tab_does_not_record_beside_the_first(
 
 def test_a_token_that_is_refused_is_said(here: Gym, page: Page) -> None:
     page.goto(f"{here.address}/watch")
-    page.get_by_label("Token").fill(here.token[:-4] + "AAAA")
+    page.get_by_label("Code or token").fill(here.token[:-4] + "AAAA")
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator("#connection")).to_have_text("sign in again")
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_label("Token")).to_be_visible()
+    expect(page.get_by_label("Code or token")).to_be_visible()
