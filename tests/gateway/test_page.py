@@ -339,6 +339,11 @@ def test_a_token_is_entered_once_and_stands_in_no_address(
 def test_a_pairing_code_lets_the_page_in_and_out(tmp_path: Path, open_page: Callable[..., Page]) -> None:
     with gym(tmp_path, TOKENS) as here:
         trained(here)
+        page = open_page(here.address + "#training", quiet=False, signed=token("alice"))
+        page.get_by_role("button", name="Pair a device").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.locator(".code")).to_have_text(re.compile("^[0-9A-Z]{4}-[0-9A-Z]{4}$"))
+        check_accessible(page)
         code = here.say("alice", "user", "POST", "users/alice/pairings", {"scope": "user"})["code"]
         page = open_page(here.address, quiet=False)
         page.get_by_label("Code or token").fill("WRONG-CODE")
