@@ -46,6 +46,8 @@ from tests.gateway.api_example import (
 )
 from tests.gateway.api_rig import HostThread
 
+expect.set_options(timeout=20_000)
+
 WIDTHS = {"phone": 360, "desktop": 1440}
 NOW_MS = START_MS + 40 * DAY_MS
 TOKENS = Tokens(b"k" * 32, lambda: NOW_MS / 1000)
