@@ -25,9 +25,9 @@ import msgspec
 from actors.lease import Lease, Watch, fenced, is_fenced
 from actors.tenure import ATTEMPTS_PER_VIEW, Tenure
 from actors.view import Member, View
-from domain.errors import StoredValueCorrupt
 from domain.identifiers import ShardNr
 from persistence.ports import Slice, Store
+from persistence.stored_json import decode_stored
 from persistence.tables import MEMBER, VIEW, MemberRow, ViewRow
 
 log = logging.getLogger(__name__)
@@ -128,6 +128,11 @@ class Membership:
         self._lease.give_up()
         self._read_view()
         return self._me not in self._view.members or self._change_view(self._others())
+
+    @property
+    def view(self) -> View:
+        """The newest that is known here; after `leave` the one without this member."""
+        return self._view
 
     @property
     def _has_released(self) -> bool:
@@ -288,10 +293,7 @@ def _view_row(store: Store) -> ViewRow | None:
 
 
 def _view_of(row: ViewRow) -> View:
-    try:
-        return View(row.number, msgspec.json.decode(row.members, type=tuple[Member, ...]))
-    except msgspec.MsgspecError as error:
-        raise StoredValueCorrupt(
-            f"the members of view {row.number} cannot be read: {error}",
-            remedy="restore the row from a backup",
-        ) from error
+    what = f"the member list of view {row.number}"
+    return View(
+        row.number, decode_stored(row.members, tuple[Member, ...], what, "restore the row from a backup")
+    )

@@ -12,10 +12,11 @@ from gateway.api_problems import WrongHost, failure, problem_of
 
 _log = logging.getLogger(__name__)
 
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+)
 SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
-    ),
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -24,7 +25,7 @@ SECURITY_HEADERS = {
 
 
 class Shell:
-    """The outermost layer: adds SECURITY_HEADERS to every answer and answers for what failed inside.
+    """The outermost layer: adds what an answer lacks of SECURITY_HEADERS, answers for what failed inside.
 
     What the API answers is never cached; the page is asked for again each time.
     """
@@ -45,7 +46,8 @@ class Shell:
             started = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(SECURITY_HEADERS)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
                 headers["Cache-Control"] = cache
             await send(message)
 

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from domain.errors import StoredValueCorrupt
 from domain.identifiers import UserId
 from gateway.api_models import EvaluationDetail, EvaluationItem, ModelDetail, ModelItem, ModelList
 from gateway.api_problems import NotFound
 from persistence.models import EVERYONE, ModelStore, user_scope
 from persistence.ports import Store
+from persistence.stored_json import decode_stored
 from persistence.tables import EvaluationRow, ModelRow
 
 ValueT = TypeVar("ValueT")
@@ -118,9 +118,4 @@ def _figures(row: EvaluationRow, metrics: _Metrics) -> dict[str, Any]:
 
 
 def _decoded(text: str, kind: type[ValueT], what: str) -> ValueT:
-    try:
-        return msgspec.json.decode(text, type=kind)
-    except msgspec.DecodeError as error:
-        raise StoredValueCorrupt(
-            f"the {what} cannot be read ({error})", remedy="evaluate it again, or restore a backup"
-        ) from error
+    return decode_stored(text, kind, f"the {what}", "evaluate it again, or restore a backup")

@@ -46,6 +46,11 @@ class TooBusy(MuvrError):
     retry = True
 
 
+class TooManyRequests(MuvrError):
+    code = "too_many_requests"
+    retry = True
+
+
 class WrongHost(MuvrError):
     code = "wrong_host"
 
@@ -92,6 +97,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[MuvrError], int], ...] = (  # the first that 
     (NotFound, 404),
     (WrongHost, 421),
     (TooBusy, 503),
+    (TooManyRequests, 429),
     (TooManyReaders, 503),
     (NotAnswered, 503),
     (Overtaken, 412),

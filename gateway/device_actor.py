@@ -32,9 +32,12 @@ from actors.messages import (
 from domain.errors import MuvrError
 from gateway.auth import Tokens
 from gateway.lane_pump import LanePump
-from gateway.lanes import Lanes
+from gateway.lanes import Done, Lanes
+from gateway.limits import Limits
 from gateway.offers import Offers
-from gateway.server import DeviceServer, Limits
+from gateway.revocations import Revocations, RevocationThread
+from gateway.server import DeviceServer
+from gateway.tls import TlsFiles, tls_context
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
@@ -58,10 +61,14 @@ class StartGateway:
     open_tokens: Callable[[], Tokens]
     pseudonym_key: bytes
     lanes: tuple[tuple[str, str], ...]
+    tls: TlsFiles | None = None
 
 
 class DeviceGatewayActor(ActorTypeDispatcher):
+    stop_stage = 2  # after the shard hosts, whose last answers and new owners it has to bring to devices
+
     _pump: LanePump
+    _revocations: RevocationThread
     _server: DeviceServer
     _offers: Offers
     _loop: asyncio.AbstractEventLoop
@@ -113,6 +120,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
     def receiveMsg_ActorExitRequest(self, message: ActorExitRequest, sender: Any) -> None:  # noqa: N802
         if self._started:
             self._started = False
+            self._revocations.stop()
             with suppress(Exception):  # the process ends in any case
                 asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(2.0)
             self._loop.call_soon_threadsafe(self._loop.stop)
@@ -125,10 +133,16 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         self._offers.refresh()
         sys.setswitchinterval(SWITCH_SECONDS)
         logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of every connection
-        self._server = DeviceServer(message.open_tokens(), self._offers, message.limits, self._pump.queue)
+        tokens, revocations = message.open_tokens(), Revocations(store)
+        revocations.refresh()
+        tokens.is_revoked = revocations.include
+        self._revocations = RevocationThread(revocations, tokens, self._look_at_tokens)
+        self._server = DeviceServer(tokens, self._offers, message.limits, self._pump.queue)
         started: Future[int] = Future()
         threading.Thread(target=self._serve, args=(message, started), daemon=True).start()
-        return started.result(10.0)
+        port = started.result(10.0)
+        self._revocations.start()
+        return port
 
     def _serve(self, message: StartGateway, started: Future[int]) -> None:
         self._loop = uvloop.new_event_loop()
@@ -136,7 +150,8 @@ class DeviceGatewayActor(ActorTypeDispatcher):
 
         async def start() -> None:
             try:
-                started.set_result(await self._server.start(message.host, message.port))
+                tls = None if message.tls is None else tls_context(message.tls)
+                started.set_result(await self._server.start(message.host, message.port, tls))
             except Exception as error:
                 started.set_exception(error)
                 self._loop.stop()
@@ -144,5 +159,9 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         self._loop.create_task(start())
         self._loop.run_forever()
 
-    def _deliver(self, addressed: list[Addressed], done: list[int]) -> None:
+    def _look_at_tokens(self) -> None:
+        """Called in the thread of the revocations."""
+        self._loop.call_soon_threadsafe(self._server.check_tokens)
+
+    def _deliver(self, addressed: list[Addressed], done: list[Done]) -> None:
         self._loop.call_soon_threadsafe(self._server.deliver, addressed, done)

@@ -17,7 +17,7 @@ from cli.main import COMMANDS
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "domain", "coach", "edge", "simulator", "persistence", "actors", "gateway", "batch", "training",
-    "marathon", "cli",
+    "exchange", "marathon", "cli",
 )  # fmt: skip
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 350
