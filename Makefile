@@ -11,10 +11,10 @@ WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: help run test check soak bench clean
+.PHONY: help run test check soak bench containers clean
 
 help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run  ## record, learn overnight, recognise; ARGS="--recordings DIR --exit" passes arguments
 	@$(BIN)/muvr demo $(ARGS)
@@ -31,6 +31,9 @@ check: $(VENV)/.dev  ## format, lint, types, import contracts, style
 
 soak: $(VENV)/.dev  ## the long fault and load runs
 	$(BIN)/pytest -m soak --timeout 3600 $(ARGS)
+
+containers: $(VENV)/.dev  ## build the images and run them, with buildah and podman
+	$(BIN)/pytest -m containers --timeout 3600 tests/containers $(ARGS)
 
 bench: $(VENV)/.dev  ## the measurements of docs/performance.md
 	$(BIN)/python -m benchmarks.ingest $(ARGS)

@@ -50,10 +50,15 @@ def drop_old_keys(first: Path) -> list[int]:
     numbers = _numbers(first)
     if not numbers:
         return []
-    _make(first, replacing=True)
+    write_secret(first, secrets.token_bytes(KEY_BYTES))
     for number in numbers[:-1]:
         _numbered(first, number).unlink(missing_ok=True)
     return [1, *numbers[:-1]]
+
+
+def write_secret(path: Path, secret: bytes) -> None:
+    """Make `path` with mode 0600, or replace what is there; never readable by others, whole or not at all."""
+    _beside(path, secret).replace(path)
 
 
 def _numbered(first: Path, number: int) -> Path:
@@ -66,17 +71,20 @@ def _numbers(first: Path) -> list[int]:
     return sorted(int(each.group(1)) for each in found if each is not None)
 
 
-def _make(path: Path, *, replacing: bool = False) -> None:
+def _make(path: Path) -> None:
+    whole = _beside(path, secrets.token_bytes(KEY_BYTES))
+    with suppress(FileExistsError):  # another process was first: its key counts
+        os.link(whole, path)
+    whole.unlink()
+
+
+def _beside(path: Path, secret: bytes) -> Path:
+    """A new file in the directory of `path` with all of `secret`, on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     whole = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
+        file.write(secret)
         file.flush()
         os.fsync(file.fileno())
-    if replacing:
-        whole.replace(path)
-        return
-    with suppress(FileExistsError):  # another process was first: its key counts
-        os.link(whole, path)
-    whole.unlink()
+    return whole
