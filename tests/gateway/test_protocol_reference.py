@@ -16,6 +16,7 @@ from gateway.limits import Limits
 from gateway.offers import Offers
 from tests.gateway.device_example import (
     CARE_MESSAGES,
+    CONSENT,
     MESSAGES,
     START_MS,
     hello,
@@ -90,7 +91,7 @@ def probes(field: Field) -> tuple[list[Any], list[Any]]:
 
 def is_taken(offers: Offers, kind: str, name: str, value: object) -> bool:
     """Whether the server takes a message of that kind that is otherwise right."""
-    fields = dict((MESSAGES | CARE_MESSAGES)[kind])
+    fields = dict((MESSAGES | CARE_MESSAGES | {"consent": CONSENT})[kind])
     if kind == "frame":
         fields |= {"samples": bytes(6), "sensor": "h"} if name == "samples" else {"samples": bytes(6)}
     if name == "start_ms" and "end_ms" in fields and isinstance(value, int):

@@ -130,7 +130,7 @@ def _api(store: Store, user: UserId) -> None:
     at = Timestamp(5)
     login = LoginRow(f"l-{user}", user, "watch", "device", at, 1, at, at, None)
     store.insert_if_absent(LOGIN, [login])
-    store.insert_if_absent(PAIRING, [PairingRow(f"p-{user}", user, "device", "x", at, 1, "")])
+    store.insert_if_absent(PAIRING, [PairingRow(f"p-{user}", user, "device", "x", at, 1)])
     store.insert_if_absent(API_REQUEST, [RequestRow(user, "user x", "k", "d", at, None, None, None)])
     rows: list[tuple[Table[Any], Any]] = [
         (LOGIN_BY_USER, LoginOfUserRow(user, f"l-{user}", at)),
