@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from actors import counts
 from actors.answers import refusal
 from actors.effects import Classified, Effects
 from actors.messages import Addressed, Envelope
@@ -111,6 +112,7 @@ class ShardHost:
             self._begin(_Group(self._waiting.take_group()))
             self._complete_ended()  # what has nothing to write has ended already
         self._bound()
+        counts.actors(len(self._actors))
         answers, self._answers = self._answers, Answers()
         return answers
 
@@ -157,6 +159,7 @@ class ShardHost:
 
     def _begin(self, group: _Group) -> None:
         self._group_count += 1
+        counts.taken(group.works)
         try:
             self._wake(group)
             self._decide(group)
@@ -212,6 +215,7 @@ class ShardHost:
             reason,
             exc_info=None if is_known else error,
         )
+        counts.group_failed(reason)
         self._failures += 1
         group.effects.clear()
         for user in group.works:
@@ -229,6 +233,7 @@ class ShardHost:
             del self._left[work.batch_nr]
             self._answers.finished.append(work.batch_nr)
 
+    @counts.staged("recover")
     def _wake(self, group: _Group) -> None:
         """Recover the users of a group that have no actor; who is not this host's is refused."""
         epochs: dict[UserId, int] = {}
@@ -246,6 +251,7 @@ class ShardHost:
             log.error("%d users cannot be recovered: %s", len(epochs), error)
             group.refused.update(dict.fromkeys(epochs, error))
 
+    @counts.staged("decide")
     def _decide(self, group: _Group) -> None:
         commands = {
             user: [(work.envelope.connection, work.envelope.command) for work in works]
@@ -258,6 +264,7 @@ class ShardHost:
             else:
                 group.refused[user] = answer
 
+    @counts.staged("classify")
     def _classify(self, group: _Group) -> None:
         """The windows of all users of a group in one call."""
         waiting = {user: effect.requests for user, effect in group.effects.items() if effect.more}

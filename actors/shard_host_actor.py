@@ -20,6 +20,7 @@ from typing import Any
 
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch, WakeupMessage
 
+from actors import counts
 from actors.answers import refusal
 from actors.groups import GroupThread
 from actors.handlers import handled_once
@@ -48,6 +49,7 @@ from actors.user_stores import UserStores
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
+from telemetry import metrics
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +146,7 @@ class ShardHostActor(ActorTypeDispatcher):
             self._store.close()
 
     def _open(self, message: StartShardHost) -> None:
+        metrics.count_as(message.member_id.rpartition("/")[2])
         store = self._store = message.open_store()
         stores = UserStores.over(store, message.master_key)
         self._start = message
@@ -188,6 +191,7 @@ class ShardHostActor(ActorTypeDispatcher):
         self._holding = holding
         self._is_releasing = True
         self._host.serve(holding.epochs)
+        counts.shards(len(holding.epochs))
         self._tell_view()
 
     def _advance(self) -> None:
@@ -200,6 +204,7 @@ class ShardHostActor(ActorTypeDispatcher):
 
     def _answer(self, answers: Answers) -> None:
         if answers.finished or answers.replies:
+            counts.answered(answers.finished, answers.replies)
             answer = ShardAnswer(tuple(answers.finished), encode_addressed(answers.replies))
             self.send(self._gateway, answer)
             if (updates := live_updates(answers.replies)) is not None:

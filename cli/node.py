@@ -109,6 +109,18 @@ class _Up:
         )
 
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
+        parser.add_argument(
+            "--metrics-port", type=int, metavar="PORT", help="metrics without a token (default: not served)"
+        )
+        parser.add_argument(
+            "--metrics-host", default=LOOPBACK, help="of --metrics-port (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--log-format",
+            choices=("plain", "json"),
+            default="plain",
+            help="of node.log (default: %(default)s)",
+        )
         add_metronome_arguments(parser)
         explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})
 
@@ -132,6 +144,9 @@ class _Up:
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,
             metronome=metronome_settings(options),
+            metrics_host=options.metrics_host,
+            metrics_port=options.metrics_port,
+            log_format=options.log_format,
             debug=options.debug,
         )
         with running_node(settings) as running:

@@ -33,6 +33,8 @@ from gateway.server import Limits
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
 from persistence.secret_files import load_or_make_key
+from telemetry import pages
+from telemetry.logs import definitions
 
 BATCH_SECONDS_MAX = 4 * 3600.0
 EVALUATION_MINUTES = 30.0
@@ -63,7 +65,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     tokens = partial(open_tokens, settings)
     master_key = load_or_make_key(settings.key_directory / "master.key")
     pseudonym_key = load_or_make_key(settings.key_directory / "pseudonyms.key")
-    with own_directory(settings.data) as node_id, Node(log_definitions) as node:
+    with own_directory(settings.data) as node_id, _counting(settings), Node(log_definitions) as node:
         api_port = node.start(
             "api",
             ApiActor,
@@ -72,6 +74,8 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 port=settings.api_port,
                 open_store=store,
                 open_tokens=None if settings.open_page else tokens,
+                metrics_host=settings.metrics_host,
+                metrics_port=settings.metrics_port,
             ),
         )
         hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
@@ -95,6 +99,16 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
             node.start(name, ShardHostActor, host)
         node.start("scheduler", SchedulerActor, _scheduler(settings, store))
         yield RunningNode(node, gateway_port or 0, api_port or 0)
+
+
+@contextmanager
+def _counting(settings: NodeSettings) -> Iterator[None]:
+    """Every process that is forked meanwhile counts where the node's metrics are read."""
+    pages.begin(settings.metrics_directory)
+    try:
+        yield
+    finally:
+        pages.end()
 
 
 def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
@@ -183,20 +197,7 @@ def _log_to_file(settings: NodeSettings) -> dict[str, Any]:
     """
     settings.log_directory.mkdir(parents=True, exist_ok=True)
     level = logging.DEBUG if settings.debug else logging.INFO
-    definitions = {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-        "handlers": {
-            "file": {
-                "class": "logging.FileHandler",
-                "filename": str(settings.log_directory / "node.log"),
-                "formatter": "plain",
-                "level": level,
-            }
-        },
-        "root": {"handlers": ["file"], "level": level},
-    }
-    logging.config.dictConfig(definitions)
+    to_file = definitions(settings.log_directory / "node.log", settings.log_format, level)
+    logging.config.dictConfig(to_file)
     logging.raiseExceptions = False  # a log on a full disk must not flood the terminal
-    return definitions
+    return to_file

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.responses import StreamingResponse
 from fastapi.staticfiles import StaticFiles
@@ -18,6 +18,7 @@ from domain.identifiers import UserId, check_identifier
 from gateway import api_model_reads, api_reads
 from gateway.api_access import Gate, Viewer
 from gateway.api_guard import LoopbackOnly, Shell
+from gateway.api_metrics import CountedRequests, node_metrics
 from gateway.api_models import Health, ModelDetail, ModelList, NightList, SessionDetail, SessionPage, UserPage
 from gateway.api_problems import install
 from gateway.api_reads import Reads
@@ -67,6 +68,7 @@ def create_app(store: Store, live: LiveView, tokens: Tokens | None) -> FastAPI:
     if tokens is None:
         app.add_middleware(LoopbackOnly)
     app.add_middleware(Shell)
+    app.add_middleware(CountedRequests)
     return app
 
 
@@ -101,6 +103,12 @@ async def ready(services: From) -> Health:
     """The store answers too."""
     await services.reads(api_reads.check_ready, services.store)
     return Health("ready")
+
+
+@_routes.get("/metrics")
+def metrics(request: Request) -> Response:
+    """What the node counts, for Prometheus."""
+    return node_metrics(request)
 
 
 @_routes.get("/v1/live")

@@ -23,6 +23,7 @@ class Access(Enum):
 ACCESS: dict[str, Access] = {
     "/health": Access.OPEN,
     "/ready": Access.OPEN,
+    "/metrics": Access.OPERATOR,
     "/v1/openapi.json": Access.OPEN,
     "/v1/live": Access.OWN,
     "/v1/live/events": Access.OWN,

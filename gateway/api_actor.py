@@ -14,9 +14,12 @@ from domain.replies import LiveUpdate
 from gateway.api import create_app
 from gateway.api_guard import is_loopback
 from gateway.api_messages import StartApi
+from gateway.api_metrics import serve_metrics
 from gateway.api_server import ApiServer
 from gateway.live import LiveView
 from persistence.ports import Store
+from telemetry.metrics import count_as
+from telemetry.pages import node_directory
 
 _log = logging.getLogger(__name__)
 _UPDATES = msgspec.msgpack.Decoder(list[LiveUpdate])
@@ -54,6 +57,7 @@ class ApiActor(ActorTypeDispatcher):
     def _start(self, message: StartApi) -> int:
         """The port that is served, also if it was served before."""
         if self._server is None:
+            self._count(message)
             self._store = message.open_store()
             tokens = message.open_tokens() if message.open_tokens else None
             if tokens is None and not is_loopback(message.host):
@@ -66,6 +70,12 @@ class ApiActor(ActorTypeDispatcher):
             server.start()
             self._server = server
         return self._server.port
+
+    def _count(self, message: StartApi) -> None:
+        count_as("api")
+        directory = node_directory()
+        if directory is not None and message.metrics_port is not None:
+            serve_metrics(directory, message.metrics_host, message.metrics_port)
 
     def _stop(self) -> None:
         server, store = self._server, self._store

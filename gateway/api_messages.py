@@ -18,10 +18,13 @@ class StartApi:
     """Serve at `host` and `port`, 0 being any free one.
 
     The two callables are pickled (`functools.partial` of an importable name) and called in the actor's
-    process. Without `open_tokens` everyone who reaches the port may read everything: for loopback only.
+    process. Without `open_tokens` everyone who reaches the port may read everything: for loopback only. At
+    `metrics_port` whoever reaches it may read the node's metrics.
     """
 
     host: str
     port: int
     open_store: Callable[[], Store]
     open_tokens: Callable[[], Tokens] | None = None
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None

@@ -34,6 +34,7 @@ from actors.messages import (
     decode_addressed,
 )
 from domain.errors import MuvrError
+from gateway import counts
 from gateway.auth import Tokens
 from gateway.lanes import Lanes
 from gateway.offers import Offers
@@ -41,6 +42,7 @@ from gateway.server import DeviceServer, Limits
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
+from telemetry import metrics
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +134,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _start(self, message: StartGateway) -> int:
+        metrics.count_as("gateway")
         self._lanes, self._inbox = Lanes(message.lanes, after_nr=time.time_ns()), deque()
         store = message.open_store()
         self._offers = Offers(ModelStore(store), cluster_finder(store, message.pseudonym_key))
@@ -180,6 +183,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
             self._wake_at = self._lanes.wanted()
             if len(self._inbox) < self._wake_at:  # else more came before `_wake_at` was set, and woke nobody
                 break
+        counts.stand(*self._lanes.standing())
         addressed, done = decode_addressed(replies) if replies else [], self._lanes.take_done()
         if addressed or done:
             self._loop.call_soon_threadsafe(self._server.deliver, addressed, done)

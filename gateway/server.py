@@ -26,7 +26,7 @@ from actors.messages import Addressed, Envelope
 from domain.errors import ConfigurationError, InvalidInput, MuvrError
 from domain.identifiers import UserId
 from domain.replies import PassingReply
-from gateway import protocol
+from gateway import counts, protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection, Output
 from gateway.offers import Offers
@@ -133,6 +133,7 @@ class DeviceServer:
         """A connection has begun; its number."""
         self._next_number += 1
         self._listeners[self._next_number] = listener
+        counts.joined(len(self._listeners))
         return self._next_number
 
     def take(self, number: int, output: Output) -> None:
@@ -143,6 +144,7 @@ class DeviceServer:
         for user in output.left:
             self._leave(user, number)
         for message in output.send:
+            counts.told(message)
             listener.send(protocol.encode(message))
         for user, command in output.forward:
             self._forward(Envelope(number, user, command))
@@ -154,6 +156,7 @@ class DeviceServer:
         listener = self._listeners.pop(number, None)
         if listener is None:
             return
+        counts.left(len(self._listeners))
         for user in listener.connection.users:
             self._leave(user, number)
         if not self._listeners:
@@ -163,6 +166,7 @@ class DeviceServer:
         """Called before the request is checked, so it is counted only once it is connected."""
         if len(self._listeners) >= self._limits.connections_max:
             log.warning("a connection was turned away: there are %d", len(self._listeners))
+            counts.turned_away()
             full = WSUpgradeResponse.create_error_response(
                 HTTPStatus.SERVICE_UNAVAILABLE, b"all connections are taken; try again later"
             )
@@ -214,6 +218,7 @@ class _Listener(WSListener):
         elif frame.payload_size > protocol.MESSAGE_BYTES_MAX:
             self._refuse(protocol.too_long(frame.payload_size), WSCloseCode.MESSAGE_TOO_BIG)
         else:
+            counts.came(frame.payload_size)
             self._server.take(self._number, self.connection.receive(frame.get_payload_as_bytes()))
             if self._timers and self.connection.is_authenticated:
                 self._cancel("hello")
