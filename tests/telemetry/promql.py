@@ -15,8 +15,7 @@ ADDED = {"instance", "job"}  # labels that Prometheus gives each series
 OTHERS = {"up": {"instance", "job"}}
 WORDS = {
     "abs", "and", "by", "group_left", "histogram_quantile", "ignoring", "increase", "max", "min", "offset",
-    "on",
-    "or", "predict_linear", "rate", "sum", "time", "timestamp", "unless", "without",
+    "on", "or", "predict_linear", "rate", "sum", "time", "timestamp", "unless", "without",
 }  # fmt: skip
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _SELECTOR = re.compile(rf"([a-zA-Z_:][\w:]*)\s*(\{{(?:[^}}\"]|{_STRING})*\}})?")

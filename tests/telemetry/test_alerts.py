@@ -22,8 +22,8 @@ ACKNOWLEDGED = "muvr_acknowledgement_seconds_bucket"
 STORED = 'muvr_store_seconds_bucket{operation="write",backend="cassandra",instance="n1",job="muvr"'
 FAILED = 'muvr_store_errors_total{backend="cassandra",operation="write",instance="n1",job="muvr"'
 
-# Per alert: series that make it fire and series that do not, as promtool writes them, a minute a step, and after
-# how many steps they are looked at; where steps are longer, that. The clock of promtool begins at 0.
+# Per alert: series that make it fire and series that do not, as promtool writes them, a minute a step, and
+# after how many steps they are looked at; where steps are longer, that. The clock of promtool begins at 0.
 CASES: dict[str, tuple[dict[str, str], dict[str, str], int]] = {
     "MuvrNodeDown": ({f"up{{{N1}}}": "1 0 0 0"}, {f"up{{{N1}}}": "1 0 1 1"}, 3),
     "MuvrProcessDown": (
@@ -148,10 +148,13 @@ def test_promtool_takes_the_rules(tmp_path: Path) -> None:
     assert f"{len(ALERTS)} rules found" in checked.stdout
 
 
-def test_alerts_fire_when_they_should_and_only_then(tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", ["1m", "60m"])
+def test_alerts_fire_when_they_should_and_only_then(tmp_path: Path, step: str) -> None:
     (tmp_path / "muvr.rules.yml").write_text(rules_file())
-    tests = [_tried(name, does_fire) for name in CASES for does_fire in (True, False)]
-    (tmp_path / "test.yml").write_text(json.dumps({"rule_files": ["muvr.rules.yml"], "tests": tests}))
+    names = [name for name in CASES if STEPS.get(name, "1m") == step]
+    tests = [_tried(name, step, does_fire) for name in names for does_fire in (True, False)]
+    content = {"rule_files": ["muvr.rules.yml"], "evaluation_interval": step, "tests": tests}
+    (tmp_path / "test.yml").write_text(json.dumps(content))
     tried = subprocess.run(
         [promtool(), "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -184,10 +187,9 @@ def test_the_command_prints_the_rules(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == rules_file()
 
 
-def _tried(name: str, does_fire: bool) -> dict[str, Any]:
+def _tried(name: str, step: str, does_fire: bool) -> dict[str, Any]:
     """A test of promtool: the alert fires under the first series, and not under the second."""
     fires, does_not, steps = CASES[name]
-    step = STEPS.get(name, "1m")
     series = fires if does_fire else does_not
     query = f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)'
     return {
