@@ -29,6 +29,9 @@ muvr schema check                      whether the tables are as this version wa
 muvr read-models check                 whether what the API shows is what the journal says
 muvr exercises list                    what users contributed to the catalogue
 muvr users check anna                  whether what is stored of a user can be read
+muvr doctor                            what is wrong here, and what to do
+muvr top                               a running node, live
+muvr profile --out node.folded         what a running node is busy with
 muvr metrics list                      what a node counts, for Prometheus
 muvr config show                       every setting, and where its value comes from
 muvr completion bash                   what makes a shell complete these commands
@@ -51,6 +54,9 @@ COMMANDS = (
     ("read-models", "cli.readmodels", "compare what the API shows with the journal, and make it again"),
     ("exercises", "cli.exercises", "review the exercises that users contributed"),
     ("users", "cli.users", "check that what is stored of a user can be read"),
+    ("doctor", "cli.doctor.command", "check machine, store and keys, and say what to do"),
+    ("top", "cli.top.command", "watch a running node in the terminal"),
+    ("profile", "cli.profile", "see what the processes of a running node are busy with"),
     ("metrics", "cli.metrics", "list what a node counts; print a dashboard and alert rules"),
     ("config", "cli.config", "show every setting, and where its value comes from"),
     ("completion", "cli.completion", "print what makes a shell complete commands and options"),

@@ -86,6 +86,14 @@ class DataKeyStore:
                 ciphers[user] = error
         return ciphers
 
+    def opens(self, row: DataKeyRow) -> bool:
+        """Whether the master key is the one that this data key was wrapped with."""
+        try:
+            self._unwrapped(UserId(row.user_id), row)
+        except StoredValueCorrupt:
+            return False
+        return True
+
     def destroy(self, user: UserId) -> None:
         """Erase the key: the user's journal and snapshots can never be read again."""
         self._store.write([Delete(DATA_KEY, (user,))])

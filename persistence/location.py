@@ -75,6 +75,15 @@ def schema_differences(location: str) -> list[str]:
         return session.differences()
 
 
+def store_clock_s(location: str) -> float | None:
+    """What a server of the store takes for the time, since 1970; None where it has no clock of its own."""
+    parsed = _parsed(location)
+    if isinstance(parsed, Path):
+        return None
+    with _schema_session(parsed) as session:
+        return session.clock_s()
+
+
 def schema_statements(location: str) -> Iterator[str]:
     """The statements that would make the store at `location`, which need not exist."""
     parsed = _parsed(location)

@@ -19,12 +19,14 @@ from pathlib import Path
 
 import psutil
 
+from telemetry import profiling
+
 SUFFIX = ".page"
 ROLE = re.compile(r"gateway|api|scheduler|shard-host-\d{1,3}")
 SLOTS_MAX = 4096
 DIGEST_BYTES = 16
 _NUMBER_BYTES = 8
-_PID, _STARTED_S, _STARTS, _HEADER = 0, 1, 2, 3  # what stands before the slots
+_PID, _STARTED_S, _STARTS, _LISTENS, _HEADER = range(5)  # what stands before the slots
 _FILE_BYTES = DIGEST_BYTES + _NUMBER_BYTES * (_HEADER + SLOTS_MAX)
 
 
@@ -51,7 +53,7 @@ def begin(directory: Path) -> None:
     global _directory
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     for path in directory.iterdir():
-        if path.suffix == SUFFIX:
+        if path.suffix in (SUFFIX, *profiling.SUFFIXES):
             path.unlink()
     _directory = directory
 
@@ -74,6 +76,9 @@ def open_page(role: str, layout: str, gauges: Sequence[int]) -> None:
     """
     if _directory is None or not ROLE.fullmatch(role):
         return
+    listens = threading.current_thread() is threading.main_thread()
+    if listens:
+        profiling.listen(_directory)
     with suppress(OSError):
         numbers = _mapped(_directory / (role + SUFFIX), _digest(layout))
         slots = numbers[_HEADER:]
@@ -85,15 +90,17 @@ def open_page(role: str, layout: str, gauges: Sequence[int]) -> None:
                     slots[at] += counted
             numbers[_PID], numbers[_STARTED_S] = os.getpid(), psutil.Process().create_time()
             numbers[_STARTS] += 1
+            numbers[_LISTENS] = listens
             COUNTING.slots, COUNTING.role = slots, role
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a role has counted. `process` is who counts; None if it is gone."""
+    """What a role has counted. `process` is who counts, None if gone; one that `listens` makes profiles."""
 
     role: str
     starts: int
+    listens: bool
     process: psutil.Process | None
     slots: tuple[float, ...]
 
@@ -106,7 +113,8 @@ def pages(directory: Path, layout: str) -> Iterator[Page]:
         if len(content) == _FILE_BYTES and content[:DIGEST_BYTES] == digest:
             numbers = memoryview(content[DIGEST_BYTES:]).cast("d")
             process = _process(int(numbers[_PID]), numbers[_STARTED_S])
-            yield Page(path.stem, int(numbers[_STARTS]), process, tuple(numbers[_HEADER:]))
+            slots = tuple(numbers[_HEADER:])
+            yield Page(path.stem, int(numbers[_STARTS]), bool(numbers[_LISTENS]), process, slots)
 
 
 def _mapped(path: Path, digest: bytes) -> memoryview[float]:
