@@ -41,8 +41,8 @@ def ask(directory: Path, pid: int, seconds: float, rate_hz: float) -> Path:
     return answer
 
 
-def sampled(seconds: float, rate_hz: float, ignored: frozenset[int] = frozenset()) -> Counter[str]:
-    """How often each stack was seen, of all threads but those `ignored` and this one."""
+def sampled(seconds: float, rate_hz: float) -> Counter[str]:
+    """How often each stack was seen, of all threads but this one."""
     stacks: Counter[str] = Counter()
     pause_s = 1 / rate_hz
     end_s = time.monotonic() + seconds
@@ -50,7 +50,7 @@ def sampled(seconds: float, rate_hz: float, ignored: frozenset[int] = frozenset(
     while time.monotonic() < end_s:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         for ident, frame in sys._current_frames().items():
-            if ident != me and ident not in ignored:
+            if ident != me:
                 stacks[";".join((names.get(ident, "thread"), *_stack(frame)))] += 1
         time.sleep(pause_s)
     return stacks

@@ -14,7 +14,7 @@ Verdict = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """`found` is how it is, `expected` how it should be, `remedy` what to do; two are empty if all is well."""
+    """`found` is how it is, `expected` how it should be, `remedy` what to do: empty if all is well."""
 
     check: str
     verdict: Verdict
@@ -47,5 +47,7 @@ def problem(check: str, found: str, expected: str, remedy: str) -> Finding:
     return Finding(check=check, verdict="problem", found=found, expected=expected, remedy=remedy)
 
 
-def problem_of(check: str, error: MuvrError) -> Finding:
-    return problem(check, error.wrong, error.expected, error.remedy)
+def problem_of(check: str, error: MuvrError, expected: str) -> Finding:
+    """What an error says; `expected` if it does not say that itself."""
+    remedy = error.remedy or "see When something goes wrong in operations.md"
+    return problem(check, error.wrong, error.expected or expected, remedy)

@@ -62,7 +62,7 @@ def check_java(patient: Patient) -> Iterator[Finding]:
     try:
         home = find_java()
     except ConfigurationError as error:
-        yield problem_of("java", error)
+        yield problem_of("java", error, "a Java for the nights' batch")
         return
     yield ok("java", f"Java {java_major(home)} in {home}, for the nights' batch")
 

@@ -29,7 +29,7 @@ def check_store(patient: Patient) -> Iterator[Finding]:
     try:
         differences = schema_differences(location)
     except MuvrError as error:
-        yield problem_of("store", error)
+        yield problem_of("store", error, "a store that answers and can be read")
         yield from _key_files(patient, has_store=False)
         return
     if differences:
@@ -41,7 +41,7 @@ def check_store(patient: Patient) -> Iterator[Finding]:
     try:
         yield from _contents(patient, location)
     except MuvrError as error:
-        yield problem_of("store", error)
+        yield problem_of("store", error, "a store that answers and can be read")
 
 
 def _contents(patient: Patient, location: str) -> Iterator[Finding]:
