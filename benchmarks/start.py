@@ -2,10 +2,10 @@
 
     python -m benchmarks.start --repetitions 5
 
-Each start is of a new process, `muvr up`, until GET /ready answers 200 and until it prints its addresses, when
-every part of it runs. The first start has a new directory: it makes the store and the keys; the others find
-them. Python's files are in the machine's cache. One more start tells the times of imports, in all processes of
-the node, which it makes slower. Not measured: Cassandra, and a machine that has just been switched on.
+Each start is of a new process, `muvr up`, until GET /ready answers 200 and until it prints its addresses,
+when every part of it runs. The first start has a new directory: it makes the store and the keys; the others
+find them. Python's files are in the machine's cache. One more start tells the times of imports, in all
+processes of the node, which it makes slower. Not measured: Cassandra, and a machine just switched on.
 """
 
 from __future__ import annotations
@@ -68,9 +68,8 @@ def _start(data: Path) -> dict[str, float]:
     since_s = time.perf_counter()
     with _node(data, port) as process:
         while not _is_ready(port):
-            assert process.poll() is None and time.perf_counter() - since_s < DEADLINE_SECONDS, (
-                "it did not start"
-            )
+            assert process.poll() is None, "it ended"
+            assert time.perf_counter() - since_s < DEADLINE_SECONDS, "it did not start in time"
             time.sleep(POLL_SECONDS)
         ready_s = time.perf_counter() - since_s
         assert process.stdout is not None

@@ -15,7 +15,7 @@ from telemetry.traces import follow, trace_of
 
 log = logging.getLogger(__name__)
 
-came = metrics.MESSAGE_BYTES.of().observe  # takes the size of a message of a device
+came = metrics.MESSAGE_BYTES.of().observe_alone  # takes a message's size, in the listeners' thread
 turned_away = metrics.CONNECTIONS_REFUSED.of().add
 _connections = metrics.CONNECTIONS.of()
 _opened = metrics.CONNECTIONS_OPENED.of()

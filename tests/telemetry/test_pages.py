@@ -143,7 +143,7 @@ def test_a_histogram_counts_each_value_once(values: list[float]) -> None:
     pages.COUNTING.reset()
     histogram.of().observe_all(values[1:])
     for value in values[:1]:
-        histogram.of().observe(value)
+        histogram.of().observe_alone(value)
     slots = [pages.COUNTING.slots[at] for at in range(histogram.width)]
     expected = [
         sum(value <= 0.5 for value in values),
