@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.main import main
+from cli.main import main, parser_of
 from telemetry.alerts import ALERTS, RUNBOOKS, rules_file
 from telemetry.metrics import DECLARED
 from tests.telemetry.promql import faults
@@ -176,10 +177,18 @@ def test_runbooks_name_what_there_is() -> None:
     text = (ROOT / RUNBOOKS).read_text()
     assert set(re.findall(r"`(Muvr\w+)`", text)) == {alert.name for alert in ALERTS}
     names = {metric.name for metric in DECLARED.metrics}
-    assert set(re.findall(r"\bmuvr_[a-z0-9_]+", text)) <= names
+    assert set(re.findall(r"\bmuvr_[a-z0-9_]+\b(?!\.sqlite)", text)) <= names
     for link in re.findall(r"\]\(([\w.-]+\.md)(?:#[\w-]+)?\)", text):
         assert (ROOT / "docs" / link).is_file(), link
     assert "](runbooks.md" in (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_commands_of_the_runbooks_parse() -> None:
+    commands = re.findall(r"^ {4,}(muvr .+)$", (ROOT / RUNBOOKS).read_text(), re.MULTILINE)
+    assert len(commands) > 10
+    for command in commands:
+        given = shlex.split(command)[1:]
+        parser_of(given[0]).parse_args(given)
 
 
 def test_the_command_prints_the_rules(capsys: pytest.CaptureFixture[str]) -> None:
