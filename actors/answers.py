@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from domain.care_commands import CareCommand
-from domain.commands import COMMANDS, AcceptFrame, Command, FoundSet, session_of
+from domain.commands import COMMANDS, AcceptFrame, AskBests, Command, DirectCommand, FoundSet, session_of
 from domain.errors import InvalidInput, MuvrError, OutOfOrder, Rejected
 from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised, TipGiven
 from domain.identifiers import ModelId, SessionId, StreamId
 from domain.replies import (
+    BestsTold,
     ExerciseAdvised,
     ExerciseRecognised,
     Refused,
@@ -17,7 +18,10 @@ from domain.replies import (
     SetFound,
     SetUpBegan,
     TipTold,
+    UserTold,
 )
+from domain.state import bests_of
+from domain.user import User
 from edge.recogniser import Exercising, Observation, Resting, SettingUp
 
 
@@ -27,9 +31,9 @@ def stream_of(command: Command) -> StreamId:
 
 def number_of(command: Command) -> int:
     """The number that the device gave `command`; 0 for one that is known by its time."""
-    if isinstance(command, CareCommand):
+    if isinstance(command, CareCommand | DirectCommand):
         return 0
-    return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr
+    return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr or 0
 
 
 def refusal(command: Command, error: MuvrError) -> Refused:
@@ -49,6 +53,20 @@ def refusal(command: Command, error: MuvrError) -> Refused:
         remedy=error.remedy,
         retry=error.retry or not is_of_the_device,
         expected_nr=error.expected_sequence_nr if isinstance(error, OutOfOrder) else None,
+    )
+
+
+def what_holds(user: User, command: Command) -> UserTold | BestsTold:
+    """What whoever asked, or said something through the API, is answered."""
+    if isinstance(command, AskBests):
+        return BestsTold(bests=bests_of(user))
+    return UserTold(
+        profile=user.profile,
+        body=user.body,
+        training=user.training,
+        plan=user.plan,
+        programme=user.care.programme,
+        own_exercises=user.own_exercises,
     )
 
 

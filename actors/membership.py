@@ -72,10 +72,11 @@ class Membership:
         new_incarnation: Callable[[], str],
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         lease_s: float = 10.0,
+        api_url: str = "",
     ) -> None:
         self._store = store
         self._new_incarnation = new_incarnation
-        self._me = Member(member_id, new_incarnation(), url)
+        self._me = Member(member_id, new_incarnation(), url, api_url)
         self._former: str | None = None  # incarnation under which this process was a member before
         self._lease = Lease(store, tenure, clock_s, now_ms, lease_s)
         self._watch = Watch(clock_s, lease_s)
@@ -262,7 +263,7 @@ class Membership:
             self._watch.see([row for rows in found for row in rows])
 
     def _read_view(self) -> None:
-        row = next(self._store.read(VIEW, (VIEW_NAME,)), None)
+        row = _view_row(self._store)
         if row is not None and row.number > self._view.number:
             self._view_row, self._view = row, _view_of(row)
 
@@ -277,6 +278,16 @@ class Membership:
         if changed:
             self._view_row, self._view = row, view
         return changed
+
+
+def view_of_store(store: Store) -> View:
+    """The newest view, without members before there was any. Raises StoreError."""
+    row = _view_row(store)
+    return View(0, ()) if row is None else _view_of(row)
+
+
+def _view_row(store: Store) -> ViewRow | None:
+    return next(store.read(VIEW, (VIEW_NAME,)), None)
 
 
 def _view_of(row: ViewRow) -> View:

@@ -22,9 +22,10 @@ from persistence.ports import Store
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
-    """A checked command of a user's device, from the gateway's connection of that number.
+    """A checked command of a user, from the gateway's connection or the API's request of that number.
 
-    `read_s` is when it was read, by the clock that all processes of a machine share.
+    Requests have negative numbers: see `is_of_api`. `read_s` is when it was read, by the clock that all
+    processes of a machine share.
     """
 
     connection: int
@@ -45,7 +46,8 @@ class Addressed(msgspec.Struct, frozen=True, array_like=True):
 class StartShardHost:
     """Node to shard host: open the store and be ready. Answered with Started or StartFailed.
 
-    `member_id` names it in the cluster, `url` is where devices of its users connect.
+    `member_id` names it in the cluster, `url` is where devices of its users connect, `api_url` where their
+    HTTP API is.
     """
 
     open_store: Callable[[], Store]
@@ -56,6 +58,7 @@ class StartShardHost:
     member_id: str
     url: str
     lease_s: float
+    api_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,10 @@ class Directory:
 
 @dataclass(frozen=True)
 class ShardBatch:
-    """Gateway to shard host: list[Envelope]. Several may be on their way; see ShardAnswer."""
+    """Gateway or API to shard host: list[Envelope]. Several may be on their way; see ShardAnswer.
+
+    Those of the API, and the requests in them, have negative numbers.
+    """
 
     number: int
     envelopes: bytes = field(repr=False)
@@ -113,7 +119,7 @@ class ShardBatch:
 
 @dataclass(frozen=True)
 class ShardAnswer:
-    """Shard host to gateway: list[Addressed]; everything acknowledged in it is durable.
+    """Shard host to gateway or API: list[Addressed]; everything acknowledged in it is durable.
 
     `finished` are the numbers of the batches all of whose commands have been answered with this.
     """
@@ -145,6 +151,11 @@ encode_envelopes = msgspec.msgpack.Encoder().encode
 decode_envelopes = msgspec.msgpack.Decoder(list[Envelope]).decode
 encode_addressed = msgspec.msgpack.Encoder().encode
 decode_addressed = msgspec.msgpack.Decoder(list[Addressed]).decode
+
+
+def is_of_api(number: int) -> bool:
+    """Whether a batch or a connection is the API's, and not the device gateway's."""
+    return number < 0
 
 
 def live_updates(replies: list[Addressed]) -> LiveUpdates | None:

@@ -147,9 +147,14 @@ class Scheduler:
         return is_new
 
     def _tidy(self, state: State) -> None:
-        """Of runs that are not kept, nothing else is either."""
+        """Of runs that are not kept, nothing else is either.
+
+        The store may have taken its time: what another leader has begun meanwhile must not be forgotten.
+        """
         running = state.night.running if state.night is not None else None
         known = self._jobs.run_ids() | ({running.run_id} if running is not None else set())
+        if self._around.clock_s() >= self._leadership.valid_until_s:
+            return
         self._launcher.retain(known)
         self._tidied_epoch = self._leadership.epoch
 

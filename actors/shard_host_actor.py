@@ -39,6 +39,7 @@ from actors.messages import (
     ViewChanged,
     decode_envelopes,
     encode_addressed,
+    is_of_api,
     live_updates,
 )
 from actors.recognition import ModelShelf
@@ -59,7 +60,7 @@ CLOSE_SECONDS_MAX = 1.0
 SWITCH_SECONDS = 0.0005  # how long the loop may hold the interpreter while the store's threads wait
 LEAVE_SECONDS_MAX = 1.0
 WATCHERS = ("api",)  # who is sent live updates
-ROUTERS = ("gateway",)  # who is told which host owns which shard
+ROUTERS = ("gateway", "api")  # who is told which host owns which shard
 
 
 class ShardHostActor(ActorTypeDispatcher):
@@ -75,6 +76,7 @@ class ShardHostActor(ActorTypeDispatcher):
     _holding: Holding | None = None
     _is_releasing = False
     _gateway: Any = None
+    _api: Any = None
     _addresses: Mapping[str, Any] = {}
     _wake_read: int
     _wake_write: int
@@ -99,8 +101,11 @@ class ShardHostActor(ActorTypeDispatcher):
         self.wakeupAfter(timedelta(seconds=PASSIVATE_EVERY_SECONDS))
 
     def receiveMsg_ShardBatch(self, message: ShardBatch, sender: Any) -> None:  # noqa: N802
-        """Whatever happens the gateway gets an answer, or it would wait with all that follows."""
-        self._gateway = sender
+        """Whatever happens the sender gets an answer, or it would wait with all that follows."""
+        if is_of_api(message.number):
+            self._api = sender
+        else:
+            self._gateway = sender
         envelopes: list[Envelope] = []
         try:
             envelopes = decode_envelopes(message.envelopes)
@@ -169,6 +174,7 @@ class ShardHostActor(ActorTypeDispatcher):
             machine_s,
             new_incarnation=lambda: uuid.uuid4().hex,
             lease_s=message.lease_s,
+            api_url=message.api_url,
         )
         self._membership = MembershipThread(membership, self._changed)
         self._membership.start()
@@ -203,12 +209,17 @@ class ShardHostActor(ActorTypeDispatcher):
             self._membership.released(self._holding)
 
     def _answer(self, answers: Answers) -> None:
-        if answers.finished or answers.replies:
-            counts.answered(answers.finished, answers.replies)
-            answer = ShardAnswer(tuple(answers.finished), encode_addressed(answers.replies))
-            self.send(self._gateway, answer)
-            if (updates := live_updates(answers.replies)) is not None:
-                self._send_all(WATCHERS, updates)
+        """Batches are answered to who sent them; what no connection asked for is the gateway's."""
+        counts.answered(answers.finished, answers.replies)
+        for_api, for_gateway = _parted(answers)
+        self._answer_to(self._api, for_api)
+        self._answer_to(self._gateway or self._addresses.get("gateway"), for_gateway)
+        if (updates := live_updates(for_gateway.replies)) is not None:
+            self._send_all(WATCHERS, updates)
+
+    def _answer_to(self, address: Any, answers: Answers) -> None:
+        if address is not None and (answers.finished or answers.replies):
+            self.send(address, ShardAnswer(tuple(answers.finished), encode_addressed(answers.replies)))
 
     def _tell_view(self) -> None:
         if self._holding is not None:
@@ -218,6 +229,17 @@ class ShardHostActor(ActorTypeDispatcher):
         for name in names:
             if name in self._addresses:
                 self.send(self._addresses[name], message)
+
+
+def _parted(answers: Answers) -> tuple[Answers, Answers]:
+    """The API's and the gateway's."""
+    for_api, for_gateway = Answers(), Answers()
+    for number in answers.finished:
+        (for_api if is_of_api(number) else for_gateway).finished.append(number)
+    for each in answers.replies:
+        is_asked = each.connection is not None and is_of_api(each.connection)
+        (for_api if is_asked else for_gateway).replies.append(each)
+    return for_api, for_gateway
 
 
 def _now_ms() -> int:

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.answers import heard, live_reply, number_of, refusal, stream_of
+from actors.answers import heard, live_reply, number_of, refusal, stream_of, what_holds
 from actors.arriving import Arrivals
 from actors.caring import answer, heart_beats, observed, told
 from actors.effects import Classified, Effects
 from actors.histories import missing, superseded
 from actors.listening import Listening
+from actors.messages import is_of_api
 from actors.pace import Pace
 from actors.recognition import Model, ModelShelf
 from actors.user_stores import UserStores
 from coach.coaching import Coaching
-from domain.care_commands import CareCommand
+from domain.care_commands import AskAdherence, CareCommand
 from domain.commands import (
     AcceptFrame,
     CloseSession,
@@ -36,7 +37,7 @@ from domain.errors import Rejected
 from domain.events import Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
-from domain.replies import Acknowledged
+from domain.replies import Acknowledged, Reply
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
 from edge.recogniser import Observation
 from persistence.journal import Journal, Tail
@@ -124,6 +125,9 @@ class UserEntity:
                 self._apply(command, effects)
             except Rejected as error:
                 effects.replies.append((connection, refusal(command, error)))
+                continue
+            if is_of_api(connection):
+                effects.replies.append((connection, self._answer(command)))
                 continue
             if isinstance(command, CareCommand):
                 if self._state is before:  # else all of the user's connections are told
@@ -224,6 +228,12 @@ class UserEntity:
             if self._listening is not None and frame.start_ms >= session.last_set_end_ms:
                 self._listening.hear(frame)
 
+    def _answer(self, command: Command) -> Reply:
+        """To a request of the API."""
+        if isinstance(command, AskAdherence):
+            return answer(self._state, command)
+        return what_holds(self._state, command)
+
     def _apply(self, command: Command | InnerCommand, effects: Effects) -> None:
         if self._unpositioned and isinstance(command, AcceptFrame):
             self._reposition(command.frame.session)
@@ -239,7 +249,8 @@ class UserEntity:
 
     def _take_turn(self, command: SetTraining | SetPlan) -> None:
         """What the server is to plan may not come too often; raises TooOften."""
-        if self._state.sessions[command.session].coach == "server":
+        session = self._state.sessions.get(command.session)
+        if session is not None and session.coach == "server":
             self._pace = self._pace or Pace()
             self._pace.take(self._now_ms)
 

@@ -14,12 +14,13 @@ from domain.identifiers import SHARD_COUNT, ShardNr
 class Member(msgspec.Struct, frozen=True):
     """A shard host of some node: `member_id` stays when it is started again, `incarnation` is of one process.
 
-    `url` is where devices of its users connect.
+    `url` is where devices of its users connect, `api_url` where their HTTP API is, empty if there is none.
     """
 
     member_id: str
     incarnation: str
     url: str
+    api_url: str = ""
 
 
 class View(msgspec.Struct, frozen=True):

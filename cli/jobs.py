@@ -14,8 +14,9 @@ from typing import Any
 
 from actors.night import CANCELLED, RUNNING, SUCCEEDED
 from actors.night_record import NightRecord, StepRecord, find_night, read_nights
+from actors.night_requests import ask_to_cancel, ask_to_run, has_scheduler
 from cli.models import table
-from cli.night import ask_to_cancel, ask_to_run, follow, has_scheduler
+from cli.night import follow
 from cli.parsing import explain
 from cli.places import add_store_arguments, existing_store
 from domain.errors import ConfigurationError

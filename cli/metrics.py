@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from cli.parsing import explain
-from telemetry.alerts import rules_file
+from cli.places import write_whole
+from telemetry.alerts import rules, rules_file
 from telemetry.dashboard import dashboard
 from telemetry.kinds import AnyMetric
 from telemetry.metrics import DECLARED
 
 _EXAMPLES = {
     "list": "muvr metrics list      every metric with its labels\nmuvr metrics list --json",
-    "dashboard": "muvr metrics dashboard > muvr.json        for Grafana's import",
-    "alerts": "muvr metrics alerts > muvr.rules.yml      for rule_files of prometheus.yml",
+    "dashboard": "muvr metrics dashboard --out muvr.json   for Grafana's import",
+    "alerts": "muvr metrics alerts --out muvr.rules.yml   for rule_files of prometheus.yml",
+}
+
+_AS_JSON = {
+    "list": "a list of objects",
+    "dashboard": "on one line",
+    "alerts": "as JSON, which Prometheus reads too",
 }
 
 
@@ -28,21 +36,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("alerts", "alert rules of Prometheus, as YAML"),
     ):
         action = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        if name == "list":
-            action.add_argument("--json", action="store_true", help="a list of objects")
+        if name != "list":
+            action.add_argument(
+                "--out", type=Path, default=Path("-"), metavar="FILE", help="default: standard output"
+            )
+        action.add_argument("--json", action="store_true", help=_AS_JSON[name])
         explain(action, _EXAMPLES[name])
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.action == "dashboard":
-        print(json.dumps(dashboard(), indent=2))
-    elif options.action == "alerts":
-        print(rules_file(), end="")
-    elif options.json:
-        print(json.dumps([_described(metric) for metric in DECLARED.metrics]))
+    if options.action == "list":
+        described = list(map(_described, DECLARED.metrics))
+        print(json.dumps(described) if options.json else "\n".join(map(_line, DECLARED.metrics)))
+    elif options.action == "dashboard":
+        _write(options.out, json.dumps(dashboard(), indent=None if options.json else 2))
     else:
-        print("\n".join(map(_line, DECLARED.metrics)))
+        _write(options.out, json.dumps(rules()) if options.json else rules_file())
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    if str(path) == "-":
+        print(text.rstrip("\n"))
+    else:
+        write_whole(path, (text.rstrip("\n") + "\n").encode())
 
 
 def _described(metric: AnyMetric) -> dict[str, Any]:

@@ -54,36 +54,10 @@ class _Up:
         parser.add_argument("--gateway-port", type=int, default=GATEWAY_PORT, help="default: %(default)s")
         parser.add_argument("--api-port", type=int, default=API_PORT, help="default: %(default)s")
         parser.add_argument(
-            "--spark-master",
-            default=NodeSettings.spark_master,
-            metavar="MASTER",
-            help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
-        )
-        parser.add_argument(
-            "--members-min",
-            type=int,
-            default=NodeSettings.members_min,
-            metavar="N",
-            help="users of a group of which the night publishes something (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--session-share",
-            type=float,
-            default=NodeSettings.session_share,
-            metavar="SHARE",
-            help="of all sessions, whose windows the night cuts to learn from (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--cluster-models",
-            action=argparse.BooleanOptionalAction,
-            default=False,
-            help="the night also trains a model for each cluster of users, served to them if it is better",
-        )
-        parser.add_argument(
             "--advertise", metavar="URL", help="where devices reach this node (default: ws://HOST:PORT)"
+        )
+        parser.add_argument(
+            "--advertise-api", metavar="URL", help="where its HTTP API is (default: http://HOST:PORT)"
         )
         parser.add_argument(
             "--lease-seconds",
@@ -92,35 +66,9 @@ class _Up:
             metavar="S",
             help="how long the users of a node that is gone wait for another (default: %(default)s)",
         )
-        parser.add_argument("--time-zone", default="UTC", help="of --night (default: %(default)s)")
-        parser.add_argument(
-            "--catch-up",
-            type=int,
-            default=1,
-            metavar="N",
-            help="missed nights that are made up for, the newest (default: %(default)s)",
-        )
-        parser.add_argument(
-            "--attempts",
-            type=int,
-            default=3,
-            metavar="N",
-            help="of each step of a night (default: %(default)s)",
-        )
-
+        _add_night_arguments(parser)
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
-        parser.add_argument(
-            "--metrics-port", type=int, metavar="PORT", help="metrics without a token (default: not served)"
-        )
-        parser.add_argument(
-            "--metrics-host", default=LOOPBACK, help="of --metrics-port (default: %(default)s)"
-        )
-        parser.add_argument(
-            "--log-format",
-            choices=("plain", "json"),
-            default="plain",
-            help="of node.log (default: %(default)s)",
-        )
+        _add_watching_arguments(parser)
         add_metronome_arguments(parser)
         explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})
 
@@ -131,6 +79,7 @@ class _Up:
             store=options.store,
             keys=options.keys and options.keys.absolute(),
             advertise=options.advertise,
+            advertise_api=options.advertise_api,
             lease_s=options.lease_seconds,
             host=options.host,
             gateway_port=options.gateway_port,
@@ -209,3 +158,60 @@ def serve_until_signal(node: Node) -> None:
         signal.signal(number, lambda *_: ended.set())
     while not ended.wait(CHECK_SECONDS):
         node.check()
+
+
+def _add_watching_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--metrics-port", type=int, metavar="PORT", help="metrics without a token (default: not served)"
+    )
+    parser.add_argument("--metrics-host", default=LOOPBACK, help="of --metrics-port (default: %(default)s)")
+    parser.add_argument(
+        "--log-format", choices=("plain", "json"), default="plain", help="of node.log (default: %(default)s)"
+    )
+
+
+def _add_night_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spark-master",
+        default=NodeSettings.spark_master,
+        metavar="MASTER",
+        help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--members-min",
+        type=int,
+        default=NodeSettings.members_min,
+        metavar="N",
+        help="users of a group of which the night publishes something (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--session-share",
+        type=float,
+        default=NodeSettings.session_share,
+        metavar="SHARE",
+        help="of all sessions, whose windows the night cuts to learn from (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cluster-models",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="the night also trains a model for each cluster of users, served to them if it is better",
+    )
+    parser.add_argument("--time-zone", default="UTC", help="of --night (default: %(default)s)")
+    parser.add_argument(
+        "--catch-up",
+        type=int,
+        default=1,
+        metavar="N",
+        help="missed nights that are made up for, the newest (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--attempts",
+        type=int,
+        default=3,
+        metavar="N",
+        help="of each step of a night (default: %(default)s)",
+    )

@@ -22,13 +22,14 @@ class NodeSettings:
     """`data` is the directory of the embedded store, the keys and the logs. Ports of 0: the system chooses.
 
     Nodes that share a `store` (see persistence/location.py) share the directory of `keys` too. `advertise` is
-    where devices reach this node when another one sends them here.
+    where devices reach this node when another one sends them here, `advertise_api` where its HTTP API is.
     """
 
     data: Path
     store: str | None = None
     keys: Path | None = None
     advertise: str | None = None
+    advertise_api: str | None = None
     lease_s: float = 10.0  # how long a node that is gone keeps its users from the others
     host: str = LOOPBACK
     gateway_port: int = GATEWAY_PORT

@@ -66,6 +66,8 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     master_key = load_or_make_key(settings.key_directory / "master.key")
     pseudonym_key = load_or_make_key(settings.key_directory / "pseudonyms.key")
     with own_directory(settings.data) as node_id, _counting(settings), Node(log_definitions) as node:
+        hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
+        lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
         api_port = node.start(
             "api",
             ApiActor,
@@ -74,17 +76,17 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 port=settings.api_port,
                 open_store=store,
                 open_tokens=None if settings.open_page else tokens,
+                lanes=lanes,
                 metrics_host=settings.metrics_host,
                 metrics_port=settings.metrics_port,
             ),
         )
-        hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
-        lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
         gateway = StartGateway(
             settings.host, settings.gateway_port, Limits(), store, tokens, pseudonym_key, lanes
         )
         gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
         url = settings.advertise or f"ws://{settings.host}:{gateway_port}"
+        api_url = settings.advertise_api or f"http://{settings.host}:{api_port}"
         for member_id, name in lanes:
             host = StartShardHost(
                 open_store=store,
@@ -95,6 +97,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 member_id=member_id,
                 url=url,
                 lease_s=settings.lease_s,
+                api_url=api_url,
             )
             node.start(name, ShardHostActor, host)
         node.start("scheduler", SchedulerActor, _scheduler(settings, store))

@@ -3,28 +3,27 @@
 The commands of one exercise session are numbered 0, 1, 2, ... by the device in the stream `COMMANDS`;
 frames are numbered by their own streams. Each stream is taken in order, so that sending everything again
 after a break is always right and stores nothing twice.
+
+What a user says through the HTTP API is of no device's stream: its `command_nr` is None, it is known by the
+time at which it was said, and its `session` is NO_SESSION unless it is about one.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import msgspec
 
-from domain.care_commands import CareCommand, GiveTip, NoteForm, RecordForm, check_care
-from domain.checks import check
-from domain.contributed import Contributed, check_contributed
-from domain.form import SetForm, check_form, check_tip
-from domain.frames import EPOCH_MS_MAX, SensorFrame, check_frame
-from domain.identifiers import DeviceId, SessionId, StreamId, check_identifier
-from domain.plans import TrainingPlan, check_plan
-from domain.profile_commands import MeasureBody, SetProfile, check_profile_command
-from domain.sensors import SENSORS
-from domain.sets import SET_MS_MAX
-from domain.training import Training, check_training
+from domain.care_commands import CareCommand, GiveTip, NoteForm, RecordForm, SetProgramme
+from domain.contributed import Contributed
+from domain.frames import SensorFrame
+from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.plans import TrainingPlan
+from domain.profile_commands import MeasureBody, ProfileCommand, SetProfile
+from domain.training import Training
 
 COMMANDS = StreamId("")  # the stream in which commands are numbered
+NO_SESSION = SessionId("")
 REPETITIONS_MAX = 10_000
 WEIGHT_KG_MAX = 1_000.0
 REST_S_MAX = 3_600
@@ -70,7 +69,7 @@ class ConfirmLabel(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     """
 
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     start_ms: int
     end_ms: int
     exercise: str
@@ -83,7 +82,7 @@ class WithdrawLabel(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     """The user says, at `said_ms`, that no set was done from `start_ms` to `end_ms`."""
 
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     start_ms: int
     end_ms: int
     said_ms: int
@@ -112,7 +111,7 @@ class SetTraining(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     """The user says how to train; replaces what was said before `training.at_ms`."""
 
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     training: Training
 
 
@@ -120,7 +119,7 @@ class SetPlan(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="p
     """A coach, or the user, plans sessions; replaces what was planned before `plan.at_ms`."""
 
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     plan: TrainingPlan
 
 
@@ -128,7 +127,7 @@ class ContributeExercise(msgspec.Struct, frozen=True, kw_only=True, array_like=T
     """The user describes an exercise that the catalogue does not have."""
 
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     exercise: Contributed
 
 
@@ -178,7 +177,27 @@ NumberedCommand = (
 )
 
 
-Command = NumberedCommand | AcceptFrame | CareCommand
+Statement = ConfirmLabel | WithdrawLabel
+SayableCommand = ConfirmLabel | WithdrawLabel | SetTraining | SetPlan | ContributeExercise
+
+
+class Replace(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="replace"):
+    """Do `command` if it replaces what was said at `seen_ms`, 0 for nothing, and not what came since."""
+
+    command: SetProfile | SetTraining | SetPlan | SetProgramme
+    seen_ms: int
+
+
+class AskUser(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ask_user"):
+    """Somebody asks what the user has said, and what is planned and prescribed."""
+
+
+class AskBests(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ask_bests"):
+    """Somebody asks for the user's personal bests."""
+
+
+DirectCommand = ProfileCommand | Replace | AskUser | AskBests
+Command = NumberedCommand | AcceptFrame | CareCommand | DirectCommand
 
 
 class FoundSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,110 +227,13 @@ class Suggest(msgspec.Struct, frozen=True, kw_only=True):
 InnerCommand = FoundSet | Suggest | NoteForm | GiveTip
 
 
+def is_said(command: Command | InnerCommand) -> TypeGuard[SayableCommand]:
+    """Whether the user said it through the API, of no device's stream."""
+    return isinstance(command, SayableCommand) and command.command_nr is None
+
+
 def session_of(command: Command) -> SessionId:
     """The session that a command is of; an empty name for those of no session."""
-    if isinstance(command, CareCommand):
-        return SessionId("")
+    if isinstance(command, CareCommand | DirectCommand):
+        return NO_SESSION
     return command.frame.session if isinstance(command, AcceptFrame) else command.session
-
-
-def check_command(command: Command) -> Command:
-    """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
-    if isinstance(command, CareCommand):
-        return check_care(command)
-    check_identifier("session", session_of(command))
-    if isinstance(command, AcceptFrame):
-        check_identifier("stream", command.frame.stream)
-        check_frame(command.frame)
-        return command
-    check(0 <= command.command_nr < 2**31, f"command number {command.command_nr}", "0 to 2147483647")
-    if isinstance(command, OpenSession | CloseSession):
-        _check_time("at_ms", command.at_ms)
-        if isinstance(command, OpenSession):
-            check_identifier("device", command.device)
-            check(command.command_nr == 0, f"open is command {command.command_nr}", "command 0")
-            _check_streams(command.streams)
-    elif isinstance(command, SetTraining):
-        check_training(command.training)
-    elif isinstance(command, SetPlan):
-        check_plan(command.plan)
-    elif isinstance(command, ContributeExercise):
-        check_contributed(command.exercise)
-    elif isinstance(command, TellProfile):
-        check_profile_command(command.told)
-    elif isinstance(command, RefuseSuggestion | SuggestHere):
-        _check_time("at_ms", command.at_ms)
-        check_identifier("exercise", command.exercise)
-        if isinstance(command, SuggestHere):
-            _check_suggestion(command)
-    elif isinstance(command, WithdrawLabel):
-        _check_span(command)
-    elif isinstance(command, RecordForm):
-        _check_form(command)
-    else:
-        _check_set(command)
-    return command
-
-
-def _check_streams(streams: tuple[Stream, ...]) -> None:
-    check(len(streams) <= STREAMS_MAX, f"{len(streams)} streams", f"at most {STREAMS_MAX}")
-    check(len({s.stream for s in streams}) == len(streams), "two streams of one name", "different names")
-    for stream in streams:
-        check_identifier("stream", stream.stream)
-        check_identifier("location", stream.location)
-        check(
-            stream.sensor in SENSORS, f"unknown sensor {stream.sensor[:16]!r}", f"one of {', '.join(SENSORS)}"
-        )
-
-
-def _check_form(command: RecordForm) -> None:
-    form = command.form
-    check_identifier("exercise", form.exercise)
-    _check_span(form)
-    _check_repetitions(form.repetitions)
-    check_form(form)
-    if command.tip is not None:
-        check_identifier("exercise", command.tip.exercise)
-        check_tip(command.tip)
-
-
-def _check_set(command: ConfirmLabel | RecordSet) -> None:
-    check_identifier("exercise", command.exercise)
-    _check_span(command)
-    _check_repetitions(command.repetitions)
-    if isinstance(command, ConfirmLabel):
-        _check_weight(command.weight_kg)
-    else:
-        check(0 <= command.confidence <= 1, f"confidence {command.confidence}", "0 to 1")
-        check_identifier("model", command.model_id)
-
-
-def _check_span(command: ConfirmLabel | RecordSet | WithdrawLabel | SetForm) -> None:
-    _check_time("start_ms", command.start_ms)
-    _check_time("end_ms", command.end_ms)
-    length_ms = command.end_ms - command.start_ms
-    check(0 < length_ms <= SET_MS_MAX, f"a set of {length_ms} ms", f"1 to {SET_MS_MAX} ms")
-    if isinstance(command, ConfirmLabel | WithdrawLabel) and command.said_ms is not None:
-        _check_time("said_ms", command.said_ms)
-
-
-def _check_suggestion(command: SuggestHere) -> None:
-    _check_weight(command.weight_kg)
-    _check_repetitions(command.repetitions)
-    rest_s, length = command.rest_s, len(command.reason)
-    check(rest_s is None or 0 <= rest_s <= REST_S_MAX, f"{rest_s} s of rest", f"0 to {REST_S_MAX} s")
-    check(length <= REASON_MAX, f"a reason of {length} characters", f"at most {REASON_MAX}")
-
-
-def _check_repetitions(repetitions: int | None) -> None:
-    is_right = repetitions is None or 0 <= repetitions <= REPETITIONS_MAX
-    check(is_right, f"{repetitions} repetitions", f"0 to {REPETITIONS_MAX}")
-
-
-def _check_weight(weight: float | None) -> None:
-    is_right = weight is None or (math.isfinite(weight) and 0 <= weight <= WEIGHT_KG_MAX)
-    check(is_right, f"weight {weight} kg", f"0 to {WEIGHT_KG_MAX:g} kg")
-
-
-def _check_time(name: str, value_ms: int) -> None:
-    check(0 <= value_ms <= EPOCH_MS_MAX, f"{name} {value_ms}", "ms since 1970, before 2100")

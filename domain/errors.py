@@ -7,6 +7,7 @@
     │   └── InvalidArtefact     a model file is truncated, altered, unsigned or of a newer version
     ├── Rejected                a command was refused; nothing was stored, the session goes on
     │   ├── OutOfOrder          a frame came before its predecessor; says which one is expected
+    │   ├── Overtaken           what it was to replace has been replaced meanwhile
     │   └── TooOften            what takes long was asked for again too soon
     ├── NotOwner                another node serves the user, or will in a moment; nothing was stored
     ├── NotAuthorised           the token is missing, wrong, expired or lacks the scope
@@ -94,6 +95,10 @@ class OutOfOrder(Rejected):
             remedy="send again from there",
         )
         self.expected_sequence_nr = expected_sequence_nr
+
+
+class Overtaken(Rejected):
+    code = "overtaken"
 
 
 class TooOften(Rejected):

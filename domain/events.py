@@ -1,7 +1,8 @@
 """What happened to a user. Past tense, frozen, kept for ever.
 
 All but FrameReceived are journalled as encrypted blobs; FrameReceived is kept as a readable sensor row.
-`number` is the device's command number where the event answers one; it moves the session's command stream on.
+`command_nr` is the device's command number where the event answers one; it moves the session's command stream
+on. It is None, and `session` perhaps empty, of what was said through the API.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class SessionOpened(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
 
 class LabelConfirmed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="label_confirmed"):
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     start_ms: int
     end_ms: int
     exercise: str
@@ -46,7 +47,7 @@ class LabelWithdrawn(msgspec.Struct, frozen=True, kw_only=True, array_like=True,
     """The user said that no set was done in that time."""
 
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     start_ms: int
     end_ms: int
     said_ms: int
@@ -106,7 +107,7 @@ class TrainingSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     """The user said how to train."""
 
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     training: Training
 
 
@@ -114,7 +115,7 @@ class PlanSet(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="p
     """A coach, or the user, planned sessions."""
 
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     plan: TrainingPlan
 
 
@@ -124,7 +125,7 @@ class ExerciseContributed(
     """The user described an exercise of their own."""
 
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     exercise: Contributed
 
 
@@ -190,6 +191,7 @@ SessionEvent = (
     | SetMeasured
     | TipGiven
 )
+SayableEvent = LabelConfirmed | LabelWithdrawn | TrainingSet | PlanSet | ExerciseContributed
 ProfileEvent = ProfileChanged | BodyMeasured
 JournalEvent = SessionEvent | ProfileEvent | ProgrammeSet
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
+from domain.bests import Best
+from domain.contributed import Contributed
 from domain.form import TipKind
 from domain.identifiers import SessionId, StreamId, UserId
+from domain.plans import TrainingPlan
+from domain.profile import Body, Profile
 from domain.programme import Programme
+from domain.training import Training
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ack"):
@@ -176,6 +182,17 @@ class AdherenceTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     weeks: tuple[WeekAdhered, ...]
 
 
+class UserTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="user"):
+    """What holds of the user, once all that it contains is durable: to who said something of it, or asked."""
+
+    profile: Profile | None
+    body: Body
+    training: Training
+    plan: TrainingPlan | None
+    programme: Programme
+    own_exercises: tuple[Contributed, ...]
+
+
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):
     session: SessionId
     at_ms: int
@@ -185,7 +202,17 @@ LiveReply = ExerciseRecognised | SetFound | RestBegan | SetUpBegan | ExerciseAdv
 CoachReply = SessionPlanned | RecordBroken | SessionSummed | Overridden
 PassingReply = LiveReply | CoachReply  # never repeated: a slow reader misses some
 CareReply = ProgrammeHeld | AdherenceTold
-Reply = Acknowledged | Refused | CareReply | PassingReply
+
+
+class BestsTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="bests"):
+    """A user's personal bests by exercise, to who asked."""
+
+    bests: Mapping[str, Best]
+
+
+DeviceReply = Acknowledged | Refused | CareReply | PassingReply
+DirectReply = UserTold | BestsTold  # to the API alone
+Reply = DeviceReply | DirectReply
 
 
 class LiveUpdate(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -21,6 +21,7 @@ ASIDE_MAX = 64  # statements that do not count
 
 SET_MS_MAX = 4 * 3_600_000  # of a set, from its start to its end
 
+NO_NUMBER = -1  # the command number of a statement that was made through the API
 NOTHING = ""  # the exercise of a statement that no set took place
 
 
@@ -59,7 +60,9 @@ class Merged(msgspec.Struct, frozen=True, gc=False):
 def merged(history: tuple[PastSet, ...], aside: tuple[PastSet, ...], said: PastSet) -> Merged:
     """With another statement, whatever order they come in; said again it changes nothing."""
     group = _about_the_same(history, aside, said)
-    if any(each.session == said.session and each.command_nr == said.command_nr for each in group):
+    if said.command_nr != NO_NUMBER and any(
+        each.session == said.session and each.command_nr == said.command_nr for each in group
+    ):
         return Merged(history, aside)
     if not group and said.exercise != NOTHING and (not history or _order(history[-1]) < _order(said)):
         return _bounded((*history, said), aside, ((said,), ()))

@@ -75,6 +75,13 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     care: Care = NO_CARE
 
 
+def bests_of(user: User) -> Mapping[str, Best]:
+    """The bests of every exercise that was ever done and is remembered, by name."""
+    names = sorted({*user.bests, *(past.exercise for past in user.history)})
+    found = ((name, best_of(user, name)) for name in names)
+    return {name: best for name, best in found if best is not None}
+
+
 def best_of(user: User, exercise: str) -> Best | None:
     """The bests of an exercise over all sets that count; None if it was never done."""
     done = [(past.repetitions, past.weight_kg) for past in user.history if past.exercise == exercise]

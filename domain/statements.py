@@ -9,14 +9,19 @@ from msgspec.structs import replace
 from domain.bests import bettered
 from domain.events import LabelConfirmed, LabelWithdrawn
 from domain.identifiers import DeviceId
-from domain.sets import NOTHING, Merged, PastSet, merged
+from domain.sets import NO_NUMBER, NOTHING, Merged, PastSet, merged
 from domain.state import User
 
 Statement = LabelConfirmed | LabelWithdrawn
 
+API = DeviceId("api")  # who made a statement that is of no device's stream
+
 
 def stated(user: User, event: Statement) -> Merged:
-    """What counts of the user's sets once `event`, of a session that is known, has happened."""
+    """What counts of the user's sets once `event` has happened.
+
+    Its session is known, unless it was said through the API.
+    """
     return merged(user.history, user.aside, _past(user, event))
 
 
@@ -30,15 +35,16 @@ def with_sets(user: User, sets: Merged) -> User:
 
 def _past(user: User, event: Statement) -> PastSet:
     """What `event` says, as it is remembered: where and when by the user's wishes, or by the device's."""
-    session, last = user.sessions[event.session], user.history[-1:]
-    place, offset_min = session.place, session.utc_offset_min
-    if session.coach == "server":
-        place = None if user.training.place is None else user.training.place.name
-        offset_min = user.training.utc_offset_min
+    session, last = user.sessions.get(event.session), user.history[-1:]
+    place = None if user.training.place is None else user.training.place.name
+    offset_min = user.training.utc_offset_min
+    if session is not None and session.coach == "device":
+        place, offset_min = session.place, session.utc_offset_min
     told: tuple[str, int | None, float | None] = NOTHING, None, None
     if isinstance(event, LabelConfirmed):
         told = intern(event.exercise), event.repetitions, event.weight_kg
     exercise, repetitions, weight_kg = told
+    number = event.command_nr
     is_of_the_last = bool(last) and last[0].session == event.session
     return PastSet(
         session=last[0].session if is_of_the_last else event.session,
@@ -49,7 +55,7 @@ def _past(user: User, event: Statement) -> PastSet:
         weight_kg=weight_kg,
         place=None if place is None else intern(place),
         said_ms=0 if event.said_ms is None or event.said_ms == event.end_ms else event.said_ms,
-        device=DeviceId(intern(session.device)),
-        command_nr=event.command_nr,
+        device=API if session is None or number is None else DeviceId(intern(session.device)),
+        command_nr=NO_NUMBER if number is None else number,
         utc_offset_min=offset_min,
     )

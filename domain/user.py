@@ -16,11 +16,15 @@ from domain.care_commands import CareCommand, GiveTip
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
+    AskBests,
+    AskUser,
     Command,
     FoundSet,
     InnerCommand,
     OpenSession,
+    Replace,
     Stream,
+    is_said,
 )
 from domain.contributed import contributed
 from domain.errors import Rejected
@@ -35,6 +39,7 @@ from domain.events import (
     ProfileEvent,
     ProfileTold,
     ProgrammeSet,
+    SayableEvent,
     SessionClosed,
     SessionEvent,
     SessionOpened,
@@ -49,8 +54,10 @@ from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.numbering import is_next, next_nr
 from domain.profile import decide_profile, profiled
 from domain.profile_commands import ProfileCommand
+from domain.said import check_unchanged, decide_said, planned, trained
+from domain.sets import NO_NUMBER
 from domain.state import Declined, Session, User, best_of
-from domain.statements import stated, with_sets
+from domain.statements import API, stated, with_sets
 
 __all__ = [
     "Declined",
@@ -70,11 +77,18 @@ DECLINED_MAX = 32
 REFUSED_MAX = 32  # exercises of one session
 
 
-def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tuple[Event, ...]:
+def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
     """The events that `command` leads to; none if it was taken before. Raises Rejected and OutOfOrder.
 
-    `command` has passed `domain.commands.check_command`, or `domain.profile.check_profile_command`.
+    `command` has passed `domain.command_checks.check_command`.
     """
+    if isinstance(command, AskUser | AskBests):
+        return ()
+    if isinstance(command, Replace):
+        check_unchanged(user, command)
+        return decide(user, command.command)
+    if is_said(command):
+        return decide_said(user, command)
     if isinstance(command, ProfileCommand):
         return decide_profile(user.profile, user.body, command)
     if isinstance(command, CareCommand):
@@ -88,6 +102,7 @@ def decide(user: User, command: Command | InnerCommand | ProfileCommand) -> tupl
     if isinstance(command, OpenSession):
         return _open(user, command)
     session = _session(user, command.session)
+    assert command.command_nr is not None, "what was said is decided above"
     if not is_next(session.next_nrs, COMMANDS, command.command_nr):
         return ()
     if session.closed:
@@ -110,23 +125,19 @@ def evolve(user: User, event: Event) -> User:
     if isinstance(event, SessionOpened):
         return _opened(user, event)
     session = user.sessions.get(event.session)
-    if session is None:
+    if session is not None:
+        user = replace(user, sessions={**user.sessions, event.session: _changed(session, event)})
+    elif not isinstance(event, SayableEvent) or event.command_nr is not None:
         return user  # so many sessions followed that this one is remembered no more
-    sessions = {**user.sessions, event.session: _changed(session, event)}
-    user = replace(user, sessions=sessions)
     if isinstance(event, LabelConfirmed | LabelWithdrawn | SetRecognised | SetMeasured):
         user = replace(user, care=cared(user.care, event, offset_min=user.training.utc_offset_min))
     match event:
         case LabelConfirmed() | LabelWithdrawn():
             return with_sets(user, stated(user, event))
         case TrainingSet():
-            said_by = (session.device, event.session, event.command_nr)
-            if (event.training.at_ms, *said_by) >= (user.training.at_ms, *user.trained_by):
-                return replace(user, training=event.training, trained_by=said_by)
+            return trained(user, event, _said_by(session, event))
         case PlanSet():
-            said_by = (session.device, event.session, event.command_nr)
-            if user.plan is None or (event.plan.at_ms, *said_by) >= (user.plan.at_ms, *user.planned_by):
-                return replace(user, plan=event.plan, planned_by=said_by)
+            return planned(user, event, _said_by(session, event))
         case ExerciseContributed():
             return replace(user, own_exercises=contributed(user.own_exercises, event.exercise))
         case ProfileTold():
@@ -250,6 +261,12 @@ def _opened(user: User, event: SessionOpened) -> User:
         forgotten=(*user.forgotten, *closed)[-FORGOTTEN_MAX:],
         given_up=(*user.given_up, *given_up)[-FORGOTTEN_MAX:],
     )
+
+
+def _said_by(session: Session | None, event: TrainingSet | PlanSet) -> tuple[str, str, int]:
+    if session is None or event.command_nr is None:
+        return API, "", NO_NUMBER
+    return session.device, event.session, event.command_nr
 
 
 def _declined_order(declined: Declined) -> tuple[int, str, str]:

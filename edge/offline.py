@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 
 from coach.coaching import Coaching
+from domain.command_checks import check_command
 from domain.commands import (
     COMMANDS,
     CloseSession,
@@ -28,7 +29,6 @@ from domain.commands import (
     SuggestHere,
     TellProfile,
     WithdrawLabel,
-    check_command,
 )
 from domain.contributed import Contributed
 from domain.identifiers import DeviceId, SessionId, StreamId

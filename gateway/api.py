@@ -1,56 +1,96 @@
-"""The HTTP API under /v1, and the page: reads the store and the live view, changes nothing."""
+"""The HTTP API under /v1, and the page: reads the store and the live view, writes through users' actors."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
-from fastapi import Path as InPath
-from fastapi.responses import StreamingResponse
+from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from domain.identifiers import UserId, check_identifier
-from gateway import api_model_reads, api_reads
-from gateway.api_access import Gate, Viewer
+from domain.errors import MuvrError
+from gateway.api_access import Gate
 from gateway.api_guard import LoopbackOnly, Shell
-from gateway.api_metrics import CountedRequests, node_metrics
-from gateway.api_models import Health, ModelDetail, ModelList, NightList, SessionDetail, SessionPage, UserPage
+from gateway.api_metrics import CountedRequests
 from gateway.api_problems import install
 from gateway.api_reads import Reads
-from gateway.api_stream import LiveEvents
 from gateway.auth import Tokens
-from gateway.live import LiveChanges, LiveView
+from gateway.commanding import Commands
+from gateway.live import LiveView
+from gateway.resources import (
+    care,
+    cluster,
+    exercises,
+    health,
+    live,
+    metrics,
+    models,
+    nights,
+    profile,
+    records,
+    sessions,
+    training,
+)
+from gateway.services import Services
 from persistence.ports import Store
+from persistence.requests import RequestStore
 
 PAGE_DIRECTORY = Path(__file__).with_name("page")
-LIMIT_MAX = 200
+RESOURCES = (
+    care,
+    cluster,
+    exercises,
+    health,
+    live,
+    metrics,
+    models,
+    nights,
+    profile,
+    records,
+    sessions,
+    training,
+)
 
 
-@dataclass(frozen=True)
-class Services:
-    """What the routes work with."""
+PURGE_SECONDS = 3600.0
 
-    store: Store
-    live: LiveView
-    reads: Reads
-    gate: Gate
+_log = logging.getLogger(__name__)
 
 
-def create_app(store: Store, live: LiveView, tokens: Tokens | None) -> FastAPI:
-    """The API and page over `store` and `live`, which the caller closes.
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
-    With `tokens=None` everyone may read everything, but only under a loopback name.
+
+def create_app(
+    store: Store,
+    live_view: LiveView,
+    tokens: Tokens | None,
+    commands: Commands | None = None,
+    now_ms: Callable[[], int] = now_ms,
+) -> FastAPI:
+    """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
+
+    With `tokens=None` everyone may do everything, but only under a loopback name.
     """
-    services = Services(store, live, Reads(), Gate(tokens))
+    services = Services(
+        store=store,
+        live=live_view,
+        reads=Reads(),
+        gate=Gate(tokens),
+        commands=commands or Commands(),
+        requests=RequestStore(store),
+        now_ms=now_ms,
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        purging = asyncio.create_task(_purge_now_and_then(services))
         yield
+        purging.cancel()
         services.reads.close()
 
     app = FastAPI(
@@ -62,7 +102,8 @@ def create_app(store: Store, live: LiveView, tokens: Tokens | None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    app.include_router(_routes)
+    for resource in RESOURCES:
+        app.include_router(resource.routes)
     app.mount("/", StaticFiles(directory=PAGE_DIRECTORY, html=True), name="page")
     install(app)
     if tokens is None:
@@ -72,93 +113,11 @@ def create_app(store: Store, live: LiveView, tokens: Tokens | None) -> FastAPI:
     return app
 
 
-def _services_of(request: Request) -> Services:
-    services = request.app.state.services
-    assert isinstance(services, Services)
-    return services
-
-
-def _viewer_of(request: Request) -> Viewer:
-    return _services_of(request).gate(request)
-
-
-# Every route passes the gate, also one that asks for nothing else.
-_routes = APIRouter(dependencies=[Depends(_viewer_of)])
-
-From = Annotated[Services, Depends(_services_of)]
-By = Annotated[Viewer, Depends(_viewer_of)]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
-Cursor = Annotated[str | None, Query(max_length=128)]
-Name = Annotated[str, InPath(max_length=64)]
-
-
-@_routes.get("/health")
-async def health() -> Health:
-    """The process answers."""
-    return Health("ok")
-
-
-@_routes.get("/ready")
-async def ready(services: From) -> Health:
-    """The store answers too."""
-    await services.reads(api_reads.check_ready, services.store)
-    return Health("ready")
-
-
-@_routes.get("/metrics")
-def metrics(request: Request) -> Response:
-    """What the node counts, for Prometheus."""
-    return node_metrics(request)
-
-
-@_routes.get("/v1/live")
-async def live(services: From, viewer: By) -> LiveChanges:
-    """What users are doing now."""
-    return services.live.snapshot(viewer.user)
-
-
-@_routes.get("/v1/live/events", response_class=StreamingResponse)
-async def live_events(request: Request, services: From, viewer: By) -> LiveEvents:
-    """The same as server-sent events of the type `live`, the first one complete, then what changes."""
-    return LiveEvents(services.live, viewer.user, partial(services.gate, request))
-
-
-@_routes.get("/v1/users")
-async def users(services: From, viewer: By, cursor: Cursor = None, limit: Limit = 100) -> UserPage:
-    """The users that ever opened a session."""
-    if viewer.user is not None:
-        return await services.reads(api_reads.user, services.store, viewer.user)
-    return await services.reads(api_reads.users, services.store, cursor, limit)
-
-
-@_routes.get("/v1/users/{user}/sessions")
-async def sessions(services: From, user: Name, cursor: Cursor = None, limit: Limit = 20) -> SessionPage:
-    """A user's exercise sessions, newest first."""
-    name = UserId(check_identifier("user", user))
-    return await services.reads(api_reads.sessions, services.store, name, cursor, limit)
-
-
-@_routes.get("/v1/users/{user}/sessions/{session}")
-async def session(services: From, user: Name, session: Name) -> SessionDetail:
-    """A session with its recognised and confirmed sets and its suggestions."""
-    name, session_id = check_identifier("user", user), check_identifier("session", session)
-    return await services.reads(api_reads.session, services.store, name, session_id)
-
-
-@_routes.get("/v1/models")
-async def models(services: From, viewer: By, limit: Limit = 50) -> ModelList:
-    """Trained models with their evaluations, newest first."""
-    return await services.reads(api_model_reads.models, services.store, viewer.user, limit)
-
-
-@_routes.get("/v1/models/{model_id}")
-async def model(services: From, viewer: By, model_id: Name) -> ModelDetail:
-    """A model with its evaluations in full."""
-    name = check_identifier("model", model_id)
-    return await services.reads(api_model_reads.model, services.store, viewer.user, name)
-
-
-@_routes.get("/v1/nights")
-async def nights(services: From, limit: Limit = 20) -> NightList:
-    """Nights with their steps, newest first."""
-    return await services.reads(api_reads.nights, services.store, limit)
+async def _purge_now_and_then(services: Services) -> None:
+    """Forget the requests of yesterday."""
+    while True:
+        try:
+            await services.reads(services.requests.purge, services.now_ms())
+        except MuvrError as error:
+            _log.warning("old requests were not forgotten: %s", error)
+        await asyncio.sleep(PURGE_SECONDS)

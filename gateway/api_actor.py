@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import logging
+import time
+from typing import Any
 
 import msgspec
-from thespian.actors import ActorAddress, ActorExitRequest, ActorTypeDispatcher
+from thespian.actors import (
+    ActorAddress,
+    ActorExitRequest,
+    ActorTypeDispatcher,
+    ThespianWatch,
+    WatchMessage,
+)
 
 from actors.handlers import handled_once
-from actors.messages import LiveUpdates, Started, StartFailed
+from actors.messages import (
+    Addressed,
+    Directory,
+    LiveUpdates,
+    ShardAnswer,
+    Started,
+    StartFailed,
+    ViewChanged,
+)
 from domain.errors import ConfigurationError, MuvrError
 from domain.replies import LiveUpdate
 from gateway.api import create_app
@@ -16,6 +32,9 @@ from gateway.api_guard import is_loopback
 from gateway.api_messages import StartApi
 from gateway.api_metrics import serve_metrics
 from gateway.api_server import ApiServer
+from gateway.commanding import Commands
+from gateway.lane_pump import LanePump
+from gateway.lanes import Lanes
 from gateway.live import LiveView
 from persistence.ports import Store
 from telemetry.metrics import count_as
@@ -26,13 +45,24 @@ _UPDATES = msgspec.msgpack.Decoder(list[LiveUpdate])
 
 
 class ApiActor(ActorTypeDispatcher):
-    """Takes the messages of `gateway.api_messages`; stops the server when it is told to exit."""
+    """Takes the messages of `gateway.api_messages`; stops the server when it is told to exit.
+
+    What requests say to users' actors goes through the pump of this node's lanes.
+    """
+
+    _pump: LanePump
+    _commands: Commands
 
     def __init__(self) -> None:
         super().__init__()
         self._live = LiveView()
         self._store: Store | None = None
         self._server: ApiServer | None = None
+
+    def receiveMessage(self, message: object, sender: Any) -> Any:  # noqa: N802
+        """Every message is answered with the watch over the pipe, or Thespian would drop it."""
+        super().receiveMessage(message, sender)
+        return ThespianWatch([self._pump.wake_read]) if self._server is not None else None
 
     @handled_once
     def receiveMsg_StartApi(self, message: StartApi, sender: ActorAddress) -> None:  # noqa: N802
@@ -47,6 +77,26 @@ class ApiActor(ActorTypeDispatcher):
             self.send(sender, StartFailed(f"the HTTP API could not be started: {error!r}; see the log"))
 
     @handled_once
+    def receiveMsg_WatchMessage(self, message: WatchMessage, _: ActorAddress) -> None:  # noqa: N802
+        self._pump.woken()
+
+    @handled_once
+    def receiveMsg_ShardAnswer(self, message: ShardAnswer, _: ActorAddress) -> None:  # noqa: N802
+        self._pump.answered(message)
+
+    @handled_once
+    def receiveMsg_Directory(self, message: Directory, _: ActorAddress) -> None:  # noqa: N802
+        if self._server is not None:
+            self._pump.directed(message)
+
+    @handled_once
+    def receiveMsg_ViewChanged(self, message: ViewChanged, _: ActorAddress) -> None:  # noqa: N802
+        """Every shard host of the node tells of each view."""
+        if self._server is not None and self._pump.lanes.view_changed(message.view):
+            self._server.call(self._commands.reroute, self._pump.lanes.routes)
+            self._pump.pump()
+
+    @handled_once
     def receiveMsg_LiveUpdates(self, message: LiveUpdates, _: ActorAddress) -> None:  # noqa: N802
         self._live.apply(_UPDATES.decode(message.encoded))
 
@@ -57,7 +107,7 @@ class ApiActor(ActorTypeDispatcher):
     def _start(self, message: StartApi) -> int:
         """The port that is served, also if it was served before."""
         if self._server is None:
-            self._count(message)
+            _count(message)
             self._store = message.open_store()
             tokens = message.open_tokens() if message.open_tokens else None
             if tokens is None and not is_loopback(message.host):
@@ -66,16 +116,18 @@ class ApiActor(ActorTypeDispatcher):
                     expected="a loopback address such as 127.0.0.1",
                     remedy="listen there, or start muvr with tokens",
                 )
-            server = ApiServer(create_app(self._store, self._live, tokens), message.host, message.port)
+            lanes = Lanes(message.lanes, after_nr=-time.time_ns())
+            self._pump = LanePump(lanes, send=self.send, deliver=self._deliver)
+            self._commands = Commands(self._pump.queue)
+            app = create_app(self._store, self._live, tokens, self._commands)
+            server = ApiServer(app, message.host, message.port)
             server.start()
             self._server = server
         return self._server.port
 
-    def _count(self, message: StartApi) -> None:
-        count_as("api")
-        directory = node_directory()
-        if directory is not None and message.metrics_port is not None:
-            serve_metrics(directory, message.metrics_host, message.metrics_port)
+    def _deliver(self, replies: list[Addressed], done: list[int]) -> None:
+        if self._server is not None:
+            self._server.call(self._commands.deliver, replies, done)
 
     def _stop(self) -> None:
         server, store = self._server, self._store
@@ -87,3 +139,10 @@ class ApiActor(ActorTypeDispatcher):
                 return  # its threads may still read the store
         if store is not None:
             store.close()
+
+
+def _count(message: StartApi) -> None:
+    count_as("api")
+    directory = node_directory()
+    if directory is not None and message.metrics_port is not None:
+        serve_metrics(directory, message.metrics_host, message.metrics_port)

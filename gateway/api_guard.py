@@ -62,14 +62,14 @@ class LoopbackOnly:
     """Refuses requests that were not sent to a loopback name.
 
     Where no token is asked for, a foreign web page could otherwise point its own name at 127.0.0.1 and read
-    everything through the visitor's browser (DNS rebinding).
+    everything through the visitor's browser (DNS rebinding), or have it send something there.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not is_loopback(Headers(scope=scope).get("host", "")):
+        if scope["type"] == "http" and not _is_from_here(Headers(scope=scope)):
             error = WrongHost(
                 "without tokens only this machine is served",
                 expected="localhost, 127.0.0.1 or [::1] as the host",
@@ -78,6 +78,13 @@ class LoopbackOnly:
             await problem_of(error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def _is_from_here(headers: Headers) -> bool:
+    """Whether it was sent to a loopback name, and not by a page of another one."""
+    origin = headers.get("origin")
+    is_own = origin is None or is_loopback(origin.partition("://")[2])
+    return is_own and is_loopback(headers.get("host", ""))
 
 
 def is_loopback(host: str) -> bool:

@@ -1,7 +1,7 @@
 """What the API's actor is told and what it answers.
 
-The node asks `StartApi` once and gets `Started` or `StartFailed`. Afterwards shard hosts, or the node for
-them, tell it `LiveUpdates`, which are not answered; they may come before StartApi.
+The node asks `StartApi` once and gets `Started` or `StartFailed`. Shard hosts answer its batches, and tell it
+`LiveUpdates`, which may come before StartApi.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ class StartApi:
     """Serve at `host` and `port`, 0 being any free one.
 
     The two callables are pickled (`functools.partial` of an importable name) and called in the actor's
-    process. Without `open_tokens` everyone who reaches the port may read everything: for loopback only. At
-    `metrics_port` whoever reaches it may read the node's metrics.
+    process. Without `open_tokens` everyone who reaches the port may do everything: for loopback only.
+    `lanes` are this node's shard hosts: the member id of each, and its name in the Directory. Whoever reaches
+    `metrics_port` may read the node's metrics.
     """
 
     host: str
     port: int
     open_store: Callable[[], Store]
     open_tokens: Callable[[], Tokens] | None = None
+    lanes: tuple[tuple[str, str], ...] = ()
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None

@@ -176,9 +176,10 @@ class NightItem:
 
 @dataclass(frozen=True, kw_only=True)
 class NightList:
-    """Newest first."""
+    """Newest first. `next_cursor` gets the page that follows; None on the last one."""
 
     items: list[NightItem]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,18 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from domain.errors import InvalidInput, MuvrError, NotAuthorised, StoredValueCorrupt, StoreError
+from domain.errors import (
+    InvalidInput,
+    MuvrError,
+    NotAuthorised,
+    OutOfOrder,
+    Overtaken,
+    Rejected,
+    StoredValueCorrupt,
+    StoreError,
+    TooOften,
+)
+from domain.replies import Refused
 from gateway.live import TooManyReaders
 
 _log = logging.getLogger(__name__)
@@ -39,6 +50,41 @@ class WrongHost(MuvrError):
     code = "wrong_host"
 
 
+class NotAnswered(MuvrError):
+    """Nobody knows whether it was done; it may be sent again."""
+
+    code = "not_answered"
+    retry = True
+
+
+class RefusedByActor(MuvrError):
+    """The user's actor did not take a command; nothing was stored, unless it may be sent again."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.wrong, expected=refused.expected, remedy=refused.remedy)
+        self.code = refused.code
+        self.retry = refused.retry
+
+
+class ServedElsewhere(MuvrError):
+    """Another node serves the user: `url` is its HTTP API."""
+
+    code = "served_elsewhere"
+
+    def __init__(self, url: str) -> None:
+        super().__init__("another node serves the user", expected=f"the request at {url}")
+        self.url = url
+
+
+# Of what a user's actor refused; otherwise 503 if it may be sent again, else 500.
+_STATUS_BY_CODE = {
+    Rejected.code: 409,
+    Overtaken.code: 412,
+    OutOfOrder.code: 409,
+    TooOften.code: 429,
+    InvalidInput.code: 422,
+}
+
 _STATUS_BY_ERROR: tuple[tuple[type[MuvrError], int], ...] = (  # the first that fits
     (InvalidInput, 422),
     (NotAuthorised, 401),
@@ -47,6 +93,10 @@ _STATUS_BY_ERROR: tuple[tuple[type[MuvrError], int], ...] = (  # the first that 
     (WrongHost, 421),
     (TooBusy, 503),
     (TooManyReaders, 503),
+    (NotAnswered, 503),
+    (Overtaken, 412),
+    (Rejected, 409),
+    (ServedElsewhere, 307),
     (StoredValueCorrupt, 500),
     (StoreError, 503),
 )
@@ -64,7 +114,7 @@ def problem(status: int, detail: str, **members: object) -> Response:
     headers = {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="muvr"'
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return Response(msgspec.json.encode(body), status, headers, PROBLEM_TYPE)
 
@@ -97,12 +147,18 @@ def install(app: FastAPI) -> None:
 
 
 def _status_of(error: MuvrError) -> int:
+    if isinstance(error, RefusedByActor):
+        return _STATUS_BY_CODE.get(error.code, 503 if error.retry else 500)
     return next((status for kind, status in _STATUS_BY_ERROR if isinstance(error, kind)), 500)
 
 
-async def _on_muvr_error(_: Request, error: Exception) -> Response:
+async def _on_muvr_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, MuvrError)
-    return problem_of(error)
+    answer = problem_of(error)
+    if isinstance(error, ServedElsewhere):
+        query = f"?{request.url.query}" if request.url.query else ""
+        answer.headers["Location"] = f"{error.url.rstrip('/')}{request.url.path}{query}"
+    return answer
 
 
 async def _on_http_exception(_: Request, error: Exception) -> Response:
@@ -118,4 +174,4 @@ async def _on_validation_error(_: Request, error: Exception) -> Response:
         {"parameter": ".".join(str(part) for part in each["loc"]), "detail": each["msg"]}
         for each in error.errors()
     ]
-    return problem(422, "a parameter is not valid", code=InvalidInput.code, errors=errors)
+    return problem(422, "the request is not valid", code=InvalidInput.code, errors=errors)

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import ParamSpec, TypeVar
 
-from actors.night_record import NightRecord, read_nights
-from domain.errors import InvalidInput
+from actors.night_record import NightRecord, find_night, read_nights
+from domain.errors import ConfigurationError, InvalidInput
 from domain.identifiers import SHARD_COUNT, UserId, check_identifier, shard_of
 from gateway.api_models import (
     ConfirmedSet,
@@ -25,6 +25,7 @@ from gateway.api_models import (
     UserPage,
 )
 from gateway.api_problems import NotFound, TooBusy
+from persistence.jobs import NIGHTS_KEPT
 from persistence.ports import Store
 from persistence.tables import (
     CURRENT_MODEL,
@@ -33,6 +34,7 @@ from persistence.tables import (
     SET_BY_SESSION,
     SUGGESTION_BY_SESSION,
     USER_BY_SHARD,
+    LabelRow,
     SessionRow,
     UserRow,
 )
@@ -127,9 +129,43 @@ def session(store: Store, name: str, session_id: str) -> SessionDetail:
     )
 
 
-def nights(store: Store, limit: int) -> NightList:
-    """The newest nights with their steps."""
-    return NightList(items=[_night_item(night) for night in read_nights(store, limit)])
+def confirmed_set(store: Store, name: str, session_id: str, start_ms: int) -> ConfirmedSet:
+    """What counts of the set that began then; raises NotFound if nothing does."""
+    rows = store.read(LABEL, (name, session_id), lower=(start_ms,), upper=(start_ms,))
+    found = next((_confirmed_set(row) for row in rows), None)
+    if found is None:
+        raise NotFound("what was said of the set does not count", remedy="look at the session's sets")
+    return found
+
+
+def end_of_set(store: Store, name: str, session_id: str, start_ms: int) -> int:
+    """When the confirmed or recognised set ended that began then; raises NotFound."""
+    key, bound = (name, session_id), (start_ms,)
+    for label in store.read(LABEL, key, lower=bound, upper=bound):
+        return label.end_at
+    for found in store.read(SET_BY_SESSION, key, lower=bound, upper=bound):
+        return found.end_at
+    raise NotFound(f"no set of {session_id} began at {start_ms}", remedy="look at the session's sets")
+
+
+def nights(store: Store, cursor: str | None, limit: int) -> NightList:
+    """The newest nights with their steps, from the one that `cursor` names on."""
+    found = read_nights(store, 2 * NIGHTS_KEPT)
+    if cursor:
+        names = [each.night_id for each in found]
+        if cursor not in names:
+            raise _bad_cursor(cursor)
+        found = found[names.index(cursor) :]
+    following = found[limit].night_id if len(found) > limit else None
+    return NightList(items=[_night_item(each) for each in found[:limit]], next_cursor=following)
+
+
+def night(store: Store, night_id: str) -> NightItem:
+    """Raises NotFound."""
+    try:
+        return _night_item(find_night(store, night_id))
+    except ConfigurationError as error:
+        raise NotFound(error.wrong, remedy="list the nights") from error
 
 
 def _users_from(store: Store, shard_nr: int, name: str, limit: int) -> Iterator[UserRow]:
@@ -190,16 +226,17 @@ def _recognised(store: Store, key: tuple[str, str]) -> list[RecognisedSet]:
 
 
 def _confirmed(store: Store, key: tuple[str, str]) -> list[ConfirmedSet]:
-    return [
-        ConfirmedSet(
-            start_ms=row.start_at,
-            end_ms=row.end_at,
-            exercise=row.exercise,
-            repetitions=row.repetitions,
-            weight_kg=row.weight_kg,
-        )
-        for row in store.read(LABEL, key)
-    ]
+    return [_confirmed_set(row) for row in store.read(LABEL, key)]
+
+
+def _confirmed_set(row: LabelRow) -> ConfirmedSet:
+    return ConfirmedSet(
+        start_ms=row.start_at,
+        end_ms=row.end_at,
+        exercise=row.exercise,
+        repetitions=row.repetitions,
+        weight_kg=row.weight_kg,
+    )
 
 
 def _suggested(store: Store, key: tuple[str, str]) -> list[SuggestedSet]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -54,6 +57,13 @@ class ApiServer:
                 f"the HTTP API at port {self.port} did not start", remedy="see the log for the reason"
             )
 
+    def call(self, callback: Callable[..., object], *arguments: object) -> None:
+        """Call `callback` in the loop that serves, from any thread; not at all once that has ended."""
+        loop = self._server.loop
+        assert loop is not None, "started first"
+        with suppress(RuntimeError):  # it was closed meanwhile
+            loop.call_soon_threadsafe(callback, *arguments)
+
     def stop(self) -> bool:
         """Finish what is under way and stop within STOP_SECONDS_MAX; False if it did not."""
         self._server.should_exit = True
@@ -77,8 +87,10 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.settled = threading.Event()
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
         await super().startup(sockets=sockets)
         self.settled.set()
 

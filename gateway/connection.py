@@ -8,6 +8,7 @@ from typing import cast
 
 import msgspec
 
+from domain.command_checks import check_command
 from domain.commands import (
     AcceptFrame,
     CloseSession,
@@ -17,12 +18,12 @@ from domain.commands import (
     OpenSession,
     RecogniserSite,
     RecordSet,
-    check_command,
 )
 from domain.errors import InvalidInput, MuvrError, NotAuthorised
 from domain.frames import SensorFrame
 from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId, check_identifier
 from gateway import care_messages, protocol
+from gateway.access import MESSAGES
 from gateway.auth import ANY_USER, Claims, Tokens
 from gateway.coach_commands import command_of
 from gateway.lanes import LANE_BATCHES_MAX
@@ -121,7 +122,7 @@ class Connection:
             case protocol.Hello():
                 self._hello(message, output)
             case protocol.GetModel():
-                self._authenticated()
+                _check_scope(self._authenticated(), message)
                 output.send.append(self._part(message))
             case _:
                 self._forward(message, output)
@@ -141,7 +142,7 @@ class Connection:
                 expected=f"version {protocol.VERSION}",
                 remedy="update the device or the server",
             )
-        claims = self._tokens.verify(message.token, ("device", "user", "coach"))
+        claims = self._tokens.verify(message.token, tuple(MESSAGES["hello"]))
         self._device = DeviceId(check_identifier("device", message.device))
         self._claims = claims
         if claims.user != ANY_USER and not self._join(claims.user, output):
@@ -219,12 +220,13 @@ def _user(claims: Claims, named: str | None) -> UserId:
     return user
 
 
-def _check_scope(claims: Claims, message: protocol.SessionMessage | care_messages.CareMessage) -> None:
-    """Who looks after a user prescribes and asks what was done, and nobody else; and does nothing else."""
-    if isinstance(message, care_messages.CareMessage) != (claims.scope == "coach"):
+def _check_scope(claims: Claims, message: protocol.DeviceMessage) -> None:
+    """Raise NotAuthorised unless the table has the token's scope for the message."""
+    rule = MESSAGES[str(message.__struct_config__.tag)]
+    if claims.scope not in rule:
         raise NotAuthorised(
             f"the token's scope is {claims.scope!r}",
-            expected="scope coach to prescribe and to ask for adherence, device or user for all else",
+            expected=f"scope {' or '.join(rule)} for this message",
             remedy="get a token of that scope",
         )
 

@@ -15,13 +15,13 @@ from domain.errors import InvalidInput, MuvrError
 from domain.replies import (
     Acknowledged,
     AdherenceTold,
+    DeviceReply,
     ExerciseAdvised,
     ExerciseRecognised,
     Overridden,
     ProgrammeHeld,
     RecordBroken,
     Refused,
-    Reply,
     RestBegan,
     SessionEnded,
     SessionPlanned,
@@ -302,7 +302,7 @@ def error_message(error: MuvrError) -> Error:
     )
 
 
-def message_of(user: str, reply: Reply) -> ServerMessage:
+def message_of(user: str, reply: DeviceReply) -> ServerMessage:
     """What a device is told of a session actor's reply."""
     match reply:
         case Acknowledged():

@@ -18,7 +18,7 @@ class Routes:
         owners = [view.owner(ShardNr(nr)) if view is not None else None for nr in range(SHARD_COUNT)]
         self._number = None if view is None else view.number
         self._members = tuple(o.member_id if o is not None and o.member_id in local else None for o in owners)
-        self._urls = tuple(o.url if o is not None and o.member_id not in local else None for o in owners)
+        self._others = tuple(o if o is not None and o.member_id not in local else None for o in owners)
 
     def is_older_than(self, view: View) -> bool:
         return self._number is None or self._number < view.number
@@ -29,4 +29,10 @@ class Routes:
 
     def elsewhere(self, user: UserId) -> str | None:
         """Where the user's devices connect, if another node serves them."""
-        return self._urls[shard_of(user)]
+        other = self._others[shard_of(user)]
+        return None if other is None else other.url
+
+    def api_elsewhere(self, user: UserId) -> str | None:
+        """Where the user's HTTP API is, if another node serves them; empty if that node has none."""
+        other = self._others[shard_of(user)]
+        return None if other is None else other.api_url

@@ -25,7 +25,7 @@ from picows import (
 from actors.messages import Addressed, Envelope
 from domain.errors import ConfigurationError, InvalidInput, MuvrError
 from domain.identifiers import UserId
-from domain.replies import PassingReply
+from domain.replies import DirectReply, PassingReply
 from gateway import counts, protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection, Output
@@ -108,6 +108,7 @@ class DeviceServer:
             if (listener := self._listeners.get(number)) is not None:
                 listener.connection.answered(count)
         for addressed in replies:
+            assert not isinstance(addressed.reply, DirectReply), "it answers the API alone"
             data = protocol.encode(protocol.message_of(addressed.user, addressed.reply))
             if addressed.connection is not None:
                 self._send(addressed.connection, data)

@@ -39,6 +39,9 @@ class ExerciseStore:
         rows = self._store.read(ACCEPTED_EXERCISE, (_CATALOGUE,))
         return [_exercise(row, row.accepted_at) for row in rows]
 
+    def is_contributed(self, user: UserId, name: str) -> bool:
+        return any(self._store.read(CONTRIBUTED_EXERCISE, (user,), lower=(name,), upper=(name,)))
+
     def accept(self, user: UserId, name: str, *, by: str, now_ms: int) -> Contributed:
         """Let everyone use what `user` contributed; in place of what was accepted under that name before.
 

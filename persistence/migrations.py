@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from domain.errors import ConfigurationError
 from persistence.schema import KEYS, TRAINING
 
-SCHEMA_VERSION = 6  # since 6 there are users' goals
+SCHEMA_VERSION = 6  # since 6 there are users' goals, and requests, grants and logins of the API
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def _labels(user: UserId, before: User, event: LabelConfirmed | LabelWithdrawn) 
     All of them and not those alone whose part has changed: a write of a former owner, which nobody
     acknowledged and the journal ignores, may have taken away what counts or written what does not.
     """
-    if event.session not in before.sessions:
+    if event.session not in before.sessions and event.command_nr is not None:
         return []
     counting, other = stated(before, event).about
     written = {(past.session, past.start_ms) for past in counting}

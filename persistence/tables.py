@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from persistence.api_tables import API_TABLES
 from persistence.batch_tables import BATCH_TABLES
 from persistence.exercise_tables import EXERCISE_TABLES
 from persistence.night_tables import NIGHT_TABLES
@@ -326,5 +327,12 @@ VIEW = Table(
 )
 
 _OWN = tuple(value for value in globals().values() if isinstance(value, Table))
-TABLES: tuple[Table[Any], ...] = (*_OWN, *BATCH_TABLES, *NIGHT_TABLES, *PROFILE_TABLES, *EXERCISE_TABLES)
+TABLES: tuple[Table[Any], ...] = (
+    *_OWN,
+    *BATCH_TABLES,
+    *NIGHT_TABLES,
+    *PROFILE_TABLES,
+    *EXERCISE_TABLES,
+    *API_TABLES,
+)
 KEYSPACES = (MAIN, TRAINING, KEYS)

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.training import Goal
 
 Drawn = tuple[float, float]  # mean and standard deviation
 
@@ -73,3 +79,17 @@ GROUPS = (
         goals=(0.15, 0.1, 0.65, 0.05, 0.05),
     ),
 )
+
+
+def groups_of(count: int) -> tuple[Group, ...]:
+    """`count` kinds of people; one is of everybody."""
+    return GROUPS[:count] if count > 1 else (EVERYBODY,)
+
+
+def drawn_goals(
+    groups: tuple[Group, ...], of_user: npt.NDArray[np.int64], random: np.random.Generator
+) -> npt.NDArray[Any]:
+    """A goal for each user, [users], by the shares of the user's group `of_user` [users]."""
+    shares = np.array([group.goals for group in groups])[of_user]
+    number = (random.random(len(shares))[:, None] > shares.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    return np.asarray(np.array(get_args(Goal), object)[number])

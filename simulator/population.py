@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from domain.training import Goal
 from simulator.exercises import MOVEMENTS
-from simulator.people_groups import EVERYBODY, GROUPS, Group
+from simulator.people_groups import GROUPS, Group, drawn_goals, groups_of
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -26,6 +25,7 @@ Columns = dict[str, npt.NDArray[Any]]  # of one length; missing numbers are NaN,
 BLOCK_USERS = 500  # made together, from a seed of their own
 END_MS = 1_790_000_000_000  # all sessions are before
 DAY_MS = 86_400_000
+_TOLD_MS = END_MS - 365 * DAY_MS
 KINDS = (
     ("bench-press", "chest-fly", "shoulder-press", "triceps-extension"),
     ("bent-over-row", "biceps-curl", "lateral-raise"),
@@ -48,10 +48,8 @@ OUTCOMES = ("strength", "volume", "body_weight", "heart_rate")
 _EXERCISES_MAX = 5
 _SETS_MAX = 6
 _SKIPPED, _SWAPPED = 0.03, 0.06  # how often an exercise is left out, or changes places with the one after it
-_INVENTED, _OWN = (
-    0.05,
-    0.005,
-)  # how often a session ends with a contributed exercise, or one of the user alone
+# How often a session ends with a contributed exercise, or one of the user alone.
+_INVENTED, _OWN = 0.05, 0.005
 # What a session does: its mean, and how far kinds differ from it, per session.
 _MEAN = {"strength": 0.002, "volume": 0.001, "body_weight": -0.0003, "heart_rate": -0.05}
 _SPREAD = {"strength": 0.0012, "volume": 0.0015, "body_weight": 0.0007, "heart_rate": 0.06}
@@ -106,11 +104,6 @@ def effects_of(settings: PopulationSettings) -> dict[str, FloatArray]:
     return effects
 
 
-def groups_of(settings: PopulationSettings) -> tuple[Group, ...]:
-    """The kinds of people that there are."""
-    return GROUPS[: settings.group_count] if settings.group_count > 1 else (EVERYBODY,)
-
-
 def blocks(settings: PopulationSettings) -> Iterator[Population]:
     """The whole population, up to BLOCK_USERS users at a time."""
     for first in range(0, settings.user_count, BLOCK_USERS):
@@ -130,7 +123,7 @@ def population(settings: PopulationSettings, *, block_nr: int = 0) -> Population
         measurements=people.measurements(states),
         sessions=people.sessions(),
         labels=people.labels(states),
-        goals=people.goals(groups_of(settings)),
+        goals=people.goals(groups_of(settings.group_count)),
         group=people.group,
         kind=people.kind.ravel(),
         effects=effects,
@@ -145,9 +138,9 @@ class _People:
     ) -> None:
         self._settings = settings
         self._random = random
-        numbers = np.arange(first, first + count)
-        self._users = np.array([f"sim-{settings.seed}-{number:06d}" for number in numbers], object)
-        groups = groups_of(settings)
+        users = [f"sim-{settings.seed}-{number:06d}" for number in range(first, first + count)]
+        self._users = np.array(users, object)
+        groups = groups_of(settings.group_count)
         self.group = random.integers(len(groups), size=count)
         self._draw_bodies(groups)
         self._hidden = random.normal(size=count)
@@ -227,7 +220,7 @@ class _People:
         count = len(self._users)
         return {
             "user_id": self._users,
-            "changed_at": np.full(count, END_MS - 365 * DAY_MS),
+            "changed_at": np.full(count, _TOLD_MS),
             "birth_year": self._known(np.floor(end_year - self._age)),
             "sex": sex,
             "height_cm": self._known(np.round(self._height_cm, 1)),
@@ -303,12 +296,9 @@ class _People:
         }
 
     def goals(self, groups: tuple[Group, ...]) -> Columns:
-        shares = np.array([group.goals for group in groups])[self.group]
-        number = (self._random.random(len(shares))[:, None] > shares.cumsum(axis=1)[:, :-1]).sum(axis=1)
-        goal = np.array(get_args(Goal), object)[number]
+        goal = drawn_goals(groups, self.group, self._random)
         goal[self._unknown(len(goal))] = None
-        said_at = np.full(len(goal), END_MS - 365 * DAY_MS)
-        return {"user_id": self._users, "said_at": said_at, "goal": goal}
+        return {"user_id": self._users, "said_at": np.full(len(goal), _TOLD_MS), "goal": goal}
 
     def _maximum_kg(self, name_count: int, strength: FloatArray, exercises: IntArray) -> FloatArray:
         """One-repetition maximum [users, sessions, exercises], 0 where the body is the weight."""

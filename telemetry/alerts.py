@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 RUNBOOKS = "docs/runbooks.md"
 PAGE, TICKET = "page", "ticket"  # somebody gets up; somebody looks in the morning
@@ -186,18 +186,26 @@ ALERTS = (
 )  # fmt: skip
 
 
-def rules_file(alerts: Sequence[Alert] = ALERTS) -> str:
-    """A rules file, to be named under `rule_files` in Prometheus' configuration. YAML."""
-    return "\n".join(_lines(alerts)) + "\n"
+def rules() -> dict[str, Any]:
+    """A rules file of Prometheus as a value."""
+    return {"groups": [{"name": "muvr", "rules": list(map(_rule, ALERTS))}]}
 
 
-def _lines(alerts: Sequence[Alert]) -> Iterator[str]:
-    yield from ("groups:", "- name: muvr", "  rules:")
-    for alert in alerts:
-        yield f"  - alert: {alert.name}"
-        yield f"    expr: {json.dumps(alert.expr)}"
-        yield f"    for: {alert.lasting}"
-        yield f"    labels: {{severity: {alert.severity}}}"
-        yield "    annotations:"
-        yield f"      summary: {json.dumps(alert.summary)}"
-        yield f"      runbook: {json.dumps(f'{RUNBOOKS}#{alert.runbook}')}"
+def rules_file() -> str:
+    """A rules file, for `rule_files` of Prometheus' configuration: YAML, whose texts are JSON's."""
+    return "\n".join(("groups:", "- name: muvr", "  rules:", *map(_lines, ALERTS))) + "\n"
+
+
+def _rule(alert: Alert) -> dict[str, Any]:
+    return {
+        "alert": alert.name,
+        "expr": alert.expr,
+        "for": alert.lasting,
+        "labels": {"severity": alert.severity},
+        "annotations": {"summary": alert.summary, "runbook": f"{RUNBOOKS}#{alert.runbook}"},
+    }
+
+
+def _lines(alert: Alert) -> str:
+    told = [f"{name}: {json.dumps(value)}" for name, value in _rule(alert).items()]
+    return "  - " + "\n    ".join(told)

@@ -68,6 +68,7 @@ SETTINGS = (
     Setting(key="night.attempts", flag="--attempts", kind=int, commands=_UP),
     Setting(key="night.spark_master", flag="--spark-master", commands=_UP),
     Setting(key="night.members_min", flag="--members-min", kind=int, commands=("up", "batch")),
+    Setting(key="night.session_share", flag="--session-share", kind=float, commands=("up", "batch")),
     Setting(key="night.cluster_models", flag="--cluster-models", kind=bool, commands=_UP),
     Setting(key="metronome.url", flag="--metronome", commands=_UP),
     Setting(key="metronome.mesos", flag="--mesos", commands=_UP),

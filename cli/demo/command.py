@@ -16,13 +16,14 @@ from typing import Any
 
 from actors.night import FAILED, SUCCEEDED
 from actors.night_record import NightRecord, StepRecord
+from actors.night_requests import ask_to_run
 from cli.demo.player import Played, Wearer, now_ms, play
 from cli.demo.programme import PlayedSession, Programme, of_directory, simulated
 from cli.demo.report import is_whole, report, table, totals
 from cli.demo.scoring import score_sets
 from cli.demo.words import Words
 from cli.keys import verify_key
-from cli.night import ask_to_run, follow
+from cli.night import follow
 from cli.node import serve_until_signal
 from cli.parsing import explain
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings

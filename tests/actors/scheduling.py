@@ -16,8 +16,8 @@ from actors.local_launcher import LocalLauncher
 from actors.messages import Started
 from actors.night import Plan, Step
 from actors.night_record import NightRecord, find_night
+from actors.night_requests import ask_to_run
 from actors.scheduler_actor import SchedulerActor, StartScheduler
-from cli.night import ask_to_run
 from persistence.jobs import JobStore
 from persistence.location import open_store
 from persistence.night_tables import JobRunRow

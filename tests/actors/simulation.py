@@ -18,7 +18,7 @@ from actors.messages import Addressed, Envelope
 from actors.shard_host import ShardHost
 from actors.tenure import ATTEMPTS_PER_VIEW, Tenure
 from domain.identifiers import UserId
-from domain.replies import Acknowledged
+from domain.replies import Acknowledged, DirectReply
 from edge.client import DeviceClient, is_retry
 from gateway import protocol
 from gateway.auth import Tokens
@@ -253,6 +253,7 @@ class World:
 
     def _deliver(self, replies: list[Addressed]) -> None:
         for addressed in replies:
+            assert not isinstance(addressed.reply, DirectReply), "it answers the API alone"
             data = protocol.encode(protocol.message_of(addressed.user, addressed.reply))
             for number, device in self.connections.items():
                 if addressed.connection == number or (

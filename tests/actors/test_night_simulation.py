@@ -41,6 +41,12 @@ def test_every_night_has_its_turn_once(first: int) -> None:
     simulate_all(range(first, first + SEEDS_PER_TEST))
 
 
+@pytest.mark.parametrize("seed", [1_002_496])
+def test_worlds_that_once_failed(seed: int) -> None:
+    """There a former leader, whom the store answered late, forgot the run of the present one."""
+    simulate_all([seed])
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("first", SOAK_SEEDS[::1000])
 def test_many_worlds(first: int) -> None:

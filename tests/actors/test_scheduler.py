@@ -36,10 +36,10 @@ from actors.night import (
     encode,
 )
 from actors.night_record import NightRecord, read_nights
+from actors.night_requests import ask_to_cancel, ask_to_run
 from actors.node import actor_system
 from actors.planning import Almanac
 from actors.scheduler_actor import MODELS
-from cli.night import ask_to_cancel, ask_to_run
 from domain.errors import StoreUnavailable
 from persistence.jobs import SCHEDULE_NAME, JobStore
 from persistence.location import prepare_store

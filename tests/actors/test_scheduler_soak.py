@@ -16,8 +16,8 @@ import pytest
 
 from actors.messages import Started
 from actors.night import SUCCEEDED
+from actors.night_requests import ask_to_run
 from actors.node import actor_system
-from cli.night import ask_to_run
 from persistence.location import prepare_store
 from tests.actors.helpers import eventually
 from tests.actors.scheduling import LEASE_S, Scheduling, step

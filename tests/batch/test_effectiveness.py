@@ -88,7 +88,7 @@ def run(spark, tmp_path_factory):
 
 
 def test_the_best_kinds_are_found_and_nothing_else(run) -> None:
-    settings = PopulationSettings(user_count=800, seed=1, effect=1.5)
+    settings = PopulationSettings(user_count=800, seed=1, effect=2.0)
     rows = run(settings)
     truth = effects_of(settings)["strength"]
     effects = {row["kind"]: row for row in rows if row["outcome"] == "strength"}

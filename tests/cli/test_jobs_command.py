@@ -12,10 +12,10 @@ import pytest
 
 from actors.night import CANCELLED, FAILED, SUCCEEDED
 from actors.night_record import find_night
+from actors.night_requests import ask_to_cancel
 from actors.night_rules import WAITING_MAX
 from actors.node import actor_system
 from cli.main import main
-from cli.night import ask_to_cancel
 from persistence.location import prepare_store
 from tests.actors.helpers import are_gone
 from tests.actors.scheduling import FINE, HANGS, Scheduling, step

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.care import FORMS_KEPT_MAX, Care, cared, decide_care
 from domain.care_commands import AskAdherence, RecordForm, SetProgramme
-from domain.commands import check_command
+from domain.command_checks import check_command
 from domain.errors import InvalidInput
 from domain.events import LabelConfirmed, LabelWithdrawn, ProgrammeSet, SetMeasured, SetRecognised
 from domain.form import KeptForm, SetForm, Tip

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from hypothesis import given
 
+from domain.command_checks import check_command
 from domain.commands import (
     REPETITIONS_MAX,
-    SET_MS_MAX,
     STREAMS_MAX,
     WEIGHT_KG_MAX,
     AcceptFrame,
@@ -24,12 +24,12 @@ from domain.commands import (
     RefuseSuggestion,
     SetTraining,
     Stream,
-    check_command,
     session_of,
 )
 from domain.errors import InvalidInput
 from domain.frames import EPOCH_MS_MAX
 from domain.identifiers import DeviceId, SessionId, StreamId
+from domain.sets import SET_MS_MAX
 from domain.training import (
     EXCLUSIONS_MAX,
     LOAD_KG_MAX,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.bests import Best
+from domain.command_checks import check_command
 from domain.commands import (
     COMMANDS,
     CloseSession,
@@ -23,7 +24,6 @@ from domain.commands import (
     SetTraining,
     SuggestHere,
     WithdrawLabel,
-    check_command,
 )
 from domain.conflicts import overridden
 from domain.contributed import Contributed

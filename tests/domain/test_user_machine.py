@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from domain import user as rules
 from domain.care_commands import CareCommand, GiveTip, RecordForm, SetProgramme
+from domain.command_checks import check_command
 from domain.commands import (
     COMMANDS,
     AcceptFrame,
@@ -27,7 +28,6 @@ from domain.commands import (
     Suggest,
     SuggestHere,
     WithdrawLabel,
-    check_command,
     session_of,
 )
 from domain.errors import OutOfOrder, Rejected

@@ -45,7 +45,7 @@ def test_damage_inside_the_file_is_told(tmp_path: Path) -> None:
     store.close()
     path = tmp_path / "muvr.sqlite"
     whole = path.read_bytes()
-    path.write_bytes(whole[: 100 * 1024] + b"\xff" * (len(whole) - 100 * 1024))
+    path.write_bytes(whole[: 400 * 1024] + b"\xff" * (len(whole) - 400 * 1024))
     damaged = SqliteStore(tmp_path)
     with pytest.raises(StoredValueCorrupt, match=r"muvr\.sqlite"):
         list(damaged.scan(JOURNAL))

@@ -10,8 +10,9 @@ import pytest
 
 from cli.main import main
 from telemetry.alerts import ALERTS
-from telemetry.dashboard import COLUMNS, RATE, ROWS, dashboard
+from telemetry.dashboard import COLUMNS, dashboard
 from telemetry.metrics import DECLARED
+from telemetry.panels import RATE, ROWS
 from tests.telemetry.promql import faults
 from tests.telemetry.promtool import promtool
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from domain.bests import Best
-from domain.commands import COMMANDS, Stream
+from domain.commands import COMMANDS, NO_SESSION, Stream
 from domain.contributed import Contributed
 from domain.events import (
     BodyMeasured,
@@ -131,6 +131,22 @@ EVENTS: dict[str, JournalEvent] = {
     "label withdrawn": LabelWithdrawn(
         session=_S1, command_nr=4, start_ms=1, end_ms=2, said_ms=1_700_000_020_000
     ),
+    "label through the API": LabelConfirmed(
+        session=_S1,
+        command_nr=None,
+        start_ms=1,
+        end_ms=2,
+        exercise="plank",
+        repetitions=None,
+        weight_kg=None,
+        said_ms=1_700_000_010_000,
+    ),
+    "label withdrawn through the API": LabelWithdrawn(
+        session=_S1, command_nr=None, start_ms=1, end_ms=2, said_ms=1_700_000_020_000
+    ),
+    "training through the API": TrainingSet(session=NO_SESSION, command_nr=None, training=_TRAINING),
+    "plan through the API": PlanSet(session=NO_SESSION, command_nr=None, plan=_PLAN),
+    "exercise through the API": ExerciseContributed(session=NO_SESSION, command_nr=None, exercise=_SLED),
     "opened, with its own coach": SessionOpened(
         session=_S2, command_nr=0, at_ms=0, device=_WATCH, recogniser="device", streams=(), coach="device"
     ),

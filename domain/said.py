@@ -1,0 +1,120 @@
+"""The pure rules of what a user says through the API: of no device's stream, known by when it was said.
+
+What was said before, or was overtaken by what was said later, leads to nothing. So saying everything again
+after a break is always right here too.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from domain.commands import (
+    ConfirmLabel,
+    ContributeExercise,
+    Replace,
+    SayableCommand,
+    SetPlan,
+    SetTraining,
+    Statement,
+    WithdrawLabel,
+)
+from domain.contributed import contributed
+from domain.errors import Overtaken, Rejected
+from domain.events import Event, PlanSet, TrainingSet
+from domain.happenings import taken
+from domain.profile_commands import SetProfile
+from domain.sets import HISTORY_MAX, NO_NUMBER, NOTHING, PastSet
+from domain.state import User
+
+SaidBy = tuple[str, str, int]
+
+
+def decide_said(user: User, command: SayableCommand) -> tuple[Event, ...]:
+    """The events that `command` leads to; none if it is known or was overtaken. Raises Rejected."""
+    match command:
+        case SetTraining():
+            is_new = command.training.at_ms > user.training.at_ms
+        case SetPlan():
+            is_new = user.plan is None or command.plan.at_ms > user.plan.at_ms
+        case ContributeExercise():
+            is_new = contributed(user.own_exercises, command.exercise) != user.own_exercises
+        case _:
+            is_new = _is_new(user, command)
+    return taken(command, None) if is_new else ()
+
+
+def check_unchanged(user: User, command: Replace) -> None:
+    """Raise Overtaken if what `command` replaces was replaced since; not if that was by itself."""
+    now_ms, said_ms = _times(user, command)
+    if now_ms not in (command.seen_ms, said_ms):
+        raise Overtaken(
+            f"it was replaced at {now_ms}",
+            expected=f"what was said at {command.seen_ms}" if command.seen_ms else "nothing said yet",
+            remedy="read it again, and decide anew",
+        )
+
+
+def trained(user: User, event: TrainingSet, said_by: SaidBy) -> User:
+    """The latest wishes hold, in whatever order they come."""
+    if (event.training.at_ms, *said_by) >= (user.training.at_ms, *user.trained_by):
+        return replace(user, training=event.training, trained_by=said_by)
+    return user
+
+
+def planned(user: User, event: PlanSet, said_by: SaidBy) -> User:
+    """The latest plan holds, in whatever order they come."""
+    if user.plan is None or (event.plan.at_ms, *said_by) >= (user.plan.at_ms, *user.planned_by):
+        return replace(user, plan=event.plan, planned_by=said_by)
+    return user
+
+
+def _times(user: User, command: Replace) -> tuple[int, int]:
+    """When what holds now was said, and what is to replace it."""
+    match command.command:
+        case SetProfile(at_ms=said_ms):
+            return 0 if user.profile is None else user.profile.changed_ms, said_ms
+        case SetTraining(training=training):
+            return user.training.at_ms, training.at_ms
+        case SetPlan(plan=plan):
+            return 0 if user.plan is None else user.plan.at_ms, plan.at_ms
+        case programme:
+            return user.care.programme.at_ms, programme.programme.at_ms
+
+
+def _is_new(user: User, said: Statement) -> bool:
+    """Whether a statement was not made before. Raises Rejected if it can change nothing any more."""
+    of_session = [past for past in (*user.history, *user.aside) if past.session == said.session]
+    if not of_session and not _is_remembered(user, said):
+        raise Rejected(
+            f"session {said.session!r} is not known, or too long ago",
+            expected=f"one of the user's last sessions, with one of the last {HISTORY_MAX} sets",
+            remedy="correct it sooner",
+        )
+    if len(user.history) == HISTORY_MAX and said.start_ms < user.history[0].start_ms:
+        raise Rejected(
+            "the set is too long ago to be corrected",
+            expected=f"one of the last {HISTORY_MAX}",
+            remedy="correct it sooner",
+        )
+    for past in of_session:
+        if past.command_nr == NO_NUMBER and (past.said_ms or past.end_ms) == said.said_ms:
+            if _content(past) != _content_of(said):
+                raise Rejected(
+                    "something else of the session was said in the same millisecond", remedy="say it again"
+                )
+            return False
+    return True
+
+
+def _is_remembered(user: User, said: Statement) -> bool:
+    return any(said.session in names for names in (user.sessions, user.forgotten, user.given_up))
+
+
+def _content(past: PastSet) -> tuple[object, ...]:
+    return past.start_ms, past.end_ms, past.exercise, past.repetitions, past.weight_kg
+
+
+def _content_of(said: ConfirmLabel | WithdrawLabel) -> tuple[object, ...]:
+    if isinstance(said, WithdrawLabel):
+        return said.start_ms, said.end_ms, NOTHING, None, None
+    return said.start_ms, said.end_ms, said.exercise, said.repetitions, said.weight_kg

@@ -1,0 +1,40 @@
+"""What every route may ask for: the services behind it, who asks, pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from fastapi import Path as InPath
+from pydantic import BaseModel, ConfigDict
+
+from domain.identifiers import UserId, check_identifier
+from gateway.api_access import Viewer
+from gateway.api_route import ApiRoute
+from gateway.services import Services, said_ms_of, services_of, viewer_of
+
+LIMIT_MAX = 200
+
+
+class Said(BaseModel):
+    """What a body may contain, and nothing else; made of the domain's values, too."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+def router() -> APIRouter:
+    """Every route passes the gate, also one that asks for nothing else."""
+    return APIRouter(dependencies=[Depends(viewer_of)], route_class=ApiRoute)
+
+
+def user_of(user: Annotated[str, InPath(max_length=64)]) -> UserId:
+    return UserId(check_identifier("user", user))
+
+
+From = Annotated[Services, Depends(services_of)]
+By = Annotated[Viewer, Depends(viewer_of)]
+User = Annotated[UserId, Depends(user_of)]
+Now = Annotated[int, Depends(said_ms_of)]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+Cursor = Annotated[str | None, Query(max_length=128)]
+Name = Annotated[str, InPath(max_length=64)]

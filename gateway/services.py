@@ -1,0 +1,67 @@
+"""What the routes of the HTTP API work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from domain.commands import AskUser, Command
+from domain.errors import MuvrError
+from domain.identifiers import UserId
+from domain.replies import UserTold
+from gateway.api_access import Gate, Viewer, not_theirs
+from gateway.api_reads import Reads
+from gateway.commanding import Commands
+from gateway.live import LiveView
+from persistence.grants import GrantStore
+from persistence.ports import Store
+from persistence.requests import RequestStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """`now_ms` is since 1970."""
+
+    store: Store
+    live: LiveView
+    reads: Reads
+    gate: Gate
+    commands: Commands
+    requests: RequestStore
+    now_ms: Callable[[], int]
+
+    async def say(self, user: UserId, command: Command) -> UserTold:
+        """What holds of the user once `command` is durable; raises what `Commands` does."""
+        reply = await self.commands(user, command)
+        if not isinstance(reply, UserTold):
+            raise MuvrError(f"the user's actor answered with {type(reply).__name__}")
+        return reply
+
+    async def ask(self, user: UserId) -> UserTold:
+        return await self.say(user, AskUser())
+
+
+def services_of(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+async def viewer_of(request: Request) -> Viewer:
+    """Who asks, once they may; raises NotAuthorised or Forbidden."""
+    services = services_of(request)
+    viewer = services.gate(request)
+    if viewer.wants is not None:
+        assert viewer.subject is not None, "who needs a grant has a name"
+        grants = GrantStore(services.store)
+        if not await services.reads(grants.is_given, viewer.wants, viewer.subject):
+            raise not_theirs(viewer.wants)
+    return viewer
+
+
+def said_ms_of(request: Request) -> int:
+    """When what a request says was said: when it first came."""
+    said_ms: int | None = getattr(request.state, "said_ms", None)
+    return services_of(request).now_ms() if said_ms is None else said_ms
