@@ -1,4 +1,4 @@
-"""What the wrapper around a store counts. That it is a store is shown by the contract suite, run through it."""
+"""What the wrapper around a store counts. The contract suite, which runs through it, shows that it is one."""
 
 from __future__ import annotations
 
