@@ -8,8 +8,10 @@ import msgspec
 import numpy as np
 
 from coach.form import COURSE_POINTS, FormReference
+from domain.errors import StoredValueCorrupt
 from domain.sensors import SensorSet
 from persistence.models import ModelStore
+from persistence.stored_json import decode_stored
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +39,12 @@ def references_of(models: ModelStore, model_id: str, sensor_set: SensorSet) -> d
         if '"form"' not in row.metrics:
             continue
         try:
-            stored = msgspec.json.decode(row.metrics, type=_Metrics).form or {}
+            metrics: _Metrics = decode_stored(
+                row.metrics, _Metrics, f"what model {model_id} learned", "personalise it again"
+            )
+            stored = metrics.form or {}
             return {name: _reference(each, sensor_set) for name, each in stored.items()}
-        except (msgspec.DecodeError, ValueError) as error:
+        except (StoredValueCorrupt, ValueError) as error:
             log.error("the form references of model %s are not used: %s", model_id, error)
     return {}
 

@@ -26,9 +26,9 @@ from actors import counts
 from actors.lease import Lease, Watch, fenced, is_fenced
 from actors.tenure import ATTEMPTS_PER_VIEW, Tenure
 from actors.view import Member, View
-from domain.errors import StoredValueCorrupt
 from domain.identifiers import ShardNr
 from persistence.ports import Slice, Store
+from persistence.stored_json import decode_stored
 from persistence.tables import MEMBER, VIEW, MemberRow, ViewRow
 
 log = logging.getLogger(__name__)
@@ -290,11 +290,14 @@ def _view_row(store: Store) -> ViewRow | None:
     return next(store.read(VIEW, (VIEW_NAME,)), None)
 
 
+def stored_view(store: Store) -> View | None:
+    """The view of now; raises StoreError."""
+    row = next(store.read(VIEW, (VIEW_NAME,)), None)
+    return None if row is None else _view_of(row)
+
+
 def _view_of(row: ViewRow) -> View:
-    try:
-        return View(row.number, msgspec.json.decode(row.members, type=tuple[Member, ...]))
-    except msgspec.MsgspecError as error:
-        raise StoredValueCorrupt(
-            f"the members of view {row.number} cannot be read: {error}",
-            remedy="restore the row from a backup",
-        ) from error
+    what = f"the member list of view {row.number}"
+    return View(
+        row.number, decode_stored(row.members, tuple[Member, ...], what, "restore the row from a backup")
+    )

@@ -21,7 +21,7 @@ from domain.replies import LiveReply, LiveUpdate, Reply
 from persistence.ports import Store
 
 
-class Envelope(msgspec.Struct, frozen=True, array_like=True):
+class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A checked command of a user, from the gateway's connection or the API's request of that number.
 
     Requests have negative numbers: see `is_of_api`. `read_s` is when it was read, by the clock that all

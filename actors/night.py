@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from domain.errors import ConfigurationError, StoredValueCorrupt
+from domain.errors import ConfigurationError
+from persistence.stored_json import decode_stored
 
 WAITING, RUNNING = "waiting", "running"
 SUCCEEDED, FAILED, CANCELLED, SKIPPED = "succeeded", "failed", "cancelled", "skipped"
@@ -142,19 +143,9 @@ def encode(value: State | Night) -> str:
 
 def decode_state(text: str) -> State:
     """Raises StoredValueCorrupt."""
-    try:
-        return msgspec.json.decode(text, type=State)
-    except msgspec.MsgspecError as error:
-        raise StoredValueCorrupt(
-            f"the state of the nights cannot be read ({error})", remedy="delete the row of the table schedule"
-        ) from error
+    return decode_stored(text, State, "the state of the nights", "delete the row of the table schedule")
 
 
 def decode_night(text: str, night_id: str) -> Night:
     """Raises StoredValueCorrupt."""
-    try:
-        return msgspec.json.decode(text, type=Night)
-    except msgspec.MsgspecError as error:
-        raise StoredValueCorrupt(
-            f"night {night_id} cannot be read ({error})", remedy="delete its row of the table night"
-        ) from error
+    return decode_stored(text, Night, f"night {night_id}", "delete its row of the table night")

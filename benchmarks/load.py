@@ -25,7 +25,10 @@ REPEAT_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Job:
-    """`rate_hz` frames per second and device at fixed times; 0 keeps `window` frames unacknowledged."""
+    """`rate_hz` frames per second and device at fixed times; 0 keeps `window` frames unacknowledged.
+
+    The server sends back all that it gets if it `is_echo`, and speaks the device protocol otherwise.
+    """
 
     port: int
     tokens: list[str]
@@ -34,6 +37,8 @@ class Job:
     seconds: float
     warm_up_seconds: float
     samples: int
+    is_echo: bool = False
+    name: str = "bench"  # of the devices and their sessions
 
 
 @dataclass
@@ -51,7 +56,7 @@ class Timings:
 
 class Device(WSListener):
     def __init__(self, number: int, token: str, job: Job, timings: Timings) -> None:
-        self._session = f"bench-{number}"
+        self._session = f"{job.name}-{number}"
         self._token = token
         self._timings = timings
         self._transport: WSTransport | None = None
@@ -140,12 +145,22 @@ class Device(WSListener):
             self._fill()
 
 
+class EchoDevice(Device):
+    """What comes back counts as acknowledged; the first is its hello."""
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if not self.is_open.done():
+            self.is_open.set_result(None)
+        elif self.outstanding:
+            self._take(self._acknowledged + 1)
+
+
 async def run(job: Job) -> dict[str, object]:
     """Connect every device, send for the job's time, wait for what is on its way."""
     timings = Timings(measured_from=float("inf"))
     devices = []
     for number, token in enumerate(job.tokens):
-        make = partial(Device, number, token, job, timings)
+        make = partial(EchoDevice if job.is_echo else Device, number, token, job, timings)
         _, device = await ws_connect(make, f"ws://127.0.0.1:{job.port}/")
         devices.append(device)
     await asyncio.wait_for(asyncio.gather(*(device.is_open for device in devices)), 60)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from actors.node import Node
+from cli.keys import first_token_mark
 from cli.metronome import add_metronome_arguments, metronome_settings
 from cli.parsing import explain
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
@@ -17,8 +18,12 @@ from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
+from gateway.tls import TlsFiles
 
 DAY_SECONDS = 86_400
+FIRST_TOKEN_DAYS = 7
+_NIGHT_HELP = "when to train, or never (default: %(default)s)"
+NEVER = "never"  # of --night: somebody else asks for nights
 CHECK_SECONDS = 5.0  # between looks at the node's health
 
 _UP_EXAMPLES = """
@@ -66,6 +71,7 @@ class _Up:
             metavar="S",
             help="how long the users of a node that is gone wait for another (default: %(default)s)",
         )
+        _add_gateway_arguments(parser)
         _add_night_arguments(parser)
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
         _add_watching_arguments(parser)
@@ -84,11 +90,13 @@ class _Up:
             host=options.host,
             gateway_port=options.gateway_port,
             api_port=options.api_port,
+            tls=options.tls and TlsFiles(*map(Path.absolute, options.tls)),
+            limits=tuple(options.limit),
             spark_master=options.spark_master,
             session_share=options.session_share,
             members_min=options.members_min,
             cluster_models=options.cluster_models,
-            night_cron=options.night,
+            night_cron=None if options.night == NEVER else options.night,
             time_zone=options.time_zone,
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,
@@ -99,19 +107,32 @@ class _Up:
             debug=options.debug,
         )
         with running_node(settings) as running:
-            operator = open_tokens(settings).issue(UserId("operator"), "operator", DAY_SECONDS)
+            operator = first_operator_token(settings)
             devices, page = (
-                f"ws://{settings.host}:{running.gateway_port}",
+                f"{settings.scheme}://{settings.host}:{running.gateway_port}",
                 f"http://{settings.host}:{running.api_port}",
             )
             if options.json:
                 print(json.dumps({"devices": devices, "page": page, "token": operator}), flush=True)
             else:
                 print(f"devices: {devices}")
-                print(f"page:    {page}/#token={operator}")
+                print(f"page:    {page}/")
+                if operator is None:
+                    print("tokens:  `muvr token --scope operator` makes one; the first start has shown one")
+                else:  # to be typed: what stands in an address is kept, and passed on with it
+                    print(f"token:   {operator}")
                 print("Ctrl-C stops the node", flush=True)
             serve_until_signal(running.node)
         return 0
+
+
+def first_operator_token(settings: NodeSettings) -> str | None:
+    """A token for the operator, once: who starts a node later has to make one. Processes may race for it."""
+    try:
+        first_token_mark(settings).touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        return None
+    return open_tokens(settings).issue(UserId("operator"), "operator", FIRST_TOKEN_DAYS * DAY_SECONDS)
 
 
 class _Token:
@@ -151,6 +172,23 @@ class _Token:
 up, token = _Up, _Token
 
 
+def _add_gateway_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tls",
+        type=Path,
+        nargs=2,
+        metavar=("CERTIFICATE", "KEY"),
+        help="PEM files: devices connect with wss:// (default: ws://)",
+    )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a limit of the device gateway, see docs/operations.md; may be repeated",
+    )
+
+
 def serve_until_signal(node: Node) -> None:
     """Wait for Ctrl-C or SIGTERM; raises ProcessFailed when the node can serve no more."""
     ended = threading.Event()
@@ -177,9 +215,7 @@ def _add_night_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MASTER",
         help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
     )
-    parser.add_argument(
-        "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
-    )
+    parser.add_argument("--night", default="30 2 * * *", metavar="CRON", help=_NIGHT_HELP)
     parser.add_argument(
         "--members-min",
         type=int,

@@ -9,6 +9,8 @@ from pathlib import Path
 from actors.metronome_launcher import MetronomeSettings
 from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
+from gateway.limits import limits_of
+from gateway.tls import TlsFiles
 from persistence.learned_tables import MEMBERS_MIN
 from telemetry.logs import LogFormat
 
@@ -34,6 +36,8 @@ class NodeSettings:
     host: str = LOOPBACK
     gateway_port: int = GATEWAY_PORT
     api_port: int = API_PORT
+    tls: TlsFiles | None = None  # the device gateway's certificate and key
+    limits: tuple[str, ...] = ()  # of the device gateway, as NAME=VALUE
     open_page: bool = False  # the page and API need no token; for a demonstration on loopback
     shard_hosts: int = max(1, (os.cpu_count() or 1) // 2)  # the gateway and the API want the other half
     sessions_max: int = 20_000  # live session actors per shard host
@@ -54,6 +58,11 @@ class NodeSettings:
     metrics_port: int | None = None  # of metrics without a token; None: with one, at the API's port
     log_format: LogFormat = "plain"
     debug: bool = False
+
+    @property
+    def scheme(self) -> str:
+        """Of the addresses under which devices connect."""
+        return "ws" if self.tls is None else "wss"
 
     @property
     def key_directory(self) -> Path:
@@ -80,6 +89,7 @@ def check(settings: NodeSettings) -> NodeSettings:
             expected=f"host {LOOPBACK}",
             remedy="leave the page open on loopback only",
         )
+    limits_of(settings.limits)
     if settings.night_catch_up < 0 or settings.night_attempts < 1:
         raise ConfigurationError(
             f"{settings.night_catch_up} nights to catch up and {settings.night_attempts} attempts",

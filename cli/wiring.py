@@ -23,16 +23,17 @@ from actors.scheduler_actor import SchedulerActor, StartScheduler
 from actors.shard_host_actor import ShardHostActor
 from actors.tenure import machine_s
 from cli.directory import own_directory
-from cli.keys import signing_key
+from cli.keys import signing_key, token_key
 from cli.settings import NodeSettings, check
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
 from gateway.auth import Tokens
 from gateway.device_actor import DeviceGatewayActor, StartGateway
-from gateway.server import Limits
+from gateway.limits import limits_of
+from gateway.watch_page import Gateways
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
-from persistence.secret_files import load_or_make_key
+from persistence.secret_files import load_or_make_key, numbered_keys
 from telemetry import pages
 from telemetry.logs import definitions
 
@@ -51,7 +52,8 @@ class RunningNode:
 
 
 def open_tokens(settings: NodeSettings) -> Tokens:
-    return Tokens(load_or_make_key(settings.key_directory / "tokens.key"), time.time)
+    """Tokens by the keys that all nodes share; they follow `muvr keys`."""
+    return Tokens(partial(numbered_keys, token_key(settings)), time.time)
 
 
 @contextmanager
@@ -68,6 +70,17 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     with own_directory(settings.data) as node_id, _counting(settings), Node(log_definitions) as node:
         hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
         lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
+        gateway = StartGateway(
+            settings.host,
+            settings.gateway_port,
+            limits_of(settings.limits),
+            store,
+            tokens,
+            pseudonym_key,
+            lanes,
+            settings.tls,
+        )
+        gateway_port = node.start("gateway", DeviceGatewayActor, gateway) or 0
         api_port = node.start(
             "api",
             ApiActor,
@@ -75,17 +88,17 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 host=settings.host,
                 port=settings.api_port,
                 open_store=store,
-                open_tokens=None if settings.open_page else tokens,
+                open_tokens=tokens,
+                is_open=settings.open_page,
                 lanes=lanes,
+                gateways=Gateways(
+                    port=gateway_port, advertised=settings.advertise, is_tls=settings.tls is not None
+                ),
                 metrics_host=settings.metrics_host,
                 metrics_port=settings.metrics_port,
             ),
         )
-        gateway = StartGateway(
-            settings.host, settings.gateway_port, Limits(), store, tokens, pseudonym_key, lanes
-        )
-        gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
-        url = settings.advertise or f"ws://{settings.host}:{gateway_port}"
+        url = settings.advertise or f"{settings.scheme}://{settings.host}:{gateway_port}"
         api_url = settings.advertise_api or f"http://{settings.host}:{api_port}"
         for member_id, name in lanes:
             host = StartShardHost(
@@ -101,7 +114,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
             )
             node.start(name, ShardHostActor, host)
         node.start("scheduler", SchedulerActor, _scheduler(settings, store))
-        yield RunningNode(node, gateway_port or 0, api_port or 0)
+        yield RunningNode(node, gateway_port, api_port or 0)
 
 
 @contextmanager

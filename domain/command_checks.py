@@ -46,16 +46,17 @@ from domain.training import check_training
 
 def check_command(command: Command) -> Command:
     """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
+    if isinstance(command, AcceptFrame):  # most are
+        check_identifier("session", command.frame.session)
+        check_identifier("stream", command.frame.stream)
+        check_frame(command.frame)
+        return command
     if isinstance(command, CareCommand):
         return check_care(command)
     if isinstance(command, DirectCommand):
         return _check_direct(command)
     if session_of(command) != NO_SESSION or not is_said(command) or isinstance(command, Statement):
         check_identifier("session", session_of(command))
-    if isinstance(command, AcceptFrame):
-        check_identifier("stream", command.frame.stream)
-        check_frame(command.frame)
-        return command
     if command.command_nr is not None:
         check(0 <= command.command_nr < 2**31, f"command number {command.command_nr}", "0 to 2147483647")
     if isinstance(command, OpenSession | CloseSession):

@@ -57,7 +57,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     coach: CoachSite = "server"
 
 
-class AcceptFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="frame"):
+class AcceptFrame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="frame", gc=False):
     frame: SensorFrame
 
 

@@ -4,6 +4,7 @@
     ├── InvalidInput            bytes or values from outside do not parse
     │   ├── InvalidFrame        a sensor frame breaks its limits
     │   ├── InvalidRecording    a recording file is malformed; names file, line and column
+    │   ├── InvalidFile         a file of another program cannot be read; names file and line
     │   └── InvalidArtefact     a model file is truncated, altered, unsigned or of a newer version
     ├── Rejected                a command was refused; nothing was stored, the session goes on
     │   ├── OutOfOrder          a frame came before its predecessor; says which one is expected
@@ -11,6 +12,7 @@
     │   └── TooOften            what takes long was asked for again too soon
     ├── NotOwner                another node serves the user, or will in a moment; nothing was stored
     ├── NotAuthorised           the token is missing, wrong, expired or lacks the scope
+    ├── TooSlow                 a device does not read what it is sent; it is cut off
     ├── StoreError              the store did not answer as it must
     │   ├── StoreUnavailable    nobody knows whether the write happened; recover before going on
     │   ├── StoreFull           the disk is full; nothing of the batch was written
@@ -74,6 +76,10 @@ class InvalidRecording(InvalidInput):
     code = "invalid_recording"
 
 
+class InvalidFile(InvalidInput):
+    code = "invalid_file"
+
+
 class InvalidArtefact(InvalidInput):
     code = "invalid_artefact"
 
@@ -113,6 +119,11 @@ class NotOwner(MuvrError):
 
 class NotAuthorised(MuvrError):
     code = "not_authorised"
+
+
+class TooSlow(MuvrError):
+    code = "too_slow"
+    retry = True
 
 
 class StoreError(MuvrError):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from domain.errors import InvalidInput
 
+WAIT_SECONDS_MAX = 60.0  # for a server that says when to connect
 REDIRECTS_MAX = 5  # followed at once, one after the other without a welcome between
 
 
@@ -31,6 +32,8 @@ class Addresses:
         self._redirects = 0
         self.url = urls[0]
         self.failures = 0
+        self._told_s = 0.0
+        self.wait_s = 0.0  # before the next connection, once one has `ended`
 
     @property
     def is_redirected(self) -> bool:
@@ -43,15 +46,21 @@ class Addresses:
         if self.url not in self._configured:
             self._learned = (self.url,)
 
-    def redirected(self, url: str) -> None:
+    def redirected(self, url: str, wait_ms: int = 0) -> None:
         self._target = url
+        self.told_to_wait(wait_ms)
+
+    def told_to_wait(self, wait_ms: int) -> None:
+        """So long the server wants the device to wait before it connects again."""
+        self._told_s = min(max(0, wait_ms) / 1000, WAIT_SECONDS_MAX)
 
     def ended(self, *, is_leaving: bool) -> bool:
         """The connection has ended, or there was none; `is_leaving` if the server said that it goes away.
 
-        True if the device connects to `url` at once, else after a pause.
+        True if the device connects to `url` as soon as `wait_s` is over, else after a pause as well.
         """
         was_welcome, self._is_welcome = self._is_welcome, False
+        self.wait_s, self._told_s = self._told_s, 0.0
         target, self._target = self._target, None
         if target is not None and self._redirects < REDIRECTS_MAX and self._may_follow(target):
             self._redirects += 1

@@ -75,7 +75,8 @@ class DeviceClient(Telling):
         self.outbox.rewind()
 
     def receive(self, data: bytes) -> Message | None:
-        """Take a message; return it if it is for the application, or a `redirect`: go on at its `url`.
+        """Take a message; return it if it is for the application, or says where and when to connect again:
+        a `redirect`, to go on at its `url`, or `leaving`.
 
         Raises NotAuthorised if the server turned the device away, InvalidInput for what is no message. A
         model that cannot be used is told to the application as `model_refused`; the one in use is kept.

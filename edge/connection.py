@@ -74,8 +74,9 @@ class DeviceConnection:
                 raise ProcessFailed(
                     f"{url} cannot be reached ({error})", remedy="start the node, or correct the URL"
                 ) from error
-            if not is_at_once and not self._stopped.is_set():
-                await self._pause(self._addresses.failures)
+            wait_s = self._addresses.wait_s + (0.0 if is_at_once else self._backoff_s())
+            if wait_s and not self._stopped.is_set():
+                await self._pause(wait_s)
 
     async def _attempt(self) -> Exception | None:
         """One connection, from its beginning to its end; what ended it, if that may pass."""
@@ -100,11 +101,13 @@ class DeviceConnection:
             close_timeout=CLOSE_SECONDS,
         )
 
-    async def _pause(self, failures: int) -> None:
+    def _backoff_s(self) -> float:
         first, longest = BACKOFF_SECONDS
+        return min(longest, first * 2.0**self._addresses.failures) * self._rng.uniform(0.5, 1.0)
+
+    async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            pause = min(longest, first * 2**failures) * self._rng.uniform(0.5, 1.0)
-            await asyncio.wait_for(self._stopped.wait(), pause)
+            await asyncio.wait_for(self._stopped.wait(), seconds)
 
     async def _serve(self, socket: ClientConnection) -> None:
         await socket.send(self._client.hello())
@@ -138,7 +141,9 @@ class DeviceConnection:
         if self._client.is_welcome:
             self._addresses.welcomed()
         if message is not None and message["type"] == "redirect":
-            self._addresses.redirected(message["url"])
+            self._addresses.redirected(message["url"], message.get("wait_ms") or 0)
+        elif message is not None and message["type"] == "leaving":
+            self._addresses.told_to_wait(message["wait_ms"])
         elif message is not None:
             self._notify(message)
             if is_retry(message) and self._retry is None:

@@ -22,6 +22,7 @@ _FLOAT = (float, int)  # what is a float may be written as an integer
 _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "welcome": {"version": int, "credit": int, "models": (list, tuple)},
     "redirect": {"url": str},
+    "leaving": {"wait_ms": int},
     "model": {"model": str, "sensor_set": str, "digest": str, "bytes": int},
     "model_part": {"digest": str, "offset": int, "total": int, "data": bytes},
     "ack": {"session": str, "stream": str, "next": int},
@@ -104,6 +105,8 @@ def decode(data: bytes) -> Message | None:
             check_fields(planned, _PLANNED_SET)
         for planned in message["week"]:
             check_fields(planned, {"at_ms": int, "exercises": (list, tuple)})
+    elif message["type"] == "redirect" and message.get("wait_ms") is not None:
+        check_fields(message, {"wait_ms": int})
     elif message["type"] == "programme":
         _check_programme(message)
     elif message["type"] == "error":

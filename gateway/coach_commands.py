@@ -39,7 +39,7 @@ CoachCommand = (
 )
 
 
-def command_of(message: CoachMessage) -> CoachCommand:
+def coach_command_of(message: CoachMessage) -> CoachCommand:
     """Not checked yet."""
     session, number = SessionId(message.session), message.nr
     match message:

@@ -14,6 +14,7 @@ from domain.errors import MuvrError
 from domain.identifiers import UserId
 from domain.replies import Refused, Reply
 from gateway.api_problems import NotAnswered, RefusedByActor, ServedElsewhere, TooBusy
+from gateway.lanes import Done
 from gateway.routes import Routes
 
 PENDING_MAX = 256  # requests that wait for their users' actors
@@ -64,13 +65,13 @@ class Commands:
             raise RefusedByActor(reply)
         return reply
 
-    def deliver(self, replies: list[Addressed], done: list[int]) -> None:
+    def deliver(self, replies: list[Addressed], done: list[Done]) -> None:
         """Replies, and the requests that are done with; one without a reply was dropped as its user moved."""
         for each in replies:
             asked = self._asked.get(each.connection) if each.connection is not None else None
             if asked is not None and not asked.answer.done():
                 asked.answer.set_result(each.reply)
-        for number in done:
+        for number, _ in done:
             asked = self._asked.get(number)
             if asked is not None and not asked.answer.done():
                 asked.answer.set_exception(self._moved(asked.user))

@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import cast
 
 import msgspec
 
 from domain.command_checks import check_command
-from domain.commands import (
-    AcceptFrame,
-    CloseSession,
-    CoachSite,
-    Command,
-    ConfirmLabel,
-    OpenSession,
-    RecogniserSite,
-    RecordSet,
-)
-from domain.errors import InvalidInput, MuvrError, NotAuthorised
-from domain.frames import SensorFrame
-from domain.identifiers import DeviceId, ModelId, SessionId, StreamId, UserId, check_identifier
+from domain.commands import Command
+from domain.errors import InvalidInput, MuvrError, NotAuthorised, TooOften
+from domain.identifiers import DeviceId, UserId, check_identifier
 from gateway import care_messages, protocol
 from gateway.access import MESSAGES
 from gateway.auth import ANY_USER, Claims, Tokens
-from gateway.coach_commands import command_of
+from gateway.commands import command_of
 from gateway.lanes import LANE_BATCHES_MAX
+from gateway.limits import Limits, Rate
 from gateway.offers import Offers
 
-CREDIT = 32  # messages that a connection may have unacknowledged
-# A device that sends more is cut off. What it sends again counts anew, and what was acknowledged counts until
-# its whole batch is answered, which others in it may delay.
+CREDIT = 32  # messages that a user may have unacknowledged
+GATEWAY_CREDIT = 2048  # and all users of a gateway together
+# A device that sends more is cut off, and of a gateway's user no more is taken. What is sent again counts
+# anew, and what was acknowledged counts until its whole batch is answered, which others in it may delay.
 UNANSWERED_MAX = 2 * (LANE_BATCHES_MAX + 1) * CREDIT
+GATEWAY_UNANSWERED_MAX = 2 * GATEWAY_CREDIT  # a gateway that sends more is not read until it is answered
+USERS_COUNTED_MAX = 100_000  # whose rates a connection remembers
 INVALID_MAX = 8  # messages that cannot be read before a connection is cut off
 CLOSE_POLICY = 1008  # RFC 6455: policy violation
 CLOSE_MOVED = 1012  # IANA's WebSocket close code registry: service restart, connect again
 
 
-@dataclass
+@dataclass(slots=True)
 class Output:
     """What to do after some bytes came: note who joined or left, send, forward; close if `close_code` is set.
 
     `joined` are users whose live view the connection gets from now on, `left` those whose it gets no more.
+    Nothing more is to be read for `pause_s`.
     """
 
     joined: list[UserId] = field(default_factory=list)
@@ -51,24 +46,37 @@ class Output:
     forward: list[tuple[UserId, Command]] = field(default_factory=list)
     close_code: int | None = None
     close_reason: str = ""
+    pause_s: float = 0.0
 
 
 class Connection:
     """The server's side of one connection. `users` are those whose live view it gets.
 
     `elsewhere` tells where devices of a user connect whom another node serves. It is asked when a user joins;
-    `redirect` is to be called when it changes for one of `users`.
+    `redirect` is to be called when it changes for one of `users`. `now_s` is a clock that never goes back.
     """
 
     def __init__(
-        self, tokens: Tokens, offers: Offers, elsewhere: Callable[[UserId], str | None] = lambda user: None
+        self,
+        tokens: Tokens,
+        offers: Offers,
+        elsewhere: Callable[[UserId], str | None] = lambda user: None,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tokens = tokens
         self._offers = offers
         self._elsewhere = elsewhere
+        self._limits = limits
+        self._now_s = now_s
         self._claims: Claims | None = None
+        self._is_shared = False  # the connection may be of several users
         self._device = DeviceId("")
-        self._unanswered = 0
+        self._rate = Rate(limits.user_messages_per_second, limits.burst_seconds)
+        self._user_rates: dict[UserId, Rate] = {}  # of a gateway's users
+        self._unanswered_count = 0
+        self._unanswered: dict[UserId, int] = {}  # of a gateway's users
         self._invalid = 0
         self.users: set[UserId] = set()
 
@@ -76,9 +84,14 @@ class Connection:
     def is_authenticated(self) -> bool:
         return self._claims is not None
 
+    @property
+    def is_good(self) -> bool:
+        """Whether its token has neither expired nor been revoked since it said hello."""
+        return self._claims is None or self._tokens.is_good(self._claims)
+
     def receive(self, data: bytes) -> Output:
         """Take one binary message."""
-        output = Output()
+        output = Output(pause_s=self._rate.count(self._now_s()))
         try:
             self._take(protocol.decode(data), output)
         except NotAuthorised as error:
@@ -103,18 +116,22 @@ class Connection:
         return [offer for offer in offers if offer.digest in digests]
 
     @property
-    def _is_shared(self) -> bool:
-        """Whether the connection may be of several users."""
-        return self._claims is not None and self._claims.user == ANY_USER
+    def is_full(self) -> bool:
+        """So much is unanswered that nothing more is to be read."""
+        return self._is_shared and self._unanswered_count >= GATEWAY_UNANSWERED_MAX
 
-    def answered(self, count: int) -> None:
-        """The session actors have answered `count` forwarded commands."""
-        self._unanswered -= count
+    def answered(self, user: UserId, count: int) -> None:
+        """The session actors have answered `count` forwarded commands of `user`."""
+        self._unanswered_count -= count
+        if self._is_shared:
+            self._unanswered[user] -= count
+            if not self._unanswered[user]:
+                del self._unanswered[user]
 
-    def redirect(self, user: UserId, url: str) -> Output:
-        """Another node serves `user` from now on."""
+    def redirect(self, user: UserId, url: str, wait_ms: int = 0) -> Output:
+        """Another node serves `user` from now on; the device connects there after `wait_ms`."""
         output = Output()
-        self._redirect(user, url, output)
+        self._redirect(user, url, output, wait_ms)
         return output
 
     def _take(self, message: protocol.DeviceMessage, output: Output) -> None:
@@ -145,12 +162,16 @@ class Connection:
         claims = self._tokens.verify(message.token, tuple(MESSAGES["hello"]))
         self._device = DeviceId(check_identifier("device", message.device))
         self._claims = claims
+        self._is_shared = claims.user == ANY_USER
+        if self._is_shared:
+            self._rate = Rate(self._limits.gateway_messages_per_second, self._limits.burst_seconds)
         if claims.user != ANY_USER and not self._join(claims.user, output):
             return
         output.send.append(
             protocol.Welcome(
                 version=protocol.VERSION,
-                credit=CREDIT,
+                credit=GATEWAY_CREDIT if self._is_shared else CREDIT,
+                user_credit=CREDIT,
                 message_bytes_max=protocol.MESSAGE_BYTES_MAX,
                 models=self._offers.all() if claims.user == ANY_USER else self._offers.of(claims.user),
             )
@@ -161,11 +182,15 @@ class Connection:
         _check_scope(claims, message)
         try:
             user = _user(claims, message.user)
-            command = check_command(_command_of(message, self._device))
+            command = check_command(command_of(message, self._device))
         except InvalidInput as error:
             output.send.append(_refused(claims, message, error))
             return
-        if self._unanswered >= UNANSWERED_MAX:
+        if self._is_shared:
+            if self._is_too_much(user):
+                output.send.append(_refused(claims, message, _too_much()))
+                return
+        elif self._unanswered_count >= UNANSWERED_MAX:
             overrun = InvalidInput(
                 f"more than {UNANSWERED_MAX} messages without an answer",
                 expected=f"at most {CREDIT}",
@@ -175,8 +200,23 @@ class Connection:
             _cut_off(output, overrun)
             return
         if self._join(user, output):
-            self._unanswered += 1
+            self._unanswered_count += 1
+            if self._is_shared:
+                self._unanswered[user] = self._unanswered.get(user, 0) + 1
             output.forward.append((user, command))
+
+    def _is_too_much(self, user: UserId) -> bool:
+        """Whether one of a gateway's users takes more than its share; the others do not wait."""
+        if self._unanswered.get(user, 0) >= UNANSWERED_MAX:
+            return True
+        rate = self._user_rates.get(user)
+        if rate is None:
+            if len(self._user_rates) >= USERS_COUNTED_MAX:
+                self._user_rates.clear()
+            rate = self._user_rates[user] = Rate(
+                self._limits.user_messages_per_second, self._limits.burst_seconds
+            )
+        return not rate.may_count(self._now_s())
 
     def _join(self, user: UserId, output: Output) -> bool:
         """False if the user is not served here; then the device is told where."""
@@ -191,14 +231,14 @@ class Connection:
             output.send += self._offers.own(user)
         return True
 
-    def _redirect(self, user: UserId, url: str, output: Output) -> None:
+    def _redirect(self, user: UserId, url: str, output: Output, wait_ms: int = 0) -> None:
         if user in self.users:
             self.users.remove(user)
             output.left.append(user)
         if self._authenticated().user == ANY_USER:
-            output.send.append(protocol.Redirect(url=url, user=user))
+            output.send.append(protocol.Redirect(url=url, user=user, wait_ms=wait_ms))
             return
-        output.send.append(protocol.Redirect(url=url))
+        output.send.append(protocol.Redirect(url=url, wait_ms=wait_ms))
         output.close_code = CLOSE_MOVED
         output.close_reason = "the user is served elsewhere"
 
@@ -231,79 +271,19 @@ def _check_scope(claims: Claims, message: protocol.DeviceMessage) -> None:
         )
 
 
+def _too_much() -> TooOften:
+    return TooOften(
+        "too many messages of one user", expected="its credit, and the rate", remedy="wait, then send again"
+    )
+
+
 def _cut_off(output: Output, error: MuvrError) -> None:
     output.close_code = CLOSE_POLICY
     output.close_reason = str(error)
 
 
-def _command_of(message: protocol.SessionMessage | care_messages.CareMessage, device: DeviceId) -> Command:
-    match message:
-        case care_messages.Prescribe() | care_messages.GetAdherence():
-            return care_messages.care_command(message, device)
-        case care_messages.MeasuredForm():
-            return care_messages.form_command(message)
-        case protocol.Frame():
-            frame = SensorFrame(
-                session=SessionId(message.session),
-                stream=StreamId(message.stream),
-                sequence_nr=message.nr,
-                sensor=message.sensor,
-                start_ms=message.start_ms,
-                rate_hz=message.rate_hz,
-                scale=message.scale,
-                samples=message.samples,
-            )
-            return AcceptFrame(frame=frame)
-        case protocol.Open():
-            return _open_of(message, device)
-        case protocol.Label():
-            return ConfirmLabel(
-                session=SessionId(message.session),
-                command_nr=message.nr,
-                start_ms=message.start_ms,
-                end_ms=message.end_ms,
-                exercise=message.exercise,
-                repetitions=message.repetitions,
-                weight_kg=message.weight_kg,
-                said_ms=message.said_ms,
-            )
-        case protocol.RecognisedSet():
-            return RecordSet(
-                session=SessionId(message.session),
-                command_nr=message.nr,
-                start_ms=message.start_ms,
-                end_ms=message.end_ms,
-                exercise=message.exercise,
-                confidence=message.confidence,
-                repetitions=message.repetitions,
-                model_id=ModelId(message.model),
-            )
-        case protocol.Close():
-            return CloseSession(
-                session=SessionId(message.session), command_nr=message.nr, at_ms=message.at_ms
-            )
-        case _:
-            return command_of(message)
-
-
-def _open_of(message: protocol.Open, device: DeviceId) -> OpenSession:
-    if message.recogniser not in ("server", "device"):
-        raise InvalidInput(f"recogniser {message.recogniser[:16]!r}", expected="'server' or 'device'")
-    if message.coach not in ("server", "device"):
-        raise InvalidInput(f"coach {message.coach[:16]!r}", expected="'server' or 'device'")
-    return OpenSession(
-        session=SessionId(message.session),
-        command_nr=message.nr,
-        at_ms=message.at_ms,
-        device=device,
-        recogniser=cast(RecogniserSite, message.recogniser),
-        streams=message.streams,
-        coach=cast(CoachSite, message.coach),
-    )
-
-
 def _refused(
-    claims: Claims, message: protocol.SessionMessage | care_messages.CareMessage, error: InvalidInput
+    claims: Claims, message: protocol.SessionMessage | care_messages.CareMessage, error: MuvrError
 ) -> protocol.Error:
     user = message.user if claims.user == ANY_USER else claims.user
     told = msgspec.structs.replace(protocol.error_message(error), user=None if user is None else user[:64])

@@ -20,6 +20,7 @@ import uvloop
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch
 
 from actors.handlers import handled_once
+from actors.membership import stored_view
 from actors.messages import (
     Addressed,
     Directory,
@@ -32,9 +33,12 @@ from actors.messages import (
 from domain.errors import MuvrError
 from gateway.auth import Tokens
 from gateway.lane_pump import LanePump
-from gateway.lanes import Lanes
+from gateway.lanes import Done, Lanes
+from gateway.limits import Limits
 from gateway.offers import Offers
-from gateway.server import DeviceServer, Limits
+from gateway.revocations import Revocations, RevocationThread
+from gateway.server import DeviceServer
+from gateway.tls import TlsFiles, tls_context
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
@@ -59,10 +63,15 @@ class StartGateway:
     open_tokens: Callable[[], Tokens]
     pseudonym_key: bytes
     lanes: tuple[tuple[str, str], ...]
+    tls: TlsFiles | None = None
 
 
 class DeviceGatewayActor(ActorTypeDispatcher):
+    stop_stage = 2  # after the shard hosts, whose last answers and new owners it has to bring to devices
+
     _pump: LanePump
+    _revocations: RevocationThread
+    _store: Store
     _server: DeviceServer
     _offers: Offers
     _loop: asyncio.AbstractEventLoop
@@ -114,23 +123,41 @@ class DeviceGatewayActor(ActorTypeDispatcher):
     def receiveMsg_ActorExitRequest(self, message: ActorExitRequest, sender: Any) -> None:  # noqa: N802
         if self._started:
             self._started = False
+            self._revocations.stop()
+            self._look_for_owners()
             with suppress(Exception):  # the process ends in any case
                 asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(2.0)
             self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _look_for_owners(self) -> None:
+        """The node's shard hosts have left: their users' devices are told who serves them now."""
+        try:
+            view = stored_view(self._store)
+        except MuvrError as error:
+            log.error("devices are not told who serves them now: %s", error)
+            return
+        lanes = self._pump.lanes
+        if view is not None and lanes.view_changed(view):
+            self._loop.call_soon_threadsafe(self._server.reroute, lanes.routes)
 
     def _start(self, message: StartGateway) -> int:
         metrics.count_as("gateway")
         lanes = Lanes(message.lanes, after_nr=time.time_ns())
         self._pump = LanePump(lanes, send=self.send, deliver=self._deliver)
-        store = message.open_store()
+        self._store = store = message.open_store()
         self._offers = Offers(ModelStore(store), cluster_finder(store, message.pseudonym_key))
         self._offers.refresh()
         sys.setswitchinterval(SWITCH_SECONDS)
-        logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of every connection
-        self._server = DeviceServer(message.open_tokens(), self._offers, message.limits, self._pump.queue)
+        tokens, revocations = message.open_tokens(), Revocations(store)
+        revocations.refresh()
+        tokens.is_revoked = revocations.include
+        self._revocations = RevocationThread(revocations, tokens, self._look_at_tokens)
+        self._server = DeviceServer(tokens, self._offers, message.limits, self._pump.queue)
         started: Future[int] = Future()
         threading.Thread(target=self._serve, args=(message, started), daemon=True).start()
-        return started.result(10.0)
+        port = started.result(10.0)
+        self._revocations.start()
+        return port
 
     def _serve(self, message: StartGateway, started: Future[int]) -> None:
         self._loop = uvloop.new_event_loop()
@@ -138,7 +165,8 @@ class DeviceGatewayActor(ActorTypeDispatcher):
 
         async def start() -> None:
             try:
-                started.set_result(await self._server.start(message.host, message.port))
+                tls = None if message.tls is None else tls_context(message.tls)
+                started.set_result(await self._server.start(message.host, message.port, tls))
             except Exception as error:
                 started.set_exception(error)
                 self._loop.stop()
@@ -146,5 +174,9 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         self._loop.create_task(start())
         self._loop.run_forever()
 
-    def _deliver(self, addressed: list[Addressed], done: list[int]) -> None:
+    def _look_at_tokens(self) -> None:
+        """Called in the thread of the revocations."""
+        self._loop.call_soon_threadsafe(self._server.check_tokens)
+
+    def _deliver(self, addressed: list[Addressed], done: list[Done]) -> None:
         self._loop.call_soon_threadsafe(self._server.deliver, addressed, done)

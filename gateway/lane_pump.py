@@ -15,11 +15,11 @@ from typing import Any
 
 from actors.messages import Addressed, Directory, Envelope, ShardAnswer, ShardBatch, decode_addressed
 from gateway import counts
-from gateway.lanes import Lanes
+from gateway.lanes import Done, Lanes
 
 
 class LanePump:
-    """`send` is the actor's; `deliver` takes replies, and the connection of each command that is done with,
+    """`send` is the actor's; `deliver` takes replies, and of whom each command was that is done with,
     in the actor's loop. All but `queue` is called there. The actor watches `wake_read`.
     """
 
@@ -28,7 +28,7 @@ class LanePump:
         lanes: Lanes,
         *,
         send: Callable[[Any, ShardBatch], None],
-        deliver: Callable[[list[Addressed], list[int]], None],
+        deliver: Callable[[list[Addressed], list[Done]], None],
     ) -> None:
         self.lanes = lanes
         self._send = send

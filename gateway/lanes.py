@@ -16,6 +16,7 @@ from typing import Any
 
 from actors.messages import Envelope, ShardBatch, encode_envelopes
 from actors.view import View
+from domain.identifiers import UserId
 from gateway import counts
 from gateway.routes import Routes
 
@@ -23,6 +24,8 @@ LANE_BATCHES_MAX = 4  # on their way to a shard host: what it writes, and what i
 BATCH_MAX = 256  # commands per batch: one commit's worth, a few milliseconds of a shard host's work
 BATCH_GOOD = 64  # commands that are worth a message when the host is busy
 BATCH_SHARE = 2  # beside one batch a second holds at least half as much: a message costs what 20 commands do
+
+Done = tuple[int, UserId]  # a connection, and of its users the one whose command it was
 
 
 @dataclass
@@ -83,7 +86,7 @@ class Lanes:
     def __init__(self, names: Sequence[tuple[str, str]], *, after_nr: int = 0) -> None:
         self._lanes = {member_id: _Lane(name) for member_id, name in names}
         self._unrouted: deque[Envelope] = deque()
-        self._done: list[int] = []
+        self._done: list[Done] = []
         self._batch_nr = after_nr
         self.routes = Routes(self._lanes)
 
@@ -117,7 +120,7 @@ class Lanes:
             for lane in self._lanes.values():
                 batch = lane.in_flight.pop(number, [])
                 counts.answered(number, batch)
-                self._done += [envelope.connection for envelope in batch]
+                self._done += [(each.connection, each.user) for each in batch]
 
     def standing(self) -> tuple[int, int, int]:
         """How many commands wait, how many batches are in flight, and how many may be."""
@@ -125,8 +128,8 @@ class Lanes:
         waiting = len(self._unrouted) + sum(len(lane.pending) for lane in lanes)
         return waiting, sum(len(lane.in_flight) for lane in lanes), LANE_BATCHES_MAX * len(lanes)
 
-    def take_done(self) -> list[int]:
-        """The connection of each command that was answered or dropped since the last call."""
+    def take_done(self) -> list[Done]:
+        """Of whom each command was that was answered or dropped since the last call."""
         done, self._done = self._done, []
         return done
 
@@ -153,4 +156,4 @@ class Lanes:
         if self.routes.elsewhere(envelope.user) is None:
             self._unrouted.append(envelope)
         else:
-            self._done.append(envelope.connection)
+            self._done.append((envelope.connection, envelope.user))

@@ -6,32 +6,12 @@ ignored, so that newer devices may talk to older servers.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from domain.commands import Stream
 from domain.errors import InvalidInput, MuvrError
-from domain.replies import (
-    Acknowledged,
-    AdherenceTold,
-    DeviceReply,
-    ExerciseAdvised,
-    ExerciseRecognised,
-    Overridden,
-    ProgrammeHeld,
-    RecordBroken,
-    Refused,
-    RestBegan,
-    SessionEnded,
-    SessionPlanned,
-    SessionSummed,
-    SetFound,
-    SetUpBegan,
-    TipTold,
-)
 from gateway import coach_messages
-from gateway.care_messages import CareAnswer, CareMessage, MeasuredForm, care_message_of
+from gateway.care_messages import CareAnswer, CareMessage, MeasuredForm
 from gateway.coach_messages import (
     Measured,
     OwnExercise,
@@ -45,7 +25,6 @@ from gateway.coach_messages import (
     Summary,
     TrainingWishes,
     Withdraw,
-    plan_of,
 )
 
 VERSION = 1
@@ -71,7 +50,7 @@ class Open(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ope
     user: str | None = None
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="frame"):
+class Frame(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="frame", gc=False):
     session: str
     stream: str
     nr: int
@@ -156,10 +135,11 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="mo
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="welcome"):
-    """`credit` is how many messages may be unacknowledged at a time."""
+    """`credit` is how many messages may be unacknowledged at a time, `user_credit` how many of one user."""
 
     version: int
     credit: int
+    user_credit: int
     message_bytes_max: int
     models: tuple[Offer, ...]
 
@@ -167,10 +147,19 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
 class Redirect(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="redirect", omit_defaults=True
 ):
-    """The user is served at `url`; `user` is named where a connection is of several."""
+    """The user is served at `url`, for a device that connects after `wait_ms`; `user` is named where a
+    connection is of several.
+    """
 
     url: str
+    wait_ms: int = 0
     user: str | None = None
+
+
+class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="leaving"):
+    """The node stops, and knows no other: connect again after `wait_ms`."""
+
+    wait_ms: int
 
 
 class ModelPart(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="model_part"):
@@ -248,6 +237,7 @@ class Error(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="er
 ServerMessage = (
     Welcome
     | Redirect
+    | Leaving
     | Offer
     | ModelPart
     | Ack
@@ -299,51 +289,4 @@ def error_message(error: MuvrError) -> Error:
         expected=error.expected,
         remedy=error.remedy,
         retry=error.retry,
-    )
-
-
-def message_of(user: str, reply: DeviceReply) -> ServerMessage:
-    """What a device is told of a session actor's reply."""
-    match reply:
-        case Acknowledged():
-            return Ack(user=user, session=reply.session, stream=reply.stream, next=reply.next_nr)
-        case Refused():
-            return _refusal(user, reply)
-        case SetFound():
-            fields: dict[str, Any] = msgspec.structs.asdict(reply)
-            return FoundSet(user=user, model=fields.pop("model_id"), **fields)
-        case ExerciseRecognised():
-            return Recognised(user=user, **msgspec.structs.asdict(reply))
-        case RestBegan():
-            return Rest(user=user, **msgspec.structs.asdict(reply))
-        case SetUpBegan():
-            return SettingUp(user=user, **msgspec.structs.asdict(reply))
-        case ExerciseAdvised():
-            return Suggestion(user=user, **msgspec.structs.asdict(reply))
-        case TipTold() | ProgrammeHeld() | AdherenceTold():
-            return care_message_of(user, reply)
-        case SessionPlanned():
-            return plan_of(user, reply)
-        case RecordBroken():
-            return Record(user=user, **msgspec.structs.asdict(reply))
-        case SessionSummed():
-            return Summary(user=user, **msgspec.structs.asdict(reply))
-        case Overridden():
-            return coach_messages.Overridden(user=user, **msgspec.structs.asdict(reply))
-        case SessionEnded():
-            return Ended(user=user, **msgspec.structs.asdict(reply))
-
-
-def _refusal(user: str, reply: Refused) -> Error:
-    return Error(
-        code=reply.code,
-        wrong=reply.wrong,
-        expected=reply.expected,
-        remedy=reply.remedy,
-        retry=reply.retry,
-        user=user,
-        session=reply.session,
-        stream=reply.stream,
-        nr=reply.sequence_nr,
-        expected_nr=reply.expected_nr,
     )

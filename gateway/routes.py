@@ -16,6 +16,8 @@ class Routes:
 
     def __init__(self, local: Collection[str], view: View | None = None) -> None:
         owners = [view.owner(ShardNr(nr)) if view is not None else None for nr in range(SHARD_COUNT)]
+        # One of this node's shard hosts is no member, so others have to learn that its users are theirs.
+        self.is_leaving = view is not None and not set(local) <= {each.member_id for each in view.members}
         self._number = None if view is None else view.number
         self._members = tuple(o.member_id if o is not None and o.member_id in local else None for o in owners)
         self._others = tuple(o if o is not None and o.member_id not in local else None for o in owners)

@@ -8,9 +8,9 @@ from itertools import islice
 
 import msgspec
 
-from domain.errors import StoredValueCorrupt
 from domain.sensors import SensorSet
 from persistence.models import EVERYONE, ModelStore
+from persistence.stored_json import decode_stored
 from persistence.tables import EvaluationRow, ModelRow
 
 COMPARED = "compared"  # in an evaluation's metrics: the models judged beside it, on what none had learned
@@ -85,9 +85,6 @@ def _lead(choice: Choice) -> tuple[float, int]:
 
 
 def _compared(row: EvaluationRow) -> Sequence[str]:
-    try:
-        return msgspec.json.decode(row.metrics, type=_Metrics).compared
-    except msgspec.DecodeError as error:
-        raise StoredValueCorrupt(
-            f"the metrics of model {row.model_id} cannot be read ({error})", remedy="restore a backup"
-        ) from error
+    what = f"the metrics of model {row.model_id}"
+    metrics: _Metrics = decode_stored(row.metrics, _Metrics, what, "restore a backup")
+    return metrics.compared

@@ -15,6 +15,7 @@ from domain.identifiers import UserId
 from domain.sensors import SensorSet
 from persistence.ports import Delete, Insert, Store
 from persistence.schema import Timestamp
+from persistence.stored_json import decode_stored
 from persistence.tables import (
     ARTEFACT,
     CURRENT_MODEL,
@@ -89,12 +90,9 @@ class ModelStore:
     def sessions_learned(self, model_id: str) -> frozenset[str]:
         """`subject/session` of all that a model learned from; raises ConfigurationError if it is unknown."""
         model = self.find(model_id)
-        try:
-            return frozenset(msgspec.json.decode(model.lineage, type=_Lineage).sessions)
-        except msgspec.DecodeError as error:
-            raise StoredValueCorrupt(
-                f"the lineage of model {model_id} cannot be read ({error})", remedy="restore a backup"
-            ) from error
+        what = f"the lineage of model {model_id}"
+        lineage: _Lineage = decode_stored(model.lineage, _Lineage, what, "restore a backup")
+        return frozenset(lineage.sessions)
 
     def evaluations(self, model_id: str) -> Iterator[EvaluationRow]:
         """A model's evaluations, newest first."""
@@ -187,13 +185,9 @@ class ModelStore:
     def _earlier(self, current: CurrentModelRow | None) -> list[Served]:
         if current is None or current.earlier is None:
             return []
-        try:
-            return msgspec.json.decode(current.earlier, type=list[Served])
-        except msgspec.DecodeError as error:
-            raise StoredValueCorrupt(
-                f"what was served to {current.scope} before {current.model_id} cannot be read ({error})",
-                remedy="clear the column `earlier` of its row in current_model",
-            ) from error
+        what = f"what was served to {current.scope} before {current.model_id}"
+        remedy = "clear the column `earlier` of its row in current_model"
+        return decode_stored(current.earlier, list[Served], what, remedy)
 
     def _write_current(self, scope: str, sensor_set: str, served: Served, earlier: list[Served]) -> None:
         """In one row, so that what is served and what was before can never disagree."""

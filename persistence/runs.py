@@ -18,10 +18,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from domain.errors import ConfigurationError, ProcessFailed, StoredValueCorrupt, StoreUnavailable
+from domain.errors import ConfigurationError, ProcessFailed, StoreUnavailable
 from persistence.batch_tables import BATCH_STATE, BatchStateRow
 from persistence.ports import Store
 from persistence.schema import Key, Table
+from persistence.stored_json import decode_stored
 from persistence.tables import WINDOW
 
 RESULT_BUCKET_COUNT = 16  # partitions of a result table with a row per user or session
@@ -226,13 +227,8 @@ class RunStore:
         row = next(self._store.read(BATCH_STATE, (_NAME,)), None)
         if row is None:
             return None, BatchState()
-        try:
-            return row, msgspec.json.decode(row.state, type=BatchState)
-        except msgspec.DecodeError as error:
-            raise StoredValueCorrupt(
-                f"{BATCH_STATE.name} row {_NAME!r} is not what a run writes: {error}",
-                remedy="delete it: all windows and results are then made again",
-            ) from error
+        remedy = "delete it: all windows and results are then made again"
+        return row, decode_stored(row.state, BatchState, f"{BATCH_STATE.name} row {_NAME!r}", remedy)
 
 
 def result_partition(number: int, name: str) -> Key:

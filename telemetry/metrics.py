@@ -50,7 +50,8 @@ STATUSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 CONNECTIONS = _gauge("muvr_connections", "Device connections that are open")
 CONNECTIONS_OPENED = _counter("muvr_connections_opened_total", "Device connections that were opened")
 CONNECTIONS_REFUSED = _counter(
-    "muvr_connections_refused_total", "Device connections that were turned away, as all are taken"
+    "muvr_connections_refused_total",
+    "Device connections that were turned away, as there was no place for them",
 )
 MESSAGE_BYTES = _histogram(
     "muvr_message_bytes", "Size of each message that came from a device", MESSAGE_BYTES_BOUNDS

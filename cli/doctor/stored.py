@@ -82,6 +82,7 @@ def _key_files(patient: Patient, *, has_store: bool) -> Iterator[Finding]:
                 yield ok("keys", f"there is no {path} yet; the first `muvr up` makes it")
         else:
             yield _key_file(path)
+    yield from (_key_file(path) for path in sorted(directory.glob("*.key")) if path.name not in KEYS)
 
 
 def _key_file(path: Path) -> Finding:

@@ -58,9 +58,9 @@ class SchemaSession:
 
     def clock_s(self) -> float:
         """What the node that answers takes for the time, since 1970; raises StoreError."""
-        cql = "SELECT toUnixTimestamp(now()) AS now_ms FROM system.local"
+        cql = "SELECT toUnixTimestamp(now()) FROM system.local"
         row = self._repeated(SimpleStatement(cql), None).one()
-        return float(row.now_ms) / 1000
+        return float(row[0]) / 1000
 
     def is_current(self) -> bool:
         """Whether the schema is of this version; raises ConfigurationError if it is of a newer one."""
@@ -101,7 +101,7 @@ class SchemaSession:
             found += self._table_differences(table)
         return found
 
-    def _copies(self) -> int:
+    def copies(self) -> int:
         """How many nodes are to hold a row."""
         datacenter = self._settings.datacenter
         hosts = self._session.cluster.metadata.all_hosts()
@@ -118,7 +118,7 @@ class SchemaSession:
         for keyspace in KEYSPACES:
             name = keyspace_name(keyspace, self._settings.keyspace)
             if self._replication(name) is None:
-                copies = self._copies()
+                copies = self.copies()
                 self._change(keyspace_cql(keyspace, self._settings, copies))
                 yield f"made keyspace {name} with {copies} {'copy' if copies == 1 else 'copies'} of each row"
         self._change(version_cql(self._settings))
@@ -143,7 +143,7 @@ class SchemaSession:
             yield f"keyspace {name} is missing"
             return
         replication, is_durable = found
-        expected = replication_of(self._settings, self._copies())
+        expected = replication_of(self._settings, self.copies())
         if {**replication, "class": replication.get("class", "").rpartition(".")[2]} != expected:
             yield f"keyspace {name} is kept as {_shown(replication)}, not {_shown(expected)}"
         if not is_durable:

@@ -24,6 +24,7 @@ from gateway import protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection
 from gateway.offers import Offers
+from gateway.replies import message_of
 from persistence.models import ModelStore
 from persistence.ports import Store
 from tests.actors.driving import every_shard, stores_of
@@ -228,7 +229,7 @@ class World:
         for number in answers.finished:
             for envelope in self._unfinished.pop(number):
                 if (device := self.connections.get(envelope.connection)) is not None:
-                    device.connection.answered(1)
+                    device.connection.answered(envelope.user, 1)
         for stale in self._stale:
             acknowledged = [r.reply for r in stale.advance().replies if isinstance(r.reply, Acknowledged)]
             assert not acknowledged, "a host acknowledged after its lease had ended"
@@ -254,7 +255,7 @@ class World:
     def _deliver(self, replies: list[Addressed]) -> None:
         for addressed in replies:
             assert not isinstance(addressed.reply, DirectReply), "it answers the API alone"
-            data = protocol.encode(protocol.message_of(addressed.user, addressed.reply))
+            data = protocol.encode(message_of(addressed.user, addressed.reply))
             for number, device in self.connections.items():
                 if addressed.connection == number or (
                     addressed.connection is None and addressed.user in device.connection.users

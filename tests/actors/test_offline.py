@@ -22,6 +22,7 @@ from gateway import protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection
 from gateway.offers import Offers
+from gateway.replies import message_of
 from persistence.models import ModelStore
 from persistence.sqlite import SqliteStore
 from persistence.tables import LABEL
@@ -64,11 +65,12 @@ class Device:
         for data in self.client.to_send():
             forwarded += self.connection.receive(data).forward
         for addressed in host.process([Envelope(number, *each) for each in forwarded]):
-            message = protocol.message_of(addressed.user, addressed.reply)
+            message = message_of(addressed.user, addressed.reply)
             for other, device in enumerate(devices):
                 if device.connection is not None and addressed.connection in (None, other):
                     device._hear([message])
-        self.connection.answered(len(forwarded))
+        for user, _ in forwarded:
+            self.connection.answered(user, 1)
 
     def _hear(self, messages: list[protocol.ServerMessage]) -> None:
         for message in messages:

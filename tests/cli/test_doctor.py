@@ -21,7 +21,7 @@ from domain.identifiers import UserId
 from persistence.keys import DataKeyStore
 from persistence.ports import Insert, Store
 from persistence.schema import Timestamp
-from persistence.secret_files import load_or_make_key
+from persistence.secret_files import load_or_make_key, make_next_key
 from persistence.sqlite import SqliteStore
 from persistence.tables import MEMBER, MemberRow
 
@@ -184,6 +184,13 @@ def test_a_key_that_others_may_read_is_found(patient: Patient) -> None:
     (found,) = bad(stored.check_store(patient))
     assert "0644" in found.found
     assert "chmod 600" in found.remedy
+
+
+def test_a_later_key_that_others_may_read_is_found(patient: Patient) -> None:
+    number = make_next_key(patient.settings.key_directory / "tokens.key")
+    (patient.settings.key_directory / f"tokens-{number}.key").chmod(0o604)
+    (found,) = bad(stored.check_store(patient))
+    assert f"tokens-{number}.key" in found.found
 
 
 def test_a_key_of_another_length_is_found(patient: Patient) -> None:

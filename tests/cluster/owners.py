@@ -21,6 +21,7 @@ from domain.identifiers import UserId, shard_of
 from gateway import protocol
 from gateway.auth import Tokens
 from gateway.offers import Offers
+from gateway.replies import message_of
 from persistence.models import ModelStore
 from persistence.ports import Store
 from tests.actors.driving import stores_of
@@ -195,7 +196,7 @@ class Owners:
         answers = owner.host.advance()
         owner.release()
         for addressed in answers.replies:
-            data = protocol.encode(protocol.message_of(addressed.user, addressed.reply))
+            data = protocol.encode(message_of(addressed.user, addressed.reply))
             for number, device in self.connections.items():
                 if addressed.connection == number or (
                     addressed.connection is None and addressed.user in device.connection.users

@@ -135,3 +135,18 @@ def test_there_is_always_an_address_to_go_to(steps: list[str]) -> None:
             addresses.redirected(step)
         assert addresses.url in (A, B, C)
         assert at_once <= REDIRECTS_MAX
+
+
+def test_a_device_waits_as_long_as_a_server_says_and_no_longer_than_is_sensible() -> None:
+    addresses = Addresses([A, B])
+    addresses.welcomed()
+    addresses.redirected(B, 700)
+    assert addresses.ended(is_leaving=True)
+    assert (addresses.url, addresses.wait_s) == (B, 0.7)
+    addresses.welcomed()
+    assert not addresses.ended(is_leaving=False)
+    assert (addresses.url, addresses.wait_s) == (B, 0.0)  # it was told once
+    for told_ms, wait_s in ((10**9, 60.0), (-5, 0.0)):
+        addresses.told_to_wait(told_ms)
+        addresses.ended(is_leaving=True)
+        assert addresses.wait_s == wait_s

@@ -13,6 +13,7 @@ from gateway import protocol
 from gateway.auth import ANY_USER, Scope
 from gateway.connection import CLOSE_POLICY
 from gateway.offers import Offers
+from gateway.replies import message_of
 from tests.gateway.device_example import CARE_MESSAGES, MESSAGES, START_MS, error_of, message, token, welcomed
 
 PROGRAMME = Programme(
@@ -67,7 +68,7 @@ def test_a_broken_limit_is_told_without_a_session(offers: Offers) -> None:
 
 
 def test_a_programme_comes_back_as_it_was_sent_and_a_device_reads_it() -> None:
-    told = protocol.message_of("ann", ProgrammeHeld(programme=PROGRAMME))
+    told = message_of("ann", ProgrammeHeld(programme=PROGRAMME))
     read = edge_protocol.decode(protocol.encode(told))
     assert read is not None
     assert read["prescriptions"] == [
@@ -96,7 +97,7 @@ def test_adherence_is_read_by_a_device() -> None:
         within=25,
         reach_share=None,
     )
-    told = protocol.message_of("ann", AdherenceTold(at_ms=5, weeks=(week,)))
+    told = message_of("ann", AdherenceTold(at_ms=5, weeks=(week,)))
     read = edge_protocol.decode(protocol.encode(told))
     assert read is not None
     assert read["weeks"][0]["done"] == 4

@@ -244,7 +244,7 @@ def test_the_account_returns_to_zero_when_every_answer_came(
         bursts = [*bursts, UNANSWERED_MAX + 1]
     for burst in bursts:
         forwarded = sum(len(connection.receive(message("frame", nr=nr)).forward) for nr in range(burst))
-        connection.answered(forwarded)
+        connection.answered(UserId("ann"), forwarded)
     for nr in range(UNANSWERED_MAX):  # all of the credit is there again
         assert connection.receive(message("frame", nr=nr)).forward
 

@@ -34,6 +34,7 @@ from edge.client import DeviceClient
 from gateway import coach_messages, protocol
 from gateway.connection import Connection
 from gateway.offers import Offers
+from gateway.replies import message_of
 from tests.everything_sent import everything_sent
 from tests.gateway.device_example import (
     MESSAGES,
@@ -220,7 +221,7 @@ def plain(value: Any) -> Any:
 )
 @given(REPLIES)
 def test_the_device_reads_what_the_server_writes(reply: Reply) -> None:
-    _same(protocol.message_of("ann", reply))
+    _same(message_of("ann", reply))
 
 
 @given(st.binary(max_size=50), TEXT, NUMBERS)
@@ -228,7 +229,11 @@ def test_the_device_reads_models_and_welcomes(data: bytes, name: str, number: in
     offer = protocol.Offer(model=name, sensor_set="a@50", digest=name, bytes=number)
     _same(offer)
     _same(protocol.ModelPart(digest=name, offset=number, total=number, data=data))
-    _same(protocol.Welcome(version=1, credit=number, message_bytes_max=number, models=(offer, offer)))
+    _same(
+        protocol.Welcome(
+            version=1, credit=number, user_credit=number, message_bytes_max=number, models=(offer, offer)
+        )
+    )
     _same(protocol.Redirect(url=name))
     _same(protocol.Redirect(url=name, user=name))
     _same(protocol.error_message(NotAuthorised(name, expected=name, remedy=name)))

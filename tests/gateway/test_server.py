@@ -15,7 +15,9 @@ from domain.errors import ConfigurationError
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged, Refused, RestBegan
 from gateway import protocol
-from gateway.server import FRAME_BYTES_MAX, DeviceServer, Limits
+from gateway.limits import Limits
+from gateway.listener import FRAME_BYTES_MAX
+from gateway.server import DeviceServer
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import (
     gateway_token,
@@ -43,11 +45,27 @@ def test_commands_are_forwarded_and_answers_go_to_the_right_connection(tmp_path:
         await rig.until(lambda: len(rig.forwarded) == 2)
         for envelope in rig.forwarded:
             reply = Addressed(envelope.connection, envelope.user, acknowledged())
-            rig.server.deliver([reply], [envelope.connection])
+            rig.server.deliver([reply], [(envelope.connection, envelope.user)])
         assert [envelope.user for envelope in rig.forwarded] == ["ann", "ben"]
         for client, user in ((first, "ann"), (second, "ben")):
             expected = {"type": "ack", "user": user, "session": "s", "stream": "", "next": 1}
             assert await read(client) == expected
+
+    run(tmp_path, play)
+
+
+def test_connections_whose_token_is_good_no_more_are_closed(tmp_path: Path) -> None:
+    async def play(rig: Rig) -> None:
+        gone, stays = await rig.connect(greet=hello()), await rig.connect(greet=hello(token("ben")))
+        rig.server.check_tokens()
+        rig.server._tokens.is_revoked = lambda claims: claims.user == ANN
+        rig.server.check_tokens()
+        assert await closed(gone) == (1008, "the token is good no more")
+        await stays.send(message("open"))
+        await rig.until(lambda: len(rig.forwarded) == 1)
+        refused = await rig.connect()
+        await refused.send(hello())
+        assert (await read(refused))["code"] == "not_authorised"
 
     run(tmp_path, play)
 
@@ -74,7 +92,8 @@ def test_live_replies_go_to_all_of_a_users_connections_and_to_nobody_else(tmp_pa
             assert [(await read(client))["user"] for _ in users] == users
         await rig.server.stop()
         for client in (watch, phone, gateway, other):
-            with pytest.raises(ConnectionClosed):  # nothing else came
+            assert (await read(client))["type"] == "leaving"  # nothing else came
+            with pytest.raises(ConnectionClosed):
                 await client.recv()
 
     run(tmp_path, play)
@@ -90,7 +109,9 @@ def test_a_connection_that_is_gone_is_forgotten_with_all_its_users(tmp_path: Pat
         assert rig.server._by_user == {user: {number} for user in (ANN, BEN, CAT)}
         await gateway.close()
         await rig.until(lambda: rig.is_empty)
-        rig.server.deliver([Addressed(number, ANN, acknowledged())], [number] * 3)  # an answer that came late
+        rig.server.deliver(
+            [Addressed(number, ANN, acknowledged())], [(number, ANN)] * 3
+        )  # an answer that came late
         rig.server.deliver([Addressed(None, ANN, RestBegan(session=SessionId("s"), since_ms=1))], [])
         assert rig.is_empty
 
@@ -245,7 +266,7 @@ def test_a_refusal_reaches_the_device_with_where_to_begin_again(tmp_path: Path) 
             retry=True,
             expected_nr=3,
         )
-        rig.server.deliver([Addressed(number, ANN, refused)], [number])
+        rig.server.deliver([Addressed(number, ANN, refused)], [(number, ANN)])
         error = await read(client)
         assert (error["code"], error["stream"], error["nr"], error["expected_nr"]) == (
             "out_of_order",

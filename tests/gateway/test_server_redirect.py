@@ -11,6 +11,7 @@ from actors.view import Member, View
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged, RestBegan
 from gateway.routes import Routes
+from gateway.server import LEAD_MS
 from tests.gateway.device_example import gateway_token, hello, message, token
 from tests.gateway.server_rig import Rig, closed, read, run
 
@@ -25,7 +26,9 @@ def acknowledged(number: int, user: UserId) -> Addressed:
 
 
 async def is_moved(client: ClientConnection) -> None:
-    assert await read(client) == {"type": "redirect", "url": "ws://there"}
+    told = await read(client)
+    assert told.pop("wait_ms", LEAD_MS) >= LEAD_MS  # the node that it leaves serves nobody any more
+    assert told == {"type": "redirect", "url": "ws://there"}
     assert await closed(client) == (1012, "the user is served elsewhere")
 
 
@@ -40,7 +43,8 @@ def test_devices_of_users_who_move_are_redirected_and_forgotten(tmp_path: Path) 
         rig.server.reroute(THERE)
         assert not rig.server._by_user
         number = rig.forwarded[0].connection
-        rig.server.deliver([acknowledged(number, ANN)], [number])  # too late: nothing may follow a close
+        # Too late: nothing may follow a close.
+        rig.server.deliver([acknowledged(number, ANN)], [(number, ANN)])
         for client in (watch, phone):
             await is_moved(client)
         await stranger.send(hello(token("ben")))
@@ -57,7 +61,7 @@ def test_a_gateways_connection_goes_on_with_who_stays(tmp_path: Path) -> None:
         await rig.until(lambda: len(rig.forwarded) == 2)
         number = rig.forwarded[0].connection
         rig.server.reroute(THERE)
-        rig.server.deliver([acknowledged(number, ANN)], [number])  # of what was in flight
+        rig.server.deliver([acknowledged(number, ANN)], [(number, ANN)])  # of what was in flight
         rig.server.deliver([Addressed(None, ANN, REST)], [])
         await gateway.send(message("close", user=ANN))
         told = [await read(gateway) for _ in range(4)]

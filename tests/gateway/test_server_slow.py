@@ -36,7 +36,7 @@ async def stalled(rig: Rig) -> tuple[ClientConnection, Any]:
     (listener,) = rig.server._listeners.values()
     asked = msgpack.packb({"type": "get_model", "digest": MODEL_DIGEST, "offset": 0})
     client.transport.pause_reading()
-    while not listener._is_slow:
+    while not listener.is_slow:
         await client.send(asked)
         await asyncio.sleep(0)  # the server's turn
     return client, listener
@@ -64,7 +64,7 @@ def test_who_does_not_read_is_not_read_so_that_little_waits(tmp_path: Path) -> N
         for _ in range(5000):
             assert len((await read(client))["data"]) == protocol.MODEL_PART_BYTES
         await sending
-        assert not listener._is_slow
+        assert not listener.is_slow
         client.transport.abort()
 
     run(tmp_path, play, with_model=True)
