@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from actors import counts
 from actors.answers import refusal
 from actors.effects import Classified, Effects
 from actors.messages import Addressed, Envelope
@@ -112,6 +113,7 @@ class ShardHost:
             self._begin(_Group(self._waiting.take_group()))
             self._complete_ended()  # what has nothing to write has ended already
         self._bound()
+        counts.actors(len(self._actors))
         answers, self._answers = self._answers, Answers()
         return answers
 
@@ -169,6 +171,7 @@ class ShardHost:
 
     def _begin(self, group: _Group) -> None:
         self._group_count += 1
+        counts.taken(group.works)
         try:
             self._wake(group)
             self._decide(group)
@@ -226,6 +229,7 @@ class ShardHost:
             reason,
             exc_info=None if is_known else error,
         )
+        counts.group_failed(reason)
         self._failures += 1
         group.effects.clear()
         for user in group.works:
@@ -243,6 +247,7 @@ class ShardHost:
             del self._left[work.batch_nr]
             self._answers.finished.append(work.batch_nr)
 
+    @counts.staged("recover")
     def _wake(self, group: _Group) -> None:
         """Recover the users of a group that have no actor; who is not this host's is refused."""
         epochs: dict[UserId, int] = {}
@@ -260,6 +265,7 @@ class ShardHost:
             log.error("%d users cannot be recovered: %s", len(epochs), error)
             group.refused.update(dict.fromkeys(epochs, error))
 
+    @counts.staged("decide")
     def _decide(self, group: _Group) -> None:
         commands = {
             user: [(work.envelope.connection, work.envelope.command) for work in works]
@@ -272,6 +278,7 @@ class ShardHost:
             else:
                 group.refused[user] = answer
 
+    @counts.staged("classify")
     def _classify(self, group: _Group) -> None:
         """The windows of all users of a group in one call."""
         waiting = {user: effect.requests for user, effect in group.effects.items() if effect.more}

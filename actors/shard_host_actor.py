@@ -20,6 +20,7 @@ from typing import Any
 
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch, WakeupMessage
 
+from actors import counts
 from actors.answers import refusal
 from actors.erasing import ErasureThread
 from actors.groups import GroupThread
@@ -53,6 +54,7 @@ from persistence.erasure import ErasureStore
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
+from telemetry import metrics
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +164,7 @@ class ShardHostActor(ActorTypeDispatcher):
             self._store.close()
 
     def _open(self, message: StartShardHost) -> None:
+        metrics.count_as(message.member_id.rpartition("/")[2])
         store = self._store = message.open_store()
         stores = UserStores.over(store, message.master_key)
         self._start = message
@@ -216,6 +219,7 @@ class ShardHostActor(ActorTypeDispatcher):
         self._holding = holding
         self._is_releasing = True
         self._host.serve(holding.epochs)
+        counts.shards(len(holding.epochs))
         self._tell_view()
 
     def _advance(self) -> None:
@@ -231,6 +235,7 @@ class ShardHostActor(ActorTypeDispatcher):
 
     def _answer(self, answers: Answers) -> None:
         """Batches are answered to who sent them; what no connection asked for is the gateway's."""
+        counts.answered(answers.finished, answers.replies)
         if self._host is not None:
             self._load.answered(answers.finished, machine_s())
         for_api, for_gateway = _parted(answers)

@@ -36,6 +36,10 @@ muvr backup /backups/monday            the embedded store, while a node runs
 muvr retention --dry-run               what is older than it is to be kept
 muvr import strong.csv --user anna     what another app has of anna's training
 muvr export --user anna --format csv   anna's sets, as other apps read them
+muvr doctor                            what is wrong here, and what to do
+muvr top                               a running node, live
+muvr profile --out node.folded         what a running node is busy with
+muvr metrics list                      what a node counts, for Prometheus
 muvr config show                       every setting, and where its value comes from
 muvr completion bash                   what makes a shell complete these commands
 """
@@ -64,6 +68,10 @@ COMMANDS = (
     ("backup", "cli.backup:up_to", "save the embedded store while a node runs"),
     ("restore", "cli.backup:back", "put a backup in the place of the embedded store"),
     ("retention", "cli.retention", "delete what is older than it is to be kept"),
+    ("doctor", "cli.doctor.command", "check machine, store and keys, and say what to do"),
+    ("top", "cli.top.command", "watch a running node in the terminal"),
+    ("profile", "cli.profile", "see what the processes of a running node are busy with"),
+    ("metrics", "cli.metrics", "list what a node counts; print a dashboard and alert rules"),
     ("config", "cli.config", "show every setting, and where its value comes from"),
     ("completion", "cli.completion", "print what makes a shell complete commands and options"),
 )

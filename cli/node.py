@@ -76,6 +76,7 @@ class _Up:
         _add_night_arguments(parser)
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
         add_keep_arguments(parser)
+        _add_watching_arguments(parser)
         add_metronome_arguments(parser)
         explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})
 
@@ -103,6 +104,9 @@ class _Up:
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,
             metronome=metronome_settings(options),
+            metrics_host=options.metrics_host,
+            metrics_port=options.metrics_port,
+            log_format=options.log_format,
             debug=options.debug,
         )
         with running_node(settings) as running:
@@ -195,6 +199,16 @@ def serve_until_signal(node: Node) -> None:
         signal.signal(number, lambda *_: ended.set())
     while not ended.wait(CHECK_SECONDS):
         node.check()
+
+
+def _add_watching_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--metrics-port", type=int, metavar="PORT", help="metrics without a token (default: not served)"
+    )
+    parser.add_argument("--metrics-host", default=LOOPBACK, help="of --metrics-port (default: %(default)s)")
+    parser.add_argument(
+        "--log-format", choices=("plain", "json"), default="plain", help="of node.log (default: %(default)s)"
+    )
 
 
 def _add_night_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from gateway.limits import limits_of
 from gateway.tls import TlsFiles
 from persistence.learned_tables import MEMBERS_MIN
 from persistence.retention import KEPT_FOR_EVER, Policy
+from telemetry.logs import LogFormat
 
 GATEWAY_PORT = 8081
 API_PORT = 8080
@@ -55,6 +56,9 @@ class NodeSettings:
     night_attempts: int = 3  # of each step
     night_lease_s: float = 30.0  # after it another node goes on with the night of one that is gone
     metronome: MetronomeSettings | None = None  # runs the steps on a cluster instead of on this machine
+    metrics_host: str = LOOPBACK
+    metrics_port: int | None = None  # of metrics without a token; None: with one, at the API's port
+    log_format: LogFormat = "plain"
     debug: bool = False
 
     @property
@@ -69,6 +73,10 @@ class NodeSettings:
     @property
     def store_location(self) -> str:
         return self.store or f"sqlite:{self.data / 'store'}"
+
+    @property
+    def metrics_directory(self) -> Path:
+        return self.data / "metrics"
 
     @property
     def log_directory(self) -> Path:

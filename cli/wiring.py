@@ -37,6 +37,8 @@ from gateway.watch_page import Gateways
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
 from persistence.secret_files import load_or_make_key, numbered_keys
+from telemetry import pages
+from telemetry.logs import definitions
 
 BATCH_SECONDS_MAX = 4 * 3600.0
 RETENTION_SECONDS_MAX = 2 * 3600.0
@@ -69,7 +71,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     tokens = partial(open_tokens, settings)
     master_key = load_or_make_key(settings.key_directory / "master.key")
     pseudonym_key = load_or_make_key(settings.key_directory / "pseudonyms.key")
-    with own_directory(settings.data) as node_id, Node(log_definitions) as node:
+    with own_directory(settings.data) as node_id, _counting(settings), Node(log_definitions) as node:
         hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
         lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
         gateway = StartGateway(
@@ -97,6 +99,8 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                     port=gateway_port, advertised=settings.advertise, is_tls=settings.tls is not None
                 ),
                 keys=Keys(master_key=master_key, secrets=secrets_of(settings)),
+                metrics_host=settings.metrics_host,
+                metrics_port=settings.metrics_port,
             ),
         )
         url = settings.advertise or f"{settings.scheme}://{settings.host}:{gateway_port}"
@@ -116,6 +120,16 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
             node.start(name, ShardHostActor, host)
         node.start("scheduler", SchedulerActor, _scheduler(settings, store))
         yield RunningNode(node, gateway_port, api_port or 0)
+
+
+@contextmanager
+def _counting(settings: NodeSettings) -> Iterator[None]:
+    """Every process that is forked meanwhile counts where the node's metrics are read."""
+    pages.begin(settings.metrics_directory)
+    try:
+        yield
+    finally:
+        pages.end()
 
 
 def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
@@ -208,20 +222,7 @@ def _log_to_file(settings: NodeSettings) -> dict[str, Any]:
     """
     settings.log_directory.mkdir(parents=True, exist_ok=True)
     level = logging.DEBUG if settings.debug else logging.INFO
-    definitions = {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-        "handlers": {
-            "file": {
-                "class": "logging.FileHandler",
-                "filename": str(settings.log_directory / "node.log"),
-                "formatter": "plain",
-                "level": level,
-            }
-        },
-        "root": {"handlers": ["file"], "level": level},
-    }
-    logging.config.dictConfig(definitions)
+    to_file = definitions(settings.log_directory / "node.log", settings.log_format, level)
+    logging.config.dictConfig(to_file)
     logging.raiseExceptions = False  # a log on a full disk must not flood the terminal
-    return definitions
+    return to_file

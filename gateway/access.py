@@ -39,6 +39,7 @@ ROUTES: dict[str, Rule] = {
     "GET /watch": OPEN,
     "GET /health": OPEN,
     "GET /ready": OPEN,
+    "GET /metrics": _OPERATOR,
     "GET /v1/openapi.json": OPEN,
     "GET /v1/live": _OWN_OR_OPERATOR,
     "GET /v1/live/events": _OWN_OR_OPERATOR,

@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from domain.errors import MuvrError
 from gateway.api_access import Gate
 from gateway.api_guard import LoopbackOnly, Shell
+from gateway.api_metrics import CountedRequests
 from gateway.api_problems import install
 from gateway.api_reads import Reads
 from gateway.auth import Tokens
@@ -33,6 +34,7 @@ from gateway.resources import (
     health,
     live,
     load,
+    metrics,
     models,
     nights,
     privacy,
@@ -61,6 +63,7 @@ RESOURCES = (
     health,
     live,
     load,
+    metrics,
     models,
     nights,
     privacy,
@@ -152,6 +155,7 @@ def create_app(
     if gate.is_open:
         app.add_middleware(LoopbackOnly)
     app.add_middleware(Shell)
+    app.add_middleware(CountedRequests)
     return app
 
 

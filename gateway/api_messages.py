@@ -23,7 +23,7 @@ class StartApi:
     process. If it `is_open`, or without `open_tokens`, everyone who reaches the port may do everything: for
     loopback only.
     `lanes` are this node's shard hosts: the member id of each, and its name in the Directory.
-    Phones are sent to `gateways`.
+    Phones are sent to `gateways`. Whoever reaches `metrics_port` may read the node's metrics.
     """
 
     host: str
@@ -34,3 +34,5 @@ class StartApi:
     is_open: bool = False
     gateways: Gateways = THIS_HOST
     keys: Keys | None = field(default=None, repr=False)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None

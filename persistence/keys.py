@@ -106,6 +106,14 @@ class DataKeyStore:
                 ciphers[user] = error
         return ciphers
 
+    def opens(self, row: DataKeyRow) -> bool:
+        """Whether the master key is the one that this data key was wrapped with."""
+        try:
+            self._unwrapped(UserId(row.user_id), row)
+        except StoredValueCorrupt:
+            return False
+        return True
+
     def _erased(self, users: Sequence[UserId]) -> set[UserId]:
         """Those whose erasure has begun, if not ended."""
         found = self._store.read_many(ERASURE, [Slice((self.digest_of(user),)) for user in users])
