@@ -19,6 +19,7 @@ muvr demo                              the whole loop with simulated people
 muvr demo --recordings DIR --exit      the same on real recordings, then end
 muvr up --data muvr-data               run a node
 muvr token --data muvr-data --user me  a token for a device
+muvr keys rotate                       sign tokens with a new key
 muvr batch run --data muvr-data        the night's jobs now
 muvr train --data muvr-data            train now, without waiting for the night
 muvr evaluate --data D --past 5        the last models on the latest data, and serve the best
