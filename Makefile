@@ -11,10 +11,10 @@ WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: help run test check soak bench clean
+.PHONY: help run test check soak bench containers clean
 
 help:  ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run  ## record, learn overnight, recognise; ARGS="--recordings DIR --exit" passes arguments
 	@$(BIN)/muvr demo $(ARGS)
@@ -32,6 +32,9 @@ check: $(VENV)/.dev  ## format, lint, types, import contracts, style
 soak: $(VENV)/.dev  ## the long fault and load runs
 	$(BIN)/pytest -m soak --timeout 3600 $(ARGS)
 
+containers: $(VENV)/.dev  ## build the images and run them, with buildah and podman
+	$(BIN)/pytest -m containers --timeout 3600 tests/containers $(ARGS)
+
 bench: $(VENV)/.dev  ## the measurements of docs/performance.md
 	$(BIN)/python -m benchmarks.ingest $(ARGS)
 
@@ -44,9 +47,9 @@ $(VENV)/.run: setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks venv: install your system's python3-venv package" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once; about 400 MB are fetched)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,training]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,marathon,training]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,training,dev]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,marathon,training,dev]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
 	@touch $@

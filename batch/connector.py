@@ -16,7 +16,15 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 
 from domain.errors import ConfigurationError
-from persistence.cassandra.settings import SCHEME, CassandraSettings, keyspace_name, parse_location
+from persistence.cassandra.settings import (
+    AUTHORITY_P12,
+    IDENTITY_P12,
+    P12_PASSWORD,
+    SCHEME,
+    CassandraSettings,
+    keyspace_name,
+    parse_location,
+)
 from persistence.schema import Table, Timestamp
 
 PACKAGE = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
@@ -121,4 +129,22 @@ def _connection(settings: CassandraSettings) -> dict[str, str]:
     if settings.user is not None:
         found["spark.cassandra.auth.username"] = settings.user
         found["spark.cassandra.auth.password"] = settings.password()
+    if settings.tls is not None:
+        found |= _encryption(settings.tls)
+    return found
+
+
+def _encryption(tls: Path) -> dict[str, str]:
+    """Java's form of what Python reads from ca.pem and identity.pem; every executor has them at that place.
+
+    What protects the key is its file's mode, as in the other form: the password is the same everywhere.
+    """
+    prefix = "spark.cassandra.connection.ssl"
+    found = {f"{prefix}.enabled": "true", f"{prefix}.clientAuth.enabled": "true"}
+    for store, file in (("trustStore", AUTHORITY_P12), ("keyStore", IDENTITY_P12)):
+        found |= {
+            f"{prefix}.{store}.path": str(tls.absolute() / file),
+            f"{prefix}.{store}.type": "PKCS12",
+            f"{prefix}.{store}.password": P12_PASSWORD,
+        }
     return found

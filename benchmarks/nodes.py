@@ -16,8 +16,9 @@ import psutil
 
 from benchmarks.stores import Place
 from cli.settings import NodeSettings
-from cli.wiring import open_tokens, running_node
+from cli.wiring import RunningNode, open_tokens, running_node
 from domain.identifiers import UserId
+from gateway.auth import Tokens
 
 TOKEN_SECONDS = 3600
 
@@ -65,13 +66,19 @@ def under_load(load: Load, found: Place, port: int, tokens: list[str] | None = N
 @contextmanager
 def node(found: Place, users: int, **settings: Any) -> Iterator[tuple[int, list[str]]]:
     """A whole node on that store: the port of its gateway, and a token for each user."""
+    with started(found, **settings) as (running, issuer):
+        tokens = [issuer.issue(UserId(f"user-{n}"), "device", TOKEN_SECONDS) for n in range(users)]
+        yield running.gateway_port, tokens
+
+
+@contextmanager
+def started(found: Place, **settings: Any) -> Iterator[tuple[RunningNode, Tokens]]:
+    """A whole node on that store, and what issues its tokens."""
     with tempfile.TemporaryDirectory(prefix="muvr-node-") as directory:
         wanted = {"gateway_port": 0, "api_port": 0, "night_cron": None, **settings}
         made = NodeSettings(data=Path(directory), store=found.location, **wanted)
-        issuer = open_tokens(made)
-        tokens = [issuer.issue(UserId(f"user-{n}"), "device", TOKEN_SECONDS) for n in range(users)]
         with running_node(made) as running:
-            yield running.gateway_port, tokens
+            yield running, open_tokens(made)
 
 
 def _cpu_seconds(found: Place) -> dict[str, float]:

@@ -19,16 +19,20 @@ muvr demo                              the whole loop with simulated people
 muvr demo --recordings DIR --exit      the same on real recordings, then end
 muvr up --data muvr-data               run a node
 muvr token --data muvr-data --user me  a token for a device
+muvr keys rotate                       sign tokens with a new key
 muvr batch run --data muvr-data        the night's jobs now
 muvr train --data muvr-data            train now, without waiting for the night
 muvr evaluate --data D --past 5        the last models on the latest data, and serve the best
 muvr models list --data muvr-data      what there is, and what is served
 muvr jobs run --wait                   a night now, as the scheduler runs it
 muvr cassandra up                      a Cassandra server of this machine
+muvr marathon plan staging.toml        what a deployment on Mesos would change
 muvr schema check                      whether the tables are as this version wants them
 muvr read-models check                 whether what the API shows is what the journal says
 muvr exercises list                    what users contributed to the catalogue
 muvr users check anna                  whether what is stored of a user can be read
+muvr import strong.csv --user anna     what another app has of anna's training
+muvr export --user anna --format csv   anna's sets, as other apps read them
 muvr config show                       every setting, and where its value comes from
 muvr completion bash                   what makes a shell complete these commands
 """
@@ -40,16 +44,20 @@ COMMANDS = (
     ("demo", "cli.demo.command", "record, learn overnight, recognise: the whole loop, on this machine"),
     ("up", "cli.node:up", "run a node until Ctrl-C"),
     ("token", "cli.node:token", "make a token for a device, a user or an operator"),
+    ("keys", "cli.token_keys", "sign tokens with a new key, and end those of the keys before it"),
     ("batch", "cli.batch", "run the night's jobs on Spark, and list their runs"),
     ("train", "cli.train", "train a model on a store's windows or on recordings"),
     ("evaluate", "cli.evaluate", "say how good models are, and serve the best"),
     ("models", "cli.models", "list, show, promote, roll back and export models"),
     ("jobs", "cli.jobs", "list and show the nights, run one now, cancel one"),
     ("cassandra", "cli.cassandra.command", "run Cassandra on this machine, to keep a node's data in"),
+    ("marathon", "cli.marathon.command", "make and manage what runs on Mesos, from one description"),
     ("schema", "cli.schema", "show, make or check the tables of a store"),
     ("read-models", "cli.readmodels", "compare what the API shows with the journal, and make it again"),
     ("exercises", "cli.exercises", "review the exercises that users contributed"),
     ("users", "cli.users", "check that what is stored of a user can be read"),
+    ("import", "cli.imports.command", "take in files of other programs: FIT, TCX, GPX, Strong, Hevy, wger"),
+    ("export", "cli.exports", "write a user's sessions and sets as CSV, FIT or TCX"),
     ("config", "cli.config", "show every setting, and where its value comes from"),
     ("completion", "cli.completion", "print what makes a shell complete commands and options"),
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from actors.node import Node
+from cli.keys import first_token_mark
 from cli.metronome import add_metronome_arguments, metronome_settings
 from cli.parsing import explain
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
@@ -20,6 +21,9 @@ from gateway.auth import SCOPES, Scope
 from gateway.tls import TlsFiles
 
 DAY_SECONDS = 86_400
+FIRST_TOKEN_DAYS = 7
+_NIGHT_HELP = "when to train, or never (default: %(default)s)"
+NEVER = "never"  # of --night: somebody else asks for nights
 CHECK_SECONDS = 5.0  # between looks at the node's health
 
 _UP_EXAMPLES = """
@@ -91,7 +95,7 @@ class _Up:
             session_share=options.session_share,
             members_min=options.members_min,
             cluster_models=options.cluster_models,
-            night_cron=options.night,
+            night_cron=None if options.night == NEVER else options.night,
             time_zone=options.time_zone,
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,
@@ -99,7 +103,7 @@ class _Up:
             debug=options.debug,
         )
         with running_node(settings) as running:
-            operator = open_tokens(settings).issue(UserId("operator"), "operator", DAY_SECONDS)
+            operator = first_operator_token(settings)
             devices, page = (
                 f"{settings.scheme}://{settings.host}:{running.gateway_port}",
                 f"http://{settings.host}:{running.api_port}",
@@ -108,10 +112,21 @@ class _Up:
                 print(json.dumps({"devices": devices, "page": page, "token": operator}), flush=True)
             else:
                 print(f"devices: {devices}")
-                print(f"page:    {page}/#token={operator}")
+                print(f"page:    {page}/")
+                # To be typed: what stands in an address is kept and passed on.
+                print(f"token:   {operator}" if operator else "token:   see `muvr token --scope operator`")
                 print("Ctrl-C stops the node", flush=True)
             serve_until_signal(running.node)
         return 0
+
+
+def first_operator_token(settings: NodeSettings) -> str | None:
+    """A token for the operator, once: who starts a node later has to make one. Processes may race for it."""
+    try:
+        first_token_mark(settings).touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        return None
+    return open_tokens(settings).issue(UserId("operator"), "operator", FIRST_TOKEN_DAYS * DAY_SECONDS)
 
 
 class _Token:
@@ -184,9 +199,7 @@ def _add_night_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MASTER",
         help="of the night's batch: local[CORES], spark://HOST:PORT, mesos://... (default: %(default)s)",
     )
-    parser.add_argument(
-        "--night", default="30 2 * * *", metavar="CRON", help="when to train (default: %(default)s)"
-    )
+    parser.add_argument("--night", default="30 2 * * *", metavar="CRON", help=_NIGHT_HELP)
     parser.add_argument(
         "--members-min",
         type=int,

@@ -7,8 +7,10 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cli.settings import NodeSettings
 from domain.errors import ConfigurationError, InvalidArtefact, InvalidInput
@@ -62,6 +64,16 @@ def load_data_sets(directories: Sequence[Path]) -> dict[str, list[Recording]]:
             )
         data_sets[name] = recordings
     return data_sets
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of that name; raises ConfigurationError."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError) as error:
+        raise ConfigurationError(
+            f"there is no time zone {name!r}", expected="one like Europe/London", remedy="correct --time-zone"
+        ) from error
 
 
 def read_model(path: Path) -> Artefact:

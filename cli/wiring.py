@@ -23,16 +23,17 @@ from actors.scheduler_actor import SchedulerActor, StartScheduler
 from actors.shard_host_actor import ShardHostActor
 from actors.tenure import machine_s
 from cli.directory import own_directory
-from cli.keys import signing_key
+from cli.keys import signing_key, token_key
 from cli.settings import NodeSettings, check
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
 from gateway.auth import Tokens
 from gateway.device_actor import DeviceGatewayActor, StartGateway
 from gateway.limits import limits_of
+from gateway.watch_page import Gateways
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
-from persistence.secret_files import load_or_make_key
+from persistence.secret_files import load_or_make_key, numbered_keys
 
 BATCH_SECONDS_MAX = 4 * 3600.0
 EVALUATION_MINUTES = 30.0
@@ -49,7 +50,8 @@ class RunningNode:
 
 
 def open_tokens(settings: NodeSettings) -> Tokens:
-    return Tokens(load_or_make_key(settings.key_directory / "tokens.key"), time.time)
+    """Tokens by the keys that all nodes share; they follow `muvr keys`."""
+    return Tokens(partial(numbered_keys, token_key(settings)), time.time)
 
 
 @contextmanager
@@ -66,17 +68,6 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     with own_directory(settings.data) as node_id, Node(log_definitions) as node:
         hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
         lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
-        api_port = node.start(
-            "api",
-            ApiActor,
-            StartApi(
-                host=settings.host,
-                port=settings.api_port,
-                open_store=store,
-                open_tokens=None if settings.open_page else tokens,
-                lanes=lanes,
-            ),
-        )
         gateway = StartGateway(
             settings.host,
             settings.gateway_port,
@@ -87,7 +78,22 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
             lanes,
             settings.tls,
         )
-        gateway_port = node.start("gateway", DeviceGatewayActor, gateway)
+        gateway_port = node.start("gateway", DeviceGatewayActor, gateway) or 0
+        api_port = node.start(
+            "api",
+            ApiActor,
+            StartApi(
+                host=settings.host,
+                port=settings.api_port,
+                open_store=store,
+                open_tokens=tokens,
+                is_open=settings.open_page,
+                lanes=lanes,
+                gateways=Gateways(
+                    port=gateway_port, advertised=settings.advertise, is_tls=settings.tls is not None
+                ),
+            ),
+        )
         url = settings.advertise or f"{settings.scheme}://{settings.host}:{gateway_port}"
         api_url = settings.advertise_api or f"http://{settings.host}:{api_port}"
         for member_id, name in lanes:
@@ -104,7 +110,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
             )
             node.start(name, ShardHostActor, host)
         node.start("scheduler", SchedulerActor, _scheduler(settings, store))
-        yield RunningNode(node, gateway_port or 0, api_port or 0)
+        yield RunningNode(node, gateway_port, api_port or 0)
 
 
 def night_steps(settings: NodeSettings) -> tuple[Step, ...]:

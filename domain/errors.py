@@ -4,6 +4,7 @@
     ├── InvalidInput            bytes or values from outside do not parse
     │   ├── InvalidFrame        a sensor frame breaks its limits
     │   ├── InvalidRecording    a recording file is malformed; names file, line and column
+    │   ├── InvalidFile         a file of another program cannot be read; names file and line
     │   └── InvalidArtefact     a model file is truncated, altered, unsigned or of a newer version
     ├── Rejected                a command was refused; nothing was stored, the session goes on
     │   ├── OutOfOrder          a frame came before its predecessor; says which one is expected
@@ -73,6 +74,10 @@ class InvalidFrame(InvalidInput):
 
 class InvalidRecording(InvalidInput):
     code = "invalid_recording"
+
+
+class InvalidFile(InvalidInput):
+    code = "invalid_file"
 
 
 class InvalidArtefact(InvalidInput):

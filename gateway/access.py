@@ -36,6 +36,7 @@ _OPERATOR: Rule = {"operator": Relation.ANY}
 _EVERYONES: Rule = {"user": Relation.OWN, "coach": Relation.OWN, "operator": Relation.ANY}
 
 ROUTES: dict[str, Rule] = {
+    "GET /watch": OPEN,
     "GET /health": OPEN,
     "GET /ready": OPEN,
     "GET /v1/openapi.json": OPEN,
@@ -60,6 +61,7 @@ ROUTES: dict[str, Rule] = {
     "PUT /v1/users/{user}/grants/{coach}": _OWN,
     "DELETE /v1/users/{user}/grants/{coach}": _OWN,
     "GET /v1/coaches/{user}/patients": _COACH,
+    "GET /v1/users/{user}/progress": _READ,
     "GET /v1/users/{user}/sessions": _READ,
     "GET /v1/users/{user}/sessions/{session}": _READ,
     "PUT /v1/users/{user}/sessions/{session}/sets/{start_ms}": _OWN,
@@ -70,18 +72,28 @@ ROUTES: dict[str, Rule] = {
     "PUT /v1/exercises/{name}": _OPERATOR,
     "DELETE /v1/exercises/{name}": _OPERATOR,
     "GET /v1/contributed-exercises": _OPERATOR,
+    "POST /v1/users/{user}/pairings": _OWN_OR_OPERATOR,
+    "POST /v1/pairings/exchange": OPEN,
+    "POST /v1/tokens/refresh": OPEN,
+    "DELETE /v1/tokens/current": _EVERYONES,
+    "DELETE /v1/users/{user}/tokens": _OWN_OR_OPERATOR,
+    "GET /v1/users/{user}/devices": _OWN_OR_OPERATOR,
+    "DELETE /v1/users/{user}/devices/{login}": _OWN_OR_OPERATOR,
     "GET /v1/nights": _OPERATOR,
     "POST /v1/nights": _OPERATOR,
     "GET /v1/nights/{night}": _OPERATOR,
     "POST /v1/nights/{night}/cancel": _OPERATOR,
     "GET /v1/cluster": _OPERATOR,
+    "GET /v1/load": _OPERATOR,
 }
 
 # A browser's EventSource cannot send headers, so here the token may stand in the address.
 TOKEN_IN_QUERY = frozenset({"GET /v1/live/events"})
 
 # What these answer is secret and not kept, so an Idempotency-Key is not heeded.
-UNREPEATABLE: frozenset[str] = frozenset()
+UNREPEATABLE = frozenset(
+    {"POST /v1/users/{user}/pairings", "POST /v1/pairings/exchange", "POST /v1/tokens/refresh"}
+)
 
 _DEVICE: Rule = {"device": Relation.OWN, "user": Relation.OWN}
 

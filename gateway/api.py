@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from domain.errors import MuvrError
@@ -20,40 +21,59 @@ from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.loads import Loads
+from gateway.openapi import describe
+from gateway.rates import Rate, Rates
 from gateway.resources import (
+    accounts,
     care,
     cluster,
     exercises,
     health,
     live,
+    load,
     models,
     nights,
     profile,
+    progress,
     records,
     sessions,
     training,
+    watch,
 )
+from gateway.revocations import POLL_SECONDS, Revocations
 from gateway.services import Services
+from gateway.vendor import Vendor
+from gateway.watch_page import THIS_HOST, Gateways
+from persistence.pairings import PairingStore
 from persistence.ports import Store
 from persistence.requests import RequestStore
+from persistence.revocations import RevocationStore
 
 PAGE_DIRECTORY = Path(__file__).with_name("page")
 RESOURCES = (
+    accounts,
     care,
     cluster,
     exercises,
     health,
     live,
+    load,
     models,
     nights,
     profile,
+    progress,
     records,
     sessions,
     training,
+    watch,
 )
 
 
 PURGE_SECONDS = 3600.0
+# Of codes and refresh tokens: whoever guesses is slow, and who has a household of devices is not.
+RATE_PER_ADDRESS = Rate(burst=20, per_minute=20)
+RATE_OF_ALL = Rate(burst=1000, per_minute=3000)
 
 _log = logging.getLogger(__name__)
 
@@ -68,26 +88,42 @@ def create_app(
     tokens: Tokens | None,
     commands: Commands | None = None,
     now_ms: Callable[[], int] = now_ms,
+    now_s: Callable[[], float] = time.monotonic,
+    *,
+    is_open: bool = False,
+    gateways: Gateways = THIS_HOST,
+    loads: Loads | None = None,
 ) -> FastAPI:
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
 
-    With `tokens=None` everyone may do everything, but only under a loopback name.
+    If it `is_open`, or without `tokens`, everyone may do everything, but only under a loopback name; `tokens`
+    are then for devices alone. Phones are sent to `gateways`.
     """
+    gate = Gate(tokens, is_open=is_open)
     services = Services(
         store=store,
         live=live_view,
         reads=Reads(),
-        gate=Gate(tokens),
+        gate=gate,
         commands=commands or Commands(),
         requests=RequestStore(store),
+        revocations=Revocations(store),
+        rates=Rates(RATE_PER_ADDRESS, RATE_OF_ALL, now_s),
         now_ms=now_ms,
+        gateways=gateways,
+        loads=loads or Loads(),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        purging = asyncio.create_task(_purge_now_and_then(services))
+        tasks = [asyncio.create_task(_purge_now_and_then(services))]
+        if tokens is not None:
+            await services.reads(services.revocations.refresh)
+            tokens.is_revoked = services.revocations.include
+            tasks.append(asyncio.create_task(_follow_revocations(services, tokens)))
         yield
-        purging.cancel()
+        for task in tasks:
+            task.cancel()
         services.reads.close()
 
     app = FastAPI(
@@ -101,19 +137,38 @@ def create_app(
     app.state.services = services
     for resource in RESOURCES:
         app.include_router(resource.routes)
-    app.mount("/", StaticFiles(directory=PAGE_DIRECTORY, html=True), name="page")
+    app.mount("/vendor", GZipMiddleware(Vendor()), name="vendor")
+    app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE_DIRECTORY, html=True)), name="page")
     install(app)
-    if tokens is None:
+    describe(app)
+    if gate.is_open:
         app.add_middleware(LoopbackOnly)
     app.add_middleware(Shell)
     return app
 
 
 async def _purge_now_and_then(services: Services) -> None:
-    """Forget the requests of yesterday."""
+    """Forget the requests of yesterday, codes and revocations that are over."""
+    purges = (
+        services.requests.purge,
+        PairingStore(services.store).purge,
+        RevocationStore(services.store).purge,
+    )
     while True:
-        try:
-            await services.reads(services.requests.purge, services.now_ms())
-        except MuvrError as error:
-            _log.warning("old requests were not forgotten: %s", error)
+        for purge in purges:
+            try:
+                await services.reads(purge, services.now_ms())
+            except MuvrError as error:
+                _log.warning("what is over was not forgotten: %s", error)
         await asyncio.sleep(PURGE_SECONDS)
+
+
+async def _follow_revocations(services: Services, tokens: Tokens) -> None:
+    """What another process revokes counts here a moment later, and keys are changed without a restart."""
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        try:
+            await services.reads(tokens.read_keys)
+            await services.reads(services.revocations.refresh)
+        except MuvrError as error:
+            _log.warning("revoked tokens were not read: %s", error)

@@ -45,10 +45,11 @@ EVERYONE_MAY_SEE_ALL = Viewer(None)
 
 
 class Gate:
-    """Checks requests against ROUTES. Without `tokens`, everyone may do everything."""
+    """Checks requests against ROUTES. Without `tokens`, or if it `is_open`, everyone may do everything."""
 
-    def __init__(self, tokens: Tokens | None) -> None:
-        self._tokens = tokens
+    def __init__(self, tokens: Tokens | None, *, is_open: bool = False) -> None:
+        self.tokens = tokens
+        self.is_open = is_open or tokens is None
 
     def __call__(self, request: Request) -> Viewer:
         """The viewer behind `request`; raises NotAuthorised or Forbidden."""
@@ -56,9 +57,9 @@ class Gate:
         assert isinstance(route, APIRoute)
         name = f"{request.method} {route.path}"
         rule = ROUTES[name]
-        if self._tokens is None or rule is OPEN:
+        if self.is_open or self.tokens is None or rule is OPEN:
             return EVERYONE_MAY_SEE_ALL
-        viewer = _viewer(self._tokens, _token_of(request, name), rule)
+        viewer = _viewer(self.tokens, _token_of(request, name), rule)
         if "user" not in request.path_params:
             return viewer
         user = UserId(check_identifier("user", request.path_params["user"]))

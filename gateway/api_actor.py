@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from typing import Any
 
@@ -16,6 +17,7 @@ from thespian.actors import (
 )
 
 from actors.handlers import handled_once
+from actors.load import LoadReport
 from actors.messages import (
     Addressed,
     Directory,
@@ -35,7 +37,10 @@ from gateway.commanding import Commands
 from gateway.lane_pump import LanePump
 from gateway.lanes import Done, Lanes
 from gateway.live import LiveView
+from gateway.loads import Loads
 from persistence.ports import Store
+
+SWITCH_SECONDS = 0.0005  # how long one thread may hold the interpreter while the others wait
 
 _log = logging.getLogger(__name__)
 _UPDATES = msgspec.msgpack.Decoder(list[LiveUpdate])
@@ -53,6 +58,7 @@ class ApiActor(ActorTypeDispatcher):
     def __init__(self) -> None:
         super().__init__()
         self._live = LiveView()
+        self._loads = Loads()
         self._store: Store | None = None
         self._server: ApiServer | None = None
 
@@ -98,15 +104,21 @@ class ApiActor(ActorTypeDispatcher):
         self._live.apply(_UPDATES.decode(message.encoded))
 
     @handled_once
+    def receiveMsg_LoadReport(self, message: LoadReport, _: ActorAddress) -> None:  # noqa: N802
+        self._loads.take(message)
+
+    @handled_once
     def receiveMsg_ActorExitRequest(self, _: ActorExitRequest, __: ActorAddress) -> None:  # noqa: N802
         self._stop()
 
     def _start(self, message: StartApi) -> int:
         """The port that is served, also if it was served before."""
         if self._server is None:
+            sys.setswitchinterval(SWITCH_SECONDS)
             self._store = message.open_store()
             tokens = message.open_tokens() if message.open_tokens else None
-            if tokens is None and not is_loopback(message.host):
+            is_open = tokens is None or message.is_open
+            if is_open and not is_loopback(message.host):
                 raise ConfigurationError(
                     f"without tokens the HTTP API cannot listen at {message.host}",
                     expected="a loopback address such as 127.0.0.1",
@@ -115,7 +127,15 @@ class ApiActor(ActorTypeDispatcher):
             lanes = Lanes(message.lanes, after_nr=-time.time_ns())
             self._pump = LanePump(lanes, send=self.send, deliver=self._deliver)
             self._commands = Commands(self._pump.queue)
-            app = create_app(self._store, self._live, tokens, self._commands)
+            app = create_app(
+                self._store,
+                self._live,
+                tokens,
+                self._commands,
+                is_open=is_open,
+                gateways=message.gateways,
+                loads=self._loads,
+            )
             server = ApiServer(app, message.host, message.port)
             server.start()
             self._server = server

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.auth import Tokens
+from gateway.watch_page import THIS_HOST, Gateways
 from persistence.ports import Store
 
 
@@ -18,8 +19,10 @@ class StartApi:
     """Serve at `host` and `port`, 0 being any free one.
 
     The two callables are pickled (`functools.partial` of an importable name) and called in the actor's
-    process. Without `open_tokens` everyone who reaches the port may do everything: for loopback only.
+    process. If it `is_open`, or without `open_tokens`, everyone who reaches the port may do everything: for
+    loopback only.
     `lanes` are this node's shard hosts: the member id of each, and its name in the Directory.
+    Phones are sent to `gateways`.
     """
 
     host: str
@@ -27,3 +30,5 @@ class StartApi:
     open_store: Callable[[], Store]
     open_tokens: Callable[[], Tokens] | None = None
     lanes: tuple[tuple[str, str], ...] = ()
+    is_open: bool = False
+    gateways: Gateways = THIS_HOST

@@ -33,6 +33,7 @@ class ApiRoute(APIRoute):
         async def handle(request: Request) -> Response:
             if request.method == "GET":
                 return _unless_known(request, await handler(request))
+            await request.body()  # here, as the framework takes a body that is too long for a broken one
             if "idempotency-key" in request.headers and f"{request.method} {self.path}" not in UNREPEATABLE:
                 return await _once(request, handler)
             return await handler(request)
@@ -58,7 +59,8 @@ async def _once(request: Request, handler: Handler) -> Response:
             expected="1 to 64 printable characters without spaces",
             remedy="choose another key",
         )
-    content = b"\n".join([request.method.encode(), str(request.url).encode(), await request.body()])
+    address = f"{request.method} {request.url.path}?{request.url.query}"
+    content = b"\n".join([address.encode(), await request.body()])
     of = RequestKey(request.path_params.get("user", NOBODY), viewer.name, key)
     begun = await services.reads(services.requests.begin, of, content, services.now_ms())
     if begun.status is not None and begun.answer is not None:

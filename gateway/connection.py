@@ -88,6 +88,11 @@ class Connection:
     def is_authenticated(self) -> bool:
         return self._claims is not None
 
+    @property
+    def is_good(self) -> bool:
+        """Whether its token has neither expired nor been revoked since it said hello."""
+        return self._claims is None or self._tokens.is_good(self._claims)
+
     def receive(self, data: bytes) -> Output:
         """Take one binary message."""
         output = Output(pause_s=self._rate.count(self._now_s()))

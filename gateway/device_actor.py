@@ -36,6 +36,7 @@ from gateway.lane_pump import LanePump
 from gateway.lanes import Done, Lanes
 from gateway.limits import Limits
 from gateway.offers import Offers
+from gateway.revocations import Revocations, RevocationThread
 from gateway.server import DeviceServer
 from gateway.tls import TlsFiles, tls_context
 from persistence.learned import cluster_finder
@@ -68,6 +69,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
     stop_stage = 2  # after the shard hosts, whose last answers and new owners it has to bring to devices
 
     _pump: LanePump
+    _revocations: RevocationThread
     _store: Store
     _server: DeviceServer
     _offers: Offers
@@ -120,6 +122,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
     def receiveMsg_ActorExitRequest(self, message: ActorExitRequest, sender: Any) -> None:  # noqa: N802
         if self._started:
             self._started = False
+            self._revocations.stop()
             self._look_for_owners()
             with suppress(Exception):  # the process ends in any case
                 asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(2.0)
@@ -143,10 +146,16 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         self._offers = Offers(ModelStore(store), cluster_finder(store, message.pseudonym_key))
         self._offers.refresh()
         sys.setswitchinterval(SWITCH_SECONDS)
-        self._server = DeviceServer(message.open_tokens(), self._offers, message.limits, self._pump.queue)
+        tokens, revocations = message.open_tokens(), Revocations(store)
+        revocations.refresh()
+        tokens.is_revoked = revocations.include
+        self._revocations = RevocationThread(revocations, tokens, self._look_at_tokens)
+        self._server = DeviceServer(tokens, self._offers, message.limits, self._pump.queue)
         started: Future[int] = Future()
         threading.Thread(target=self._serve, args=(message, started), daemon=True).start()
-        return started.result(10.0)
+        port = started.result(10.0)
+        self._revocations.start()
+        return port
 
     def _serve(self, message: StartGateway, started: Future[int]) -> None:
         self._loop = uvloop.new_event_loop()
@@ -162,6 +171,10 @@ class DeviceGatewayActor(ActorTypeDispatcher):
 
         self._loop.create_task(start())
         self._loop.run_forever()
+
+    def _look_at_tokens(self) -> None:
+        """Called in the thread of the revocations."""
+        self._loop.call_soon_threadsafe(self._server.check_tokens)
 
     def _deliver(self, addressed: list[Addressed], done: list[Done]) -> None:
         self._loop.call_soon_threadsafe(self._server.deliver, addressed, done)

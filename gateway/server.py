@@ -101,6 +101,12 @@ class DeviceServer:
                 wait_ms = lead_ms + random.randint(0, spread_ms)
                 self.take(number, self._listeners[number].connection.redirect(user, url, wait_ms))
 
+    def check_tokens(self) -> None:
+        """Close the connections whose token has expired or was revoked; who has another may return."""
+        for listener in list(self._listeners.values()):
+            if not listener.connection.is_good:
+                listener.close(WSCloseCode.POLICY_VIOLATION, "the token is good no more")
+
     def offer(self, digests: Collection[str]) -> None:
         """Tell every authenticated device of the new models that are for it."""
         for listener in list(self._listeners.values()):

@@ -15,6 +15,10 @@ from gateway.api_access import Gate, Viewer, not_theirs
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.loads import Loads
+from gateway.rates import Rates
+from gateway.revocations import Revocations
+from gateway.watch_page import Gateways
 from persistence.grants import GrantStore
 from persistence.ports import Store
 from persistence.requests import RequestStore
@@ -30,7 +34,11 @@ class Services:
     gate: Gate
     commands: Commands
     requests: RequestStore
+    revocations: Revocations
+    rates: Rates
     now_ms: Callable[[], int]
+    gateways: Gateways
+    loads: Loads
 
     async def say(self, user: UserId, command: Command) -> UserTold:
         """What holds of the user once `command` is durable; raises what `Commands` does."""
@@ -61,7 +69,7 @@ async def viewer_of(request: Request) -> Viewer:
     return viewer
 
 
-def said_ms_of(request: Request) -> int:
+async def said_ms_of(request: Request) -> int:
     """When what a request says was said: when it first came."""
     said_ms: int | None = getattr(request.state, "said_ms", None)
     return services_of(request).now_ms() if said_ms is None else said_ms

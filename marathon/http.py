@@ -35,6 +35,9 @@ class Service:
     def post(self, path: str, body: Any = None) -> Any:
         return self._ask("POST", path, body=body)
 
+    def put(self, path: str, body: Any = None) -> Any:
+        return self._ask("PUT", path, body=body)
+
     def delete(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
         return self._ask("DELETE", path, query=query)
 

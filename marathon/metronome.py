@@ -100,6 +100,35 @@ class Metronome:
             if error.status != _CONFLICT:
                 raise
 
+    def definition(self, job: str) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+        """A job and its schedules as they are there; None if there is no such job."""
+        try:
+            found = self._service.get(_path(job), [("embed", "schedules")])
+        except ClusterRefused as error:
+            if error.status == _MISSING:
+                return None
+            raise
+        if not isinstance(found, dict):
+            raise ClusterUnavailable("Metronome describes a job in another way than it should")
+        schedules = found.pop("schedules", None) or []
+        return found, [schedule for schedule in schedules if isinstance(schedule, dict)]
+
+    def put(self, job: Mapping[str, Any]) -> None:
+        """Define a job, or define it anew; what runs of it goes on as it was."""
+        if self.definition(job["id"]) is None:
+            self._service.post("/v1/jobs", job)
+        else:
+            self._service.put(_path(job["id"]), job)
+
+    def put_schedule(self, job: str, schedule: Mapping[str, Any]) -> None:
+        """Of a job that is defined."""
+        found = self.definition(job)
+        names = [each.get("id") for each in found[1]] if found is not None else []
+        if schedule["id"] in names:
+            self._service.put(f"{_path(job)}/schedules/{schedule['id']}", schedule)
+        else:
+            self._service.post(f"{_path(job)}/schedules", schedule)
+
     def run(self, job: str) -> None:
         """Begin a run of a job."""
         self._service.post(f"{_path(job)}/runs")
@@ -130,10 +159,11 @@ class Metronome:
         )
         return [name for name in names if isinstance(name, str) and name.startswith(f"{folder}.")]
 
-    def remove(self, job: str) -> None:
-        """Forget a job that does not run; raises ClusterRefused if it does."""
+    def remove(self, job: str, *, with_runs: bool = False) -> None:
+        """Forget a job; raises ClusterRefused while it runs, unless its runs are to end too."""
+        query = [("stopCurrentJobRuns", "true")] if with_runs else []
         try:
-            self._service.delete(_path(job))
+            self._service.delete(_path(job), query)
         except ClusterRefused as error:
             if error.status != _MISSING:
                 raise

@@ -105,7 +105,6 @@ class PairingRow(NamedTuple):
     digest: str
     expires_at: Timestamp
     tries_left: int
-    login_id: str
 
 
 PAIRING = Table(

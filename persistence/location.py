@@ -6,7 +6,7 @@ Only this module knows which backend that means. Those of the other need not be 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,25 @@ def schema_statements(location: str) -> Iterator[str]:
     """The statements that would make the store at `location`, which need not exist."""
     parsed = _parsed(location)
     return sqlite_schema.ddl() if isinstance(parsed, Path) else ddl.statements(parsed)
+
+
+def make_roles(location: str, passwords: Mapping[str, str]) -> list[str]:
+    """Make the roles of `persistence.cassandra.roles` with these passwords by role; says what was done.
+
+    `superuser` among them becomes that of the location's user. Raises ConfigurationError and StoreError.
+    """
+    parsed = _parsed(location)
+    if isinstance(parsed, Path):
+        raise ConfigurationError(f"{location} has no roles: whoever may read its files may read all")
+    with _schema_session(parsed) as session:
+        copies = session.copies()
+    from persistence.cassandra import roles
+
+    done = roles.make_roles(parsed, passwords, copies)
+    if "superuser" in passwords:
+        roles.change_password(parsed, passwords["superuser"])
+        done.append(f"{parsed.user} has another password")
+    return done
 
 
 def _prepare_directory(directory: Path) -> list[str]:

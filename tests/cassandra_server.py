@@ -1,4 +1,5 @@
-"""A real Cassandra for the tests: that of MUVR_TEST_CASSANDRA=HOST:PORT, else one node that is started once.
+"""A real Cassandra for the tests: that of MUVR_TEST_CASSANDRA=HOST:PORT, else one node that is started once,
+as its image's entry point starts it.
 
 A whole run of the tests shares one set of keyspaces; a test that wants an empty place has it emptied.
 """
@@ -17,6 +18,7 @@ from persistence.cassandra.settings import keyspace_name
 from persistence.location import prepare_store
 from persistence.tables import KEYSPACES, TABLES
 
+HOST = "127.0.0.1"
 ENVIRONMENT = "MUVR_TEST_CASSANDRA"
 HEAP_MB = 384  # the 128 MB of development run out in some of the runs that write rows of a MiB and more
 PARTITIONS_MAX = 100  # of a table that are deleted one by one: what was deleted makes the next look slower
@@ -28,10 +30,16 @@ def running_server(directory: Path) -> Iterator[str]:
     if address := os.environ.get(ENVIRONMENT):
         yield address
         return
-    from cli.cassandra.cluster import LocalCluster
+    from tests.containers.ring import ALONE, RingNode, image_environ, ports
 
-    with LocalCluster(directory, nodes=1, dev=True, heap_mb=HEAP_MB) as cluster:
-        yield f"{cluster.hosts[0]}:{cluster.port}"
+    heap = {"MAX_HEAP_SIZE": f"{HEAP_MB}M", "HEAP_NEWSIZE": f"{HEAP_MB * 3 // 16}M"}
+    said = {**image_environ(), **ports([HOST]), **heap, "CASSANDRA_JAVA_OPTIONS": ALONE}
+    node = RingNode(directory, HOST, said)
+    node.up()
+    try:
+        yield f"{HOST}:{said['CASSANDRA_CQL_PORT']}"
+    finally:
+        node.kill()
 
 
 class Place:

@@ -1,4 +1,4 @@
-"""`muvr cassandra up`, `down` and `status`."""
+"""`muvr cassandra up`, `down` and `status`; `certificates` for clusters elsewhere."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _EXAMPLES = {
     "muvr cassandra up --nodes 3 --dev   three small ones, to try a cluster",
     "down": "muvr cassandra down --data muvr-cassandra",
     "status": "muvr cassandra status --json        for programs",
+    "certificates": "muvr cassandra certificates --node n1=10.0.0.1 --node n2=10.0.0.2 --client muvr",
 }
 _STATUSES = {"status": {1: "failed, or not all nodes are up"}}
 PORT = 9042
@@ -38,11 +39,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("up", _up, "start the nodes in the background, as before if there is data"),
         ("down", _down, "stop the nodes; the data stays"),
         ("status", _status, "say how each node is; exit status 0 only if all are up"),
+        (
+            "certificates",
+            _certificates,
+            "make certificates for nodes and clients elsewhere, and who signs them",
+        ),
     ):
         command = commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
-        command.add_argument(
-            "--data", type=Path, default=Path("muvr-cassandra"), metavar="DIR", help="default: %(default)s"
-        )
+        if run_command is _certificates:
+            _add_certificate_arguments(command)
+        else:
+            command.add_argument(
+                "--data",
+                type=Path,
+                default=Path("muvr-cassandra"),
+                metavar="DIR",
+                help="default: %(default)s",
+            )
         if run_command is _up:
             _add_up_arguments(command)
         command.add_argument("--json", action="store_true", help="the result as one JSON object")
@@ -80,6 +93,46 @@ def _add_up_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where Cassandra's jars are kept (default: MUVR_CACHE, else the user's cache directory)",
     )
+
+
+def _add_certificate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", type=Path, default=Path("certificates"), metavar="DIR", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--node",
+        action="append",
+        default=[],
+        metavar="NAME=ADDRESS[,ADDRESS...]",
+        help="all names and addresses by which others reach that node; may be given again",
+    )
+    parser.add_argument("--client", action="append", default=[], metavar="NAME", help="may be given again")
+
+
+def _certificates(options: argparse.Namespace) -> int:
+    from cli.cassandra.certificates import AUTHORITY_KEY, issue, make_authority
+
+    nodes = [_node_addresses(text) for text in options.node]
+    is_new = make_authority(options.out)
+    made = [issue(options.out, name, found) for name, found in [*nodes, *((n, []) for n in options.client)]]
+    key = options.out / AUTHORITY_KEY
+    if options.json:
+        directories = [str(directory) for directory in made]
+        print(json.dumps({"authority_key": str(key), "is_new": is_new, "directories": directories}))
+        return 0
+    if is_new:
+        print(f"{key} signs for this cluster: keep it where no node runs")
+    for directory in made:
+        print(directory)
+    return 0
+
+
+def _node_addresses(text: str) -> tuple[str, list[str]]:
+    name, _, addresses = text.partition("=")
+    found = [address for address in addresses.split(",") if address]
+    if not found:
+        raise ConfigurationError(f"--node {text} names no address", expected="NAME=ADDRESS[,ADDRESS...]")
+    return name, found
 
 
 def _up(options: argparse.Namespace) -> int:

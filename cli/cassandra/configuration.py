@@ -11,10 +11,11 @@ from typing import Literal
 import psutil
 
 from cli.cassandra.jars import agent
+from marathon.containers.cassandra.configuration import LOG_PATTERN
+from marathon.containers.cassandra.java import DEVELOPMENT_FLAGS, MAIN_CLASS, OPENED
 
 CommitlogSync = Literal["periodic", "group"]
 COMMITLOG_SYNCS: tuple[CommitlogSync, ...] = ("periodic", "group")
-MAIN_CLASS = "org.apache.cassandra.service.CassandraDaemon"
 NodeCount = Literal[1, 3]
 NODES: tuple[NodeCount, ...] = (1, 3)
 
@@ -23,21 +24,6 @@ HEAP_MB_MIN, HEAP_MB_MAX = 512, 4096
 _MEGABYTE = 1 << 20
 # A third of the ring each: with given tokens no node moves data when it joins.
 _TOKENS = (-9223372036854775808, -3074457345618258603, 3074457345618258602)
-
-# What Cassandra's own start script opens to it on Java 17 (conf/jvm17-server.options).
-_EXPORTS = (
-    "java.base/jdk.internal.misc", "java.management.rmi/com.sun.jmx.remote.internal.rmi",
-    "java.management/com.sun.jmx.remote.security", "java.rmi/sun.rmi.registry", "java.rmi/sun.rmi.server",
-    "java.sql/java.sql", "java.base/java.lang.ref", "jdk.unsupported/sun.misc",
-)  # fmt: skip
-_OPENS = (
-    "java.base/java.lang.module", "java.base/jdk.internal.loader", "java.base/jdk.internal.ref",
-    "java.base/jdk.internal.reflect", "java.base/jdk.internal.math", "java.base/jdk.internal.module",
-    "java.base/jdk.internal.util.jar", "jdk.management/com.sun.management.internal", "java.base/sun.nio.ch",
-    "java.base/java.io", "java.base/java.lang.reflect", "java.base/java.lang", "java.base/java.util",
-    "java.base/java.nio",
-)  # fmt: skip
-_DEV_COMPILER = "-XX:TieredStopAtLevel=1"  # boots sooner, in less memory; slower once warm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +125,7 @@ def logback_xml(log: Path) -> str:
     <triggeringPolicy class="ch.qos.logback.core.rolling.SizeBasedTriggeringPolicy">
       <maxFileSize>20MB</maxFileSize>
     </triggeringPolicy>
-    <encoder><pattern>%-5level [%thread] %date{{ISO8601}} %F:%L - %msg%n</pattern></encoder>
+    <encoder><pattern>{LOG_PATTERN}</pattern></encoder>
   </appender>
   <logger name="ROOT" level="INFO"><appender-ref ref="FILE"/></logger>
 </configuration>
@@ -156,10 +142,7 @@ def java_command(java_home: Path, jars: Path, settings: ClusterSettings, directo
         "-Xshare:auto",
         "-XX:+ExitOnOutOfMemoryError",
         "-Djava.net.preferIPv4Stack=true",
-        "-Djdk.attach.allowAttachSelf=true",
-        "-Dio.netty.tryReflectionSetAccessible=true",
-        *(f"--add-exports={package}=ALL-UNNAMED" for package in _EXPORTS),
-        *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENS),
+        *OPENED,
         f"-Dlogback.configurationFile={(directory / 'conf' / 'logback.xml').as_uri()}",
         f"-Dcassandra.config={(directory / 'conf' / 'cassandra.yaml').as_uri()}",
         storage_argument(directory),
@@ -183,10 +166,7 @@ def _memory(settings: ClusterSettings) -> list[str]:
     heap = [f"-Xms{settings.heap_mb}M", f"-Xmx{settings.heap_mb}M"]
     if not settings.dev:
         return [*heap, "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=300"]
-    return [
-        *heap, f"-Xmn{settings.heap_mb * 3 // 16}M", "-XX:+UseSerialGC", _DEV_COMPILER, "-Xss512k",
-        "-XX:MaxDirectMemorySize=128M", "-XX:ReservedCodeCacheSize=64M",
-    ]  # fmt: skip
+    return [*heap, f"-Xmn{settings.heap_mb * 3 // 16}M", "-XX:+UseSerialGC", *DEVELOPMENT_FLAGS]
 
 
 def _quoted(path: Path) -> str:

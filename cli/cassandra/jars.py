@@ -15,34 +15,47 @@ from batch.java import cache_directory
 from domain.errors import ConfigurationError
 
 VERSION = "5.0.6"
-JAMM_VERSION = "0.4.0"  # the agent that measures objects; the server does not start without it
-ARTEFACTS = (("org.apache.cassandra", "cassandra-all", VERSION), ("com.github.jbellis", "jamm", JAMM_VERSION))
+EARLIER_VERSION = "4.1.10"  # whose data this one has to start with
+# The agent that measures objects: the server does not start without it.
+JAMM_VERSIONS = {VERSION: "0.4.0", EARLIER_VERSION: "0.3.2"}
 FETCH_SECONDS_MAX = 1_200
 _REASON_LINES_MAX = 3
 
 Say = Callable[[str], None]
 
 
-def jar_directory(cache: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+def jar_directory(
+    cache: Path | None = None, environ: Mapping[str, str] = os.environ, version: str = VERSION
+) -> Path:
     """Where the jars are or will be: in `cache`, else MUVR_CACHE, else the user's cache directory."""
-    return (cache.absolute() if cache else cache_directory(environ)) / f"cassandra-{VERSION}"
+    return (cache.absolute() if cache else cache_directory(environ)) / f"cassandra-{version}"
 
 
-def fetched_jars(java_home: Path, cache: Path | None = None, say: Say = lambda line: None) -> Path:
+def artefacts(version: str = VERSION) -> tuple[tuple[str, str, str], ...]:
+    """Group, name and version of what is asked for; what these need comes with them."""
+    return (
+        ("org.apache.cassandra", "cassandra-all", version),
+        ("com.github.jbellis", "jamm", JAMM_VERSIONS[version]),
+    )
+
+
+def fetched_jars(
+    java_home: Path, cache: Path | None = None, say: Say = lambda line: None, version: str = VERSION
+) -> Path:
     """The directory of Cassandra's jars, which are fetched if they are not there.
 
     A whole set appears in one step, so an interrupted fetch leaves nothing that is taken for one; of two
     processes the second waits for the first. Raises ConfigurationError when the jars cannot be had.
     """
-    target = jar_directory(cache)
+    target = jar_directory(cache, version=version)
     if target.is_dir():
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _locked(target.with_name(f"{target.name}.lock"), say):
             if not target.is_dir():
-                say(f"fetching Cassandra {VERSION} (63 MB, once) into {target}")
-                _fetch(target, java_home)
+                say(f"fetching Cassandra {version} (63 MB, once) into {target}")
+                _fetch(target, java_home, version)
     except OSError as error:
         raise ConfigurationError(
             f"the jars of Cassandra cannot be kept in {target}: {error.strerror or error}",
@@ -53,14 +66,14 @@ def fetched_jars(java_home: Path, cache: Path | None = None, say: Say = lambda l
 
 
 def agent(jars: Path) -> Path:
-    return jars / f"jamm-{JAMM_VERSION}.jar"
+    return jars / f"jamm-{JAMM_VERSIONS[VERSION]}.jar"
 
 
-def fetch_commands(work: Path, java_home: Path) -> Iterator[list[str]]:
+def fetch_commands(work: Path, java_home: Path, version: str = VERSION) -> Iterator[list[str]]:
     """Programs to try in turn, each of which fills `work`/lib. They read the user's own settings."""
     for ivy in _ivy_jars():
         settings = Path.home() / ".ivy2" / "ivysettings.xml"
-        (work / "ivy.xml").write_text(ivy_file())
+        (work / "ivy.xml").write_text(ivy_file(version))
         yield [
             str(java_home / "bin" / "java"), "-jar", str(ivy), "-warn",
             *(["-settings", str(settings)] if settings.is_file() else []),
@@ -72,7 +85,7 @@ def fetch_commands(work: Path, java_home: Path) -> Iterator[list[str]]:
         ]  # fmt: skip
     maven = shutil.which("mvn")
     if maven:
-        (work / "pom.xml").write_text(pom_file())
+        (work / "pom.xml").write_text(pom_file(version))
         yield [
             maven, "--batch-mode", "--quiet", "--file", str(work / "pom.xml"),
             "dependency:copy-dependencies", "-DincludeScope=runtime",
@@ -80,9 +93,10 @@ def fetch_commands(work: Path, java_home: Path) -> Iterator[list[str]]:
         ]  # fmt: skip
 
 
-def ivy_file() -> str:
+def ivy_file(version: str = VERSION) -> str:
     dependencies = "\n".join(
-        f'    <dependency org="{group}" name="{name}" rev="{version}"/>' for group, name, version in ARTEFACTS
+        f'    <dependency org="{group}" name="{name}" rev="{number}"/>'
+        for group, name, number in artefacts(version)
     )
     return f"""<ivy-module version="2.0">
   <info organisation="muvr" module="cassandra"/>
@@ -94,11 +108,11 @@ def ivy_file() -> str:
 """
 
 
-def pom_file() -> str:
+def pom_file(version: str = VERSION) -> str:
     dependencies = "\n".join(
         f"    <dependency><groupId>{group}</groupId><artifactId>{name}</artifactId>"
-        f"<version>{version}</version></dependency>"
-        for group, name, version in ARTEFACTS
+        f"<version>{number}</version></dependency>"
+        for group, name, number in artefacts(version)
     )
     return f"""<project>
   <modelVersion>4.0.0</modelVersion>
@@ -118,14 +132,14 @@ def _ivy_jars() -> list[Path]:
     return [jar for place in places for jar in sorted(Path(place, "jars").glob("ivy-*.jar"))[-1:]]
 
 
-def _fetch(target: Path, java_home: Path) -> None:
+def _fetch(target: Path, java_home: Path, version: str) -> None:
     work = target.with_name(f"{target.name}.partial")
     shutil.rmtree(work, ignore_errors=True)  # of a fetch that was interrupted
     reasons = []
     try:
         work.mkdir()
-        for command in fetch_commands(work, java_home):
-            reason = _run(command, work)
+        for command in fetch_commands(work, java_home, version):
+            reason = _run(command, work, version)
             if reason is None:
                 (work / "lib").rename(target)
                 return
@@ -133,13 +147,13 @@ def _fetch(target: Path, java_home: Path) -> None:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     raise ConfigurationError(
-        f"Cassandra {VERSION} could not be fetched ({'; '.join(reasons) or 'no pyspark, no mvn'})",
+        f"Cassandra {version} could not be fetched ({'; '.join(reasons) or 'no pyspark, no mvn'})",
         expected="internet, and pyspark (its Ivy is used) or Maven",
         remedy=f"try again with internet, or copy {target} from a machine that has it",
     )
 
 
-def _run(command: list[str], work: Path) -> str | None:
+def _run(command: list[str], work: Path, version: str) -> str | None:
     """Why `command` did not bring the jars, or None."""
     name = Path(command[0]).name
     shutil.rmtree(work / "lib", ignore_errors=True)
@@ -163,7 +177,7 @@ def _run(command: list[str], work: Path) -> str | None:
         said = " / ".join(lines[:_REASON_LINES_MAX])
         return f"{name} ended with status {done.returncode}: {said or 'it said nothing'}"
     missing = [
-        name for _, name, version in ARTEFACTS if not (work / "lib" / f"{name}-{version}.jar").is_file()
+        jar for _, jar, number in artefacts(version) if not (work / "lib" / f"{jar}-{number}.jar").is_file()
     ]
     return f"{name} brought no {' nor '.join(missing)}" if missing else None
 

@@ -1,4 +1,4 @@
-"""Ports of the loopback addresses, and whether a server answers CQL on one."""
+"""Ports of the loopback addresses, and whether the nodes on them see one another."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import struct
 from collections.abc import Sequence
 
 from domain.errors import ConfigurationError
+from marathon.containers.cassandra.probe import says
 
 # Below the ports that systems hand out to clients: one of those may be taken at any moment.
 _PORTS = range(20_000, 32_000)
 _TRIES_MAX = 200
 
-# Of CQL's native protocol: a header is version, flags, stream, opcode and the length of the body.
-_HEADER = struct.Struct(">BBhBi")
-_REQUEST, _RESPONSE = 0x04, 0x84  # version 4
-_STARTUP, _READY, _OPTIONS, _SUPPORTED, _QUERY, _RESULT = 1, 2, 5, 6, 7, 8
+# Opcodes of CQL's native protocol.
+_STARTUP, _READY, _QUERY, _RESULT = 1, 2, 7, 8
 _VERSION = b"\0\1" + b"\0\x0bCQL_VERSION" + b"\0\x053.0.0"
 # A table that Cassandra keeps on three nodes, and of which there is nothing to read here.
 _READ = b"SELECT view_name FROM system_distributed.view_build_status"
@@ -57,32 +56,10 @@ def check_port(hosts: Sequence[str], port: int, option: str) -> None:
         )
 
 
-def answers_cql(host: str, port: int, seconds: float) -> bool:
-    """Whether a server answers the native protocol's first question, each step within `seconds`."""
-    return _says(host, port, seconds, (_OPTIONS, b"", _SUPPORTED))
-
-
 def reaches(host: str, port: int, nodes: int, seconds: float) -> bool:
     """Whether the node at `host` can read from `nodes` (2 or 3) of its ring of three, itself among them."""
     query = struct.pack(">i", len(_READ)) + _READ + struct.pack(">HB", _CONSISTENCY[nodes], 0)
-    return _says(host, port, seconds, (_STARTUP, _VERSION, _READY), (_QUERY, query, _RESULT))
-
-
-def _says(host: str, port: int, seconds: float, *exchanges: tuple[int, bytes, int]) -> bool:
-    """Whether each request, an opcode and a body, is answered by the opcode that is expected."""
-    try:
-        with socket.create_connection((host, port), seconds) as connection:
-            connection.settimeout(seconds)
-            for request, body, expected in exchanges:
-                connection.sendall(_HEADER.pack(_REQUEST, 0, 0, request, len(body)) + body)
-                header = connection.recv(_HEADER.size, socket.MSG_WAITALL)
-                version, _, _, opcode, length = _HEADER.unpack(header)
-                if (version, opcode) != (_RESPONSE, expected):
-                    return False
-                connection.recv(length, socket.MSG_WAITALL)
-    except (OSError, struct.error):
-        return False
-    return True
+    return says(host, port, seconds, (_STARTUP, _VERSION, _READY), (_QUERY, query, _RESULT))
 
 
 def _refusal(host: str, port: int) -> OSError | None:

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from cli.cassandra.configuration import MAIN_CLASS, storage_argument
-from cli.cassandra.network import answers_cql, reaches
+from cli.cassandra.configuration import storage_argument
+from cli.cassandra.network import reaches
 from domain.errors import ConfigurationError, ProcessFailed
+from marathon.containers.cassandra.java import MAIN_CLASS
+from marathon.containers.cassandra.probe import answers_cql
 
 START_SECONDS_MAX = 180.0
 STOP_SECONDS_MAX = 60.0
@@ -162,7 +163,6 @@ class NodeProcess:
         return process if is_ours else None
 
     def _popen(self, command: list[str]) -> subprocess.Popen[bytes]:
-        prctl = None if self._survive else getattr(ctypes.CDLL(None), "prctl", None)
         with self.output.open("wb") as output:
             return subprocess.Popen(
                 command,
@@ -171,9 +171,7 @@ class NodeProcess:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # SIGKILL, since a paused node would take SIGTERM only when somebody resumes it. The function
-                # was looked up before the fork: no lock of another thread is needed after it.
-                preexec_fn=prctl and (lambda: _die_with_parent(prctl)),  # noqa: PLW1509
+                preexec_fn=None if self._survive else dying_with_parent(),  # noqa: PLW1509
             )
 
     def _wait_for_end(self, seconds: float) -> bool:
@@ -185,6 +183,16 @@ class NodeProcess:
         return True
 
 
+def dying_with_parent() -> Callable[[], None] | None:
+    """What a new process calls first, so that the kernel kills it when the thread that made it ends (Linux).
+
+    SIGKILL, since a paused node would take SIGTERM only when somebody resumes it. The function is
+    looked up before the fork: no lock of another thread is needed after it.
+    """
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    return prctl and (lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL))
+
+
 def _has_ended(process: psutil.Process) -> bool:
     """Whether it has let go of its ports, too: a zombie may have threads that still end."""
     try:
@@ -193,10 +201,6 @@ def _has_ended(process: psutil.Process) -> bool:
         return bool(process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
     except psutil.NoSuchProcess:
         return True
-
-
-def _die_with_parent(prctl: Any) -> None:
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _tail(path: Path, start: int) -> list[str]:

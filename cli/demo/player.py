@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from cli.delivery import Delivery
 from cli.demo.programme import PlayedSession
 from domain.commands import RecogniserSite
-from domain.errors import ProcessFailed
-from domain.frames import SensorFrame, pack_samples, scale_for
-from domain.identifiers import SessionId, StreamId, UserId
+from domain.frames import SensorFrame
+from domain.identifiers import SessionId, UserId
 from domain.recording import REST, Recording
 from edge.artefact import Artefact
 from edge.client import DeviceClient
-from edge.connection import DeviceConnection
 from edge.protocol import Message
 from edge.watch import Watch
+from exchange.recordings import frames_of
 
-FRAME_SECONDS = 1.0
-PENDING_MAX = 64  # messages recorded ahead of the server's acknowledgements
-ACK_SECONDS_MAX = 30.0
 PAUSE_MS = 60_000
 
 
@@ -93,25 +88,19 @@ class _Player:
         self._user = wearer.user
         self._tell = tell
         self._client = DeviceClient(wearer.token, f"{wearer.user}-watch", verify_key=wearer.verify_key)
-        self._connection = DeviceConnection(self._client, url, self._notify, random.Random(wearer.user))
+        self._delivery = Delivery(self._client, url, self._notify, wearer.user)
         self._played: list[Played] = []
         self._watch = Watch(self._client)
-        self._refusal: Message | None = None  # the last that asked the watch to try again
-        self._running: asyncio.Task[None]
 
     async def play(
         self, sessions: Sequence[tuple[PlayedSession, int, RecogniserSite]], *, needs_model: bool
     ) -> list[Played]:
-        self._running = asyncio.create_task(self._connection.run())
-        try:
+        async with self._delivery:
             if needs_model:
-                await self._until(lambda: self._client.model is not None, "no model was offered")
+                await self._delivery.until(lambda: self._client.model is not None, "no model was offered")
             for session, start_ms, site in sessions:
                 self._played.append(_new(session, start_ms, site, self._client))
                 await self._play_one(self._played[-1], start_ms)
-        finally:
-            self._connection.stop()
-            await asyncio.gather(self._running, return_exceptions=True)
         for each in self._played:
             each.acknowledged = sum(
                 self._client.outbox.acknowledged(each.session_id, stream) for stream in each.streams
@@ -131,41 +120,19 @@ class _Player:
             for frame in _frames(recording, played, start_ms):
                 self._watch.frame(frame)
                 at_ms = max(at_ms, round(frame.end_ms))
-                self._connection.changed()
-                if len(self._client.outbox) >= PENDING_MAX:
-                    await self._until(lambda: len(self._client.outbox) < PENDING_MAX, "no acknowledgement")
+                await self._delivery.has_room()
             if recording.label != REST:
                 _confirm(self._client, played, recording, start_ms, at_ms)
         self._watch.close_session(at_ms)
-        self._connection.changed()
-        await self._until(lambda: self._client.is_idle, "frames stay unacknowledged")
+        self._delivery.changed()
+        await self._delivery.until(lambda: self._client.is_idle, "frames stay unacknowledged")
 
     def _notify(self, message: Message) -> None:
-        if message["type"] == "error":
-            self._refusal = message
-        elif message["type"] == "suggestion":
+        if message["type"] == "suggestion":
             self._watch.advised(message["exercise"])
         if self._played:
             _keep(self._played, message)
             self._tell(self._user, self._played[-1].site, message)
-
-    async def _until(self, condition: Callable[[], bool], wrong: str) -> None:
-        """Wait for `condition`; raises what ended the connection, or ProcessFailed when it takes too long."""
-        waiting = asyncio.create_task(self._connection.until(condition))
-        await asyncio.wait(
-            {waiting, self._running}, timeout=ACK_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED
-        )
-        if waiting.done():
-            return
-        waiting.cancel()
-        if self._running.done():
-            self._running.result()
-        if self._refusal is not None:
-            raise ProcessFailed(
-                f"the server refuses what is sent: {self._refusal['wrong']}",
-                remedy=self._refusal.get("remedy") or "see the node's log",
-            )
-        raise ProcessFailed(f"{wrong} for {ACK_SECONDS_MAX:g} s", remedy="see the node's log")
 
 
 def _new(session: PlayedSession, start_ms: int, site: RecogniserSite, client: DeviceClient) -> Played:
@@ -175,27 +142,12 @@ def _new(session: PlayedSession, start_ms: int, site: RecogniserSite, client: De
 
 
 def _frames(recording: Recording, played: Played, start_ms: int) -> Iterator[SensorFrame]:
-    """Frames of one second, the sensors in turn."""
-    size = max(1, round(FRAME_SECONDS * recording.rate_hz))
+    """Frames of one second, the sensors in turn; what is sent is noted."""
     numbers = Counter(stream for stream, _ in played.frames)
-    for first in range(0, max(len(recording.values[letter]) for letter in played.streams), size):
-        for letter in played.streams:
-            values = recording.values[letter][first : first + size]
-            samples = pack_samples(values, scale_for(letter))
-            number = numbers[letter]
-            numbers[letter] += 1
-            played.frames[letter, number] = hashlib.sha256(samples).digest()
-            played.bytes_sent += len(samples)
-            yield SensorFrame(
-                session=played.session_id,
-                stream=StreamId(letter),
-                sequence_nr=number,
-                sensor=letter,
-                start_ms=start_ms + round(first * 1000 / recording.rate_hz),
-                rate_hz=recording.rate_hz,
-                scale=scale_for(letter),
-                samples=samples,
-            )
+    for frame in frames_of(recording, played.session_id, played.streams, start_ms, numbers):
+        played.frames[frame.stream, frame.sequence_nr] = hashlib.sha256(frame.samples).digest()
+        played.bytes_sent += len(frame.samples)
+        yield frame
 
 
 def _confirm(client: DeviceClient, played: Played, recording: Recording, start_ms: int, end_ms: int) -> None:

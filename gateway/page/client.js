@@ -1,19 +1,10 @@
-// The API of the host that served this page, and the token that opens it.
+// The API of the host that served this page, asked as who is signed in.
 
-const TOKEN_KEY = "muvr-token";
+import { token } from "./account.js";
 
-/** The token of `#token=...`, which is taken out of the address so that it is not shared along with it. */
-function takeToken() {
-  const parameters = new URLSearchParams(location.hash.slice(1));
-  const token = parameters.get("token");
-  if (token) {
-    sessionStorage.setItem(TOKEN_KEY, token);
-    history.replaceState(null, "", location.pathname);
-  }
-  return sessionStorage.getItem(TOKEN_KEY);
-}
-
-const token = takeToken();
+const WAIT_MS = 500; // before the live view is asked for again; doubles up to WAIT_MS_MAX
+const WAIT_MS_MAX = 10_000;
+const SILENCE_MS = 40_000; // the server says something every 15 s
 
 /** An answer that is not a success; `detail` says what was wrong, `remedy` what to do. */
 export class Problem extends Error {
@@ -24,24 +15,98 @@ export class Problem extends Error {
   }
 }
 
-export async function get(path) {
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  const answer = await fetch(path, { headers, cache: "no-store" });
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(answer.status, body);
-  return body;
+export function get(path) {
+  return send("GET", path);
 }
 
-/** Calls `onChanges` with every change of the live view, `onState` with connecting, live, lost or refused. */
+/** Writes `body`; the key makes that the same request, repeated by a proxy or a thumb, is done once. */
+export async function send(method, path, body) {
+  const headers = authorised({});
+  if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID?.() ?? String(Math.random());
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const answer = await fetch(path, { method, headers, body: JSON.stringify(body), cache: "no-store", redirect: "manual" });
+  if (answer.type === "opaqueredirect") {
+    throw new Problem(421, { detail: "another node serves this user now", remedy: "Open the page of that node." });
+  }
+  const found = answer.status === 204 ? null : await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Problem(answer.status, found ?? {});
+  return found;
+}
+
+/**
+ * Calls `onChanges` with every change of the live view, `onState` with connecting, live, lost or refused; goes on
+ * until the function that it returns is called. Not by EventSource, which would put the token into an address.
+ */
 export function watchLive(onChanges, onState) {
-  const query = token ? `?token=${encodeURIComponent(token)}` : "";
-  const source = new EventSource(`v1/live/events${query}`);
-  source.addEventListener("open", () => onState("live"));
-  source.addEventListener("live", (event) => onChanges(JSON.parse(event.data)));
-  source.addEventListener("error", () => {
-    // A browser tries again by itself after a break, but not after a refusal.
-    const refused = source.readyState === EventSource.CLOSED;
-    onState(refused ? "refused" : "lost");
-    if (refused) setTimeout(() => watchLive(onChanges, onState), 10_000);
+  const aborter = new AbortController();
+  follow(onChanges, onState, aborter.signal);
+  return () => aborter.abort();
+}
+
+async function follow(onChanges, onState, signal) {
+  onState("connecting");
+  for (let attempts = 0; !signal.aborted; attempts += 1) {
+    try {
+      await listen("v1/live/events", signal, (name, data) => {
+        attempts = 0;
+        onState("live");
+        if (name === "live") onChanges(JSON.parse(data));
+      });
+    } catch (problem) {
+      if (signal.aborted) return;
+      if (problem.status === 401 || problem.status === 403) return onState("refused", problem);
+    }
+    onState("lost");
+    await pause(Math.min(WAIT_MS_MAX, WAIT_MS * 2 ** attempts), signal);
+  }
+}
+
+/** Reads server-sent events (WHATWG HTML, section 9.2) until the stream ends. */
+async function listen(path, signal, onEvent) {
+  const silence = new AbortController();
+  let timer = setTimeout(() => silence.abort(), SILENCE_MS);
+  const answer = await fetch(path, {
+    headers: authorised({ Accept: "text/event-stream" }), cache: "no-store", signal: AbortSignal.any([signal, silence.signal]),
   });
+  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+  let text = "";
+  try {
+    for await (const part of chunks(answer.body.pipeThrough(new TextDecoderStream()))) {
+      clearTimeout(timer);
+      timer = setTimeout(() => silence.abort(), SILENCE_MS);
+      const blocks = (text + part).split("\n\n");
+      text = blocks.pop();
+      for (const block of blocks) {
+        const fields = Object.fromEntries(block.split("\n").map((line) => line.split(/: (.*)/s, 2)));
+        if (fields.data) onEvent(fields.event, fields.data);
+      }
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A stream's parts; not every browser lets a stream be iterated over. */
+async function* chunks(stream) {
+  const reader = stream.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
+}
+
+/** Waits, but no longer than until the browser says that there is a network again. */
+function pause(ms, signal) {
+  return new Promise((done) => {
+    const timer = setTimeout(end, ms);
+    addEventListener("online", end);
+    signal.addEventListener("abort", end);
+    function end() {
+      clearTimeout(timer);
+      removeEventListener("online", end);
+      signal.removeEventListener("abort", end);
+      done();
+    }
+  });
+}
+
+function authorised(headers) {
+  return token() ? { ...headers, Authorization: `Bearer ${token()}` } : headers;
 }

@@ -1,68 +1,54 @@
-// A user's exercise sessions: what was recognised beside what was confirmed.
+// A user's exercise sessions: what was recognised beside what was confirmed, to be confirmed or corrected.
 
-import { get } from "./client.js";
+import { claims } from "./account.js";
+import { get, send } from "./client.js";
+import { UNKNOWN, amounts, exerciseChoices, showDialog, title } from "./correcting.js";
 import {
   counted, day, drawing, duration, element, emptyState, exerciseName, kilograms, percent, time,
 } from "./dom.js";
 
 const SESSIONS_PER_PAGE = 6;
-const USERS_MAX = 200; // one page of the API
 const HUES = 8;
 
-const chooser = document.getElementById("history-user");
 const list = document.getElementById("history-sessions");
 const more = document.getElementById("history-more");
+const news = document.getElementById("history-news");
+const dialog = document.getElementById("correct");
 
 let cursor = null;
 let shownFor = null;
 
-chooser.addEventListener("change", () => showSessions());
 more.addEventListener("click", () => addSessions());
 
-/** Reads the users again, and the newest sessions of the chosen one; keeps what is open. */
-export async function refreshHistory() {
-  const page = await get(`v1/users?limit=${USERS_MAX}`);
-  const users = page.items.sort((one, other) => other.last_session_ms - one.last_session_ms);
-  const names = users.map((user) => user.user);
-  chooser.hidden = !names.length;
-  if (!names.length) {
+/** Reads the newest sessions of `user` again, or of nobody if that is null; keeps what is open. */
+export async function refreshHistory(user) {
+  if (dialog.open) return; // what is being corrected shall not change under the thumb
+  if (user === null) {
     list.replaceChildren(emptyState(
       "No exercise session yet",
       "The first one appears here as soon as a device opens it.",
     ));
     return;
   }
-  const chosen = names.includes(chooser.value) ? chooser.value : names[0];
-  if (names.join() !== [...chooser.options].map((option) => option.value).join()) {
-    chooser.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
-  }
-  chooser.value = chosen;
-  await showSessions();
-}
-
-/** True if an event about `user` concerns what is shown. */
-export function shows(user) {
-  return shownFor === null || shownFor === user;
-}
-
-async function showSessions() {
-  const user = chooser.value;
-  const open = new Set([...list.querySelectorAll("details[open]")].map((node) => node.dataset.session));
-  const closed = new Set([...list.querySelectorAll("details:not([open])")].map((node) => node.dataset.session));
+  const boxes = user === shownFor ? [...list.querySelectorAll("details.session")] : [];
+  const open = new Set(boxes.filter((node) => node.open).map((node) => node.dataset.session));
+  const closed = new Set(boxes.filter((node) => !node.open).map((node) => node.dataset.session));
   const nodes = await nextSessions(user, null);
-  if (chooser.value !== user) return; // another one was chosen meanwhile
   nodes.forEach((node, index) => {
     const session = node.dataset.session;
     node.open = open.has(session) || (index === 0 && !closed.has(session));
   });
   shownFor = user;
+  const focused = document.activeElement?.dataset?.set;
   list.replaceChildren(...nodes);
+  if (focused) list.querySelector(`[data-set="${CSS.escape(focused)}"]`)?.focus();
+  if (!nodes.length) list.append(emptyState("No exercise session yet", "The first one appears here as soon as a device opens it."));
 }
 
 async function addSessions() {
   more.disabled = true;
   try {
-    list.append(...(await nextSessions(chooser.value, cursor)));
+    list.append(...(await nextSessions(shownFor, cursor)));
   } finally {
     more.disabled = false;
   }
@@ -71,7 +57,10 @@ async function addSessions() {
 async function nextSessions(user, from) {
   const path = `v1/users/${encodeURIComponent(user)}/sessions`;
   const query = from === null ? "" : `&cursor=${encodeURIComponent(from)}`;
-  const page = await get(`${path}?limit=${SESSIONS_PER_PAGE}${query}`);
+  const page = await get(`${path}?limit=${SESSIONS_PER_PAGE}${query}`).catch((problem) => {
+    if (problem.status === 404) return { items: [], next_cursor: null };
+    throw problem;
+  });
   const details = await Promise.all(
     page.items.map((item) => get(`${path}/${encodeURIComponent(item.session)}`)),
   );
@@ -92,7 +81,7 @@ function sessionBox(session) {
   ].filter(Boolean);
   return element(
     "details",
-    { class: "box", "data-session": session.session },
+    { class: "box session", "data-session": session.session },
     element(
       "summary", {},
       element("span", { class: "when" }, `${day(session.started_ms)}, ${time(session.started_ms)}`),
@@ -100,7 +89,7 @@ function sessionBox(session) {
       element("span", { class: "muted facts" }, facts.join("\u00a0· ")),
       timeline(session, rows),
     ),
-    rows.length ? setTable(rows) : element("p", { class: "muted" }, "No set was recognised or confirmed."),
+    rows.length ? setTable(session, rows) : element("p", { class: "muted" }, "No set was recognised or confirmed."),
     suggestions(session),
     element("p", { class: "muted small" }, `device ${session.device}, session ${session.session}`),
   );
@@ -117,10 +106,11 @@ function pairs(session) {
       if (ms > bestMs) [best, bestMs] = [recognised, ms];
     }
     left.delete(best);
-    return { recognised: best, confirmed, start_ms: confirmed.start_ms, end_ms: confirmed.end_ms };
+    return { recognised: best, confirmed, said: confirmed, start_ms: confirmed.start_ms, end_ms: confirmed.end_ms };
   });
   for (const recognised of left) {
-    rows.push({ recognised, confirmed: null, start_ms: recognised.start_ms, end_ms: recognised.end_ms });
+    const said = { ...recognised, weight_kg: null };
+    rows.push({ recognised, confirmed: null, said, start_ms: recognised.start_ms, end_ms: recognised.end_ms });
   }
   return rows.sort((one, other) => one.start_ms - other.start_ms);
 }
@@ -147,29 +137,95 @@ function hue(name) {
   return sum % HUES;
 }
 
-function setTable(rows) {
+function setTable(session, rows) {
   const head = ["Recognised", "Confirmed", "Reps", "Weight"].map((name) => element("th", { scope: "col" }, name));
   return element(
     "table", { class: "set-table" },
     element("caption", { class: "unseen" }, "Sets: recognised and confirmed"),
     element("thead", {}, element("tr", {}, ...head)),
-    element("tbody", {}, ...rows.map(setRow)),
+    element("tbody", {}, ...rows.map((row) => setRow(session, rows, row))),
   );
 }
 
-function setRow(row) {
+function setRow(session, rows, row) {
   const { recognised, confirmed } = row;
   const verdict = verdictOf(recognised, confirmed);
   const found = recognised
-    ? [exerciseName(recognised.exercise), small(row, ` · ${percent(recognised.confidence)}`, recognised.source)]
+    ? [title(recognised.exercise), small(row, ` · ${percent(recognised.confidence)}`, recognised.source)]
     : ["—", small(row, "", null)];
   return element(
     "tr", { class: verdict.className },
     element("td", {}, element("span", { class: "verdict", role: "img", "aria-label": verdict.text }, verdict.mark), ...found),
-    element("td", {}, confirmed ? exerciseName(confirmed.exercise) : element("span", { class: "muted" }, "not yet")),
+    element("td", {}, ...saying(session, rows, row)),
     element("td", { class: "number" }, repetitionsText(recognised, confirmed)),
     element("td", { class: "number" }, confirmed?.weight_kg == null ? "—" : kilograms(confirmed.weight_kg)),
   );
+}
+
+/** What was confirmed, and where one's own sets are shown the buttons to say it: one tap if it is right. */
+function saying(session, rows, row) {
+  const { recognised, confirmed } = row;
+  const scope = claims()?.scope ?? "user"; // an open page is its user's own
+  const name = confirmed ? exerciseName(confirmed.exercise) : "";
+  if (scope !== "user") return [confirmed ? name : element("span", { class: "muted" }, "not yet")];
+  const words = `${row.said.repetitions ?? 0} × ${title(row.said.exercise)}, ${time(row.start_ms)}`;
+  const key = `${session.session} ${row.start_ms}`;
+  const correct = element(
+    "button", { type: "button", class: "word", "data-set": `${key} correct`, "aria-label": `Correct ${words}` },
+    confirmed ? name : "Correct",
+  );
+  correct.addEventListener("click", () => openDialog(session, rows, row));
+  if (confirmed || recognised.exercise === UNKNOWN) return [correct];
+  const right = element(
+    "button", { type: "button", class: "word main", "data-set": key, "aria-label": `${words} is right` }, "Right",
+  );
+  right.addEventListener("click", () => say(session, row, row.said));
+  return [right, correct];
+}
+
+/** An exercise is corrected by a tap on its name, which says the amounts as they are shown. */
+function openDialog(session, rows, row) {
+  const said = { ...row.said };
+  const others = rows.map((each) => each.said.exercise);
+  const suggested = session.suggested.map((each) => each.exercise);
+  const names = [...new Set([said.exercise, ...others, ...suggested])].filter((name) => name !== UNKNOWN);
+  const done = (exercise) => {
+    close();
+    return say(session, row, { ...said, exercise });
+  };
+  const save = element("button", { type: "button", class: "main" }, "Save");
+  save.disabled = said.exercise === UNKNOWN;
+  save.addEventListener("click", () => done(said.exercise));
+  const remove = element("button", { type: "button", class: "quiet" }, "This was no set");
+  remove.addEventListener("click", () => {
+    close();
+    withdraw(session, row);
+  });
+  const close = showDialog(dialog, `What did you do at ${time(row.start_ms)}?`, [
+    ...exerciseChoices(names, done), ...amounts(said), save, remove,
+  ]);
+}
+
+function say(session, row, { exercise, repetitions, weight_kg: weightKg }) {
+  const words = `${repetitions ?? 0} × ${title(exercise)} confirmed`;
+  return write(session, words, "PUT", row, { end_ms: row.end_ms, exercise, repetitions, weight_kg: weightKg || null });
+}
+
+function withdraw(session, row) {
+  return write(session, "The set is withdrawn", "DELETE", row);
+}
+
+async function write(session, words, method, row, body) {
+  const path = `v1/users/${encodeURIComponent(session.user)}/sessions/${encodeURIComponent(session.session)}`;
+  try {
+    await send(method, `${path}/sets/${row.start_ms}`, body);
+    news.className = "unseen";
+    news.textContent = words;
+    await refreshHistory(session.user);
+  } catch (problem) {
+    news.className = "problem";
+    news.textContent = problem.status ? `${problem.message}. ${problem.remedy}` : "Not saved: no connection. Try again.";
+  }
 }
 
 function small(row, confidence, source) {

@@ -6,12 +6,14 @@ import { counted, day, duration, element, emptyState, exerciseName, percent, tim
 const list = document.getElementById("models-list");
 const count = document.getElementById("models-count");
 const SHADE_POWER = 0.6; // few confusions shall be seen too
-const DEEP_SHARE = 0.4; // beyond, a cell's shade asks for light text
+const DEEP_SHARE = 0.4; // beyond, a cell is dark and its text light: between, neither text could be read
+const SHADE_MAX = 0.6; // of the others
+const DEEP_SHADE_MIN = 0.9;
 
 let shown = "";
 
 /** Reads the models again; draws only if something changed, and keeps what is open. */
-export async function refreshModels() {
+export async function refresh() {
   const { items } = await get("v1/models");
   const text = JSON.stringify(items);
   if (text === shown) return;
@@ -141,7 +143,8 @@ function confusionRow(classes, row, index) {
     const share = value / total;
     const kind = [column === index ? "hit" : "miss", share > DEEP_SHARE ? "deep" : "", value ? "" : "zero"];
     const cell = element("td", { class: kind.join(" ") }, String(value));
-    cell.style.setProperty("--shade-share", (share ** SHADE_POWER).toFixed(3));
+    const shade = share > DEEP_SHARE ? DEEP_SHADE_MIN + (1 - DEEP_SHADE_MIN) * share : SHADE_MAX * share ** SHADE_POWER;
+    cell.style.setProperty("--shade-share", shade.toFixed(3));
     return cell;
   });
   return element("tr", {}, element("th", { scope: "row" }, exerciseName(classes[index] ?? "?")), ...cells);

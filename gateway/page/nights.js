@@ -9,23 +9,17 @@ const LOOKS = { running: "exercising", succeeded: "done", failed: "failed" };
 const list = document.getElementById("night-runs");
 
 /** Reads the nights again; true if one of them runs or waits. */
-export async function refreshNights() {
-  try {
-    const { items } = await get(`v1/nights?limit=${NIGHTS_SHOWN}`);
-    const open = new Set([...list.querySelectorAll("details[open]")].map((node) => node.dataset.run));
-    list.replaceChildren(...items.map((night) => nightBox(night, open)));
-    if (!items.length) {
-      list.append(emptyState(
-        "There was no night yet",
-        "At night, windows are cut from the day's recordings, then models are trained and evaluated. `muvr jobs run` asks for one now.",
-      ));
-    }
-    return items.some((night) => night.state === "running" || night.state === "waiting");
-  } catch (problem) {
-    if (problem.status !== 403) throw problem;
-    for (const id of ["night", "night-link"]) document.getElementById(id).hidden = true; // for operators only
-    return false;
+export async function refresh() {
+  const { items } = await get(`v1/nights?limit=${NIGHTS_SHOWN}`);
+  const open = new Set([...list.querySelectorAll("details[open]")].map((node) => node.dataset.run));
+  list.replaceChildren(...items.map((night) => nightBox(night, open)));
+  if (!items.length) {
+    list.append(emptyState(
+      "There was no night yet",
+      "At night, windows are cut from the day's recordings, then models are trained and evaluated. `muvr jobs run` asks for one now.",
+    ));
   }
+  return items.some((night) => night.state === "running" || night.state === "waiting");
 }
 
 function nightBox(night, open) {
@@ -35,7 +29,7 @@ function nightBox(night, open) {
     { class: "box run", "aria-label": `Night of ${day(sinceMs)}, ${time(sinceMs)}` },
     element(
       "div", { class: "line" },
-      element("h3", {}, `${day(sinceMs)}, ${time(sinceMs)}`),
+      element("h4", {}, `${day(sinceMs)}, ${time(sinceMs)}`),
       stateTag(night.state),
       element("span", { class: "muted facts" }, [night.asked ? "asked for" : "", took(night)].filter(Boolean).join(" · ")),
     ),
@@ -50,7 +44,7 @@ function stepItem(step, open) {
     "li", {},
     element(
       "div", { class: "line" },
-      element("h4", {}, exerciseName(step.name)),
+      element("h5", {}, exerciseName(step.name)),
       stateTag(step.state),
       element("span", { class: "muted facts" }, [attempt, again, took(step)].filter(Boolean).join(" · ")),
     ),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as InPath
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from domain.identifiers import UserId, check_identifier
 from gateway.api_access import Viewer
 from gateway.api_route import ApiRoute
+from gateway.openapi import PROBLEM
 from gateway.services import Services, said_ms_of, services_of, viewer_of
 
 LIMIT_MAX = 200
@@ -21,17 +22,32 @@ class Said(BaseModel):
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_huge_number(cls, said: object) -> object:
+        """JSON's integers have no end; those of msgpack and of the stores do."""
+        for name, value in said.items() if isinstance(said, dict) else ():
+            for each in value if isinstance(value, list) else (value,):
+                if isinstance(each, int) and not -(2**63) <= each < 2**63:
+                    raise ValueError(f"{str(name)[:80]} is an integer of more than 64 bits")
+        return said
+
 
 def router() -> APIRouter:
     """Every route passes the gate, also one that asks for nothing else."""
-    return APIRouter(dependencies=[Depends(viewer_of)], route_class=ApiRoute)
+    return APIRouter(dependencies=[Depends(viewer_of)], route_class=ApiRoute, responses=PROBLEM)
 
 
-def user_of(user: Annotated[str, InPath(max_length=64)]) -> UserId:
+async def user_of(user: Annotated[str, InPath(max_length=64)]) -> UserId:
     return UserId(check_identifier("user", user))
 
 
-From = Annotated[Services, Depends(services_of)]
+async def _services_of(request: Request) -> Services:
+    """Not in a thread, where the framework calls what does not say `async`."""
+    return services_of(request)
+
+
+From = Annotated[Services, Depends(_services_of)]
 By = Annotated[Viewer, Depends(viewer_of)]
 User = Annotated[UserId, Depends(user_of)]
 Now = Annotated[int, Depends(said_ms_of)]

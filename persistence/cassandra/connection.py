@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from domain.errors import ConfigurationError
 from persistence.cassandra.errors import described
 from persistence.cassandra.patience import REQUEST_SECONDS
 from persistence.cassandra.protocol import PROTOCOL_VERSION, Handler
-from persistence.cassandra.settings import CassandraSettings
+from persistence.cassandra.settings import AUTHORITY, IDENTITY, CassandraSettings
 
 CONNECT_SECONDS_MAX = 9.0  # of all contact points together
 CONNECT_SECONDS = 3.0
@@ -103,6 +104,7 @@ def _cluster(settings: CassandraSettings) -> Cluster:
         port=settings.hosts[0][1],
         protocol_version=PROTOCOL_VERSION,
         auth_provider=_credentials(settings),
+        ssl_context=_encryption(settings),
         compression=False,
         # Without it the second of two messages waits 40 ms for the acknowledgement of the first.
         sockopts=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
@@ -127,6 +129,22 @@ def _credentials(settings: CassandraSettings) -> PlainTextAuthProvider | None:
     if settings.user is None:
         return None
     return PlainTextAuthProvider(settings.user, settings.password())
+
+
+def _encryption(settings: CassandraSettings) -> ssl.SSLContext | None:
+    """Both sides show a certificate of the same authority; a node's names the address it is asked at."""
+    if settings.tls is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=str(settings.tls / AUTHORITY))
+        context.load_cert_chain(settings.tls / IDENTITY)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the certificates in {settings.tls} cannot be read: {error}",
+            expected=f"{AUTHORITY} and {IDENTITY}, as `muvr cassandra certificates` makes them",
+            remedy="correct tls in --store",
+        ) from error
+    return context
 
 
 def _unreachable(settings: CassandraSettings, error: NoHostAvailable) -> ConfigurationError:

@@ -95,7 +95,7 @@ class SchemaSession:
             found += self._table_differences(table)
         return found
 
-    def _copies(self) -> int:
+    def copies(self) -> int:
         """How many nodes are to hold a row."""
         datacenter = self._settings.datacenter
         hosts = self._session.cluster.metadata.all_hosts()
@@ -112,7 +112,7 @@ class SchemaSession:
         for keyspace in KEYSPACES:
             name = keyspace_name(keyspace, self._settings.keyspace)
             if self._replication(name) is None:
-                copies = self._copies()
+                copies = self.copies()
                 self._change(keyspace_cql(keyspace, self._settings, copies))
                 yield f"made keyspace {name} with {copies} {'copy' if copies == 1 else 'copies'} of each row"
         self._change(version_cql(self._settings))
@@ -137,7 +137,7 @@ class SchemaSession:
             yield f"keyspace {name} is missing"
             return
         replication, is_durable = found
-        expected = replication_of(self._settings, self._copies())
+        expected = replication_of(self._settings, self.copies())
         if {**replication, "class": replication.get("class", "").rpartition(".")[2]} != expected:
             yield f"keyspace {name} is kept as {_shown(replication)}, not {_shown(expected)}"
         if not is_durable:

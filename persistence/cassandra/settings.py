@@ -7,6 +7,7 @@
     serial-consistency=LEVEL     of conditional statements: LOCAL_SERIAL (default) or SERIAL
     retry-seconds=8              how long what can be repeated is tried again before StoreUnavailable
     password-file=PATH           a file with the password of USER, on one line
+    tls=DIRECTORY                with ca.pem and identity.pem, as `muvr cassandra certificates` makes them
     TABLE.consistency=LEVEL      of reading and writing that table; LOCAL_QUORUM by default
     TABLE.ttl=SECONDS            rows written to that table from now on are gone after so long
 
@@ -33,8 +34,10 @@ PORT = 9042
 FORM = "cassandra://[USER@]HOST[:PORT][,HOST[:PORT]...]/KEYSPACE[?OPTION=VALUE&...]"
 LEVELS = ("ONE", "TWO", "THREE", "QUORUM", "ALL", "LOCAL_ONE", "LOCAL_QUORUM", "EACH_QUORUM")
 SERIAL_LEVELS = ("LOCAL_SERIAL", "SERIAL")
+AUTHORITY, IDENTITY = "ca.pem", "identity.pem"  # of a directory with certificates; and as Java has them:
+AUTHORITY_P12, IDENTITY_P12, P12_PASSWORD = "ca.p12", "identity.p12", "changeit"
 TTL_SECONDS_MAX = 20 * 365 * 86_400  # Cassandra's own limit
-_OPTIONS = ("replication", "datacenter", "serial-consistency", "retry-seconds", "password-file")
+_OPTIONS = ("replication", "datacenter", "serial-consistency", "retry-seconds", "password-file", "tls")
 _KEYSPACE = re.compile(r"[a-z][a-z0-9_]{0,38}")  # 48 characters with the longest suffix
 
 
@@ -51,6 +54,7 @@ class CassandraSettings:
     keyspace: str
     user: str | None = None
     password_file: Path | None = None
+    tls: Path | None = None
     replication: int | None = None
     datacenter: str | None = None
     serial_consistency: str = SERIAL_LEVELS[0]
@@ -126,6 +130,7 @@ def _parsed(location: str, options: Mapping[str, str]) -> dict[str, Any]:
         "serial-consistency": lambda text: _one(text, text in SERIAL_LEVELS, " or ".join(SERIAL_LEVELS)),
         "retry-seconds": _seconds,
         "password-file": lambda text: _one(Path(text), bool(text), "a path"),
+        "tls": lambda text: _one(Path(text), bool(text), "a path"),
         "consistency": lambda text: _one(text, text in LEVELS, f"one of {', '.join(LEVELS)}"),
         "ttl": lambda text: _integer(text, 1, TTL_SECONDS_MAX),
     }

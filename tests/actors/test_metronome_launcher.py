@@ -13,10 +13,10 @@ from actors.launcher import Report, RunState
 from actors.metronome_launcher import FOLDER, SETTLE_SECONDS, MetronomeLauncher, MetronomeSettings
 from actors.tenure import machine_s
 from domain.errors import ProcessFailed
+from marathon.fake.metronome import FakeMetronome, fake_metronome
 from marathon.metronome import job_id
 from tests.actors.helpers import eventually
 from tests.actors.launchers import HANGS, LauncherContract, ended, python, until
-from tests.marathon.fake_metronome import FakeMetronome, fake_metronome
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from cli.cassandra.configuration import (
     logback_xml,
     storage_argument,
 )
+from marathon.containers.cassandra.java import MAIN_CLASS
 
 DIRECTORY = Path("/data/a b/node1")
 MEGABYTE = 1 << 20
@@ -96,7 +97,7 @@ def test_java_is_told_where_everything_is() -> None:
     assert "-javaagent:/jars/jamm-0.4.0.jar" in there
     assert "-Dcassandra.config=file:///data/a%20b/node1/conf/cassandra.yaml" in there
     assert storage_argument(DIRECTORY) in there
-    assert there[-3:] == ["-cp", "/data/a b/node1/conf:/jars/*", configuration.MAIN_CLASS]
+    assert there[-3:] == ["-cp", "/data/a b/node1/conf:/jars/*", MAIN_CLASS]
     assert not [argument for argument in there if "jmx" in argument and "add-" not in argument]
 
 

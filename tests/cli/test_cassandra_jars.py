@@ -20,7 +20,7 @@ def scripts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the programs that fetch do, in turn, each in the directory that it is to fill."""
     wanted: list[str] = []
 
-    def commands(work: Path, java_home: Path) -> Iterator[list[str]]:
+    def commands(work: Path, java_home: Path, version: str) -> Iterator[list[str]]:
         for script in wanted:
             yield ["/bin/sh", "-c", f"cd '{work}' && {script}"]
 
@@ -138,7 +138,7 @@ def test_ivy_comes_first_and_reads_the_users_settings(
     assert f"-DoutputDirectory={tmp_path}/lib" in maven
     for name in ("ivy.xml", "pom.xml"):
         text = (tmp_path / name).read_text()
-        assert all(part in text for artefact in jars.ARTEFACTS for part in artefact)
+        assert all(part in text for artefact in jars.artefacts() for part in artefact)
 
 
 def test_the_installed_spark_has_an_ivy() -> None:

@@ -14,10 +14,12 @@ import psutil
 import pytest
 
 from cli.cassandra import node as node_module
-from cli.cassandra.configuration import MAIN_CLASS, storage_argument
-from cli.cassandra.network import answers_cql, check_port, free_port
+from cli.cassandra.configuration import storage_argument
+from cli.cassandra.network import check_port, free_port
 from cli.cassandra.node import NodeProcess
 from domain.errors import ConfigurationError, ProcessFailed
+from marathon.containers.cassandra.java import MAIN_CLASS
+from marathon.containers.cassandra.probe import answers_cql
 from tests.actors.helpers import are_gone, eventually, is_alive
 
 HOST = "127.0.0.1"

@@ -13,10 +13,11 @@ import pytest
 from batch.java import find_java
 from cli.cassandra import cluster as cluster_module
 from cli.cassandra.cluster import JAVA_MAJORS, LocalCluster, stored_settings
-from cli.cassandra.configuration import MAIN_CLASS, ClusterSettings, storage_argument
+from cli.cassandra.configuration import ClusterSettings, storage_argument
 from cli.cassandra.network import free_port
 from cli.main import main
 from domain.errors import ConfigurationError, ProcessFailed
+from marathon.containers.cassandra.java import MAIN_CLASS
 from tests.actors.helpers import eventually
 
 # Answers what is asked before a node is taken to be up: OPTIONS, STARTUP and QUERY.

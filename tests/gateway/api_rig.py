@@ -59,7 +59,8 @@ class HostThread:
         loop = asyncio.get_running_loop()
 
         def deliver(replies: list[Addressed]) -> None:
-            loop.call_soon_threadsafe(self.commands.deliver, replies, [envelope.connection])
+            done = [(envelope.connection, envelope.user)]
+            loop.call_soon_threadsafe(self.commands.deliver, replies, done)
 
         self._waiting.put((envelope, deliver))
 
@@ -79,8 +80,15 @@ class Rig:
         self.store = SqliteStore(directory)
         self.live = LiveView()
         self.host = HostThread(self.store, lambda: self.now_ms)
-        tokens = self.tokens if with_tokens else None
-        app = create_app(self.store, self.live, tokens, self.host.commands, lambda: self.now_ms)
+        app = create_app(
+            self.store,
+            self.live,
+            self.tokens,
+            self.host.commands,
+            lambda: self.now_ms,
+            lambda: self.now_ms / 1000,
+            is_open=not with_tokens,
+        )
         self.client = TestClient(app, base_url=HERE)
 
     def bearer(self, user: str, scope: Scope = "user", valid_s: int = 3600) -> dict[str, str]:

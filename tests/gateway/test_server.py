@@ -54,6 +54,22 @@ def test_commands_are_forwarded_and_answers_go_to_the_right_connection(tmp_path:
     run(tmp_path, play)
 
 
+def test_connections_whose_token_is_good_no_more_are_closed(tmp_path: Path) -> None:
+    async def play(rig: Rig) -> None:
+        gone, stays = await rig.connect(greet=hello()), await rig.connect(greet=hello(token("ben")))
+        rig.server.check_tokens()
+        rig.server._tokens.is_revoked = lambda claims: claims.user == ANN
+        rig.server.check_tokens()
+        assert await closed(gone) == (1008, "the token is good no more")
+        await stays.send(message("open"))
+        await rig.until(lambda: len(rig.forwarded) == 1)
+        refused = await rig.connect()
+        await refused.send(hello())
+        assert (await read(refused))["code"] == "not_authorised"
+
+    run(tmp_path, play)
+
+
 def test_live_replies_go_to_all_of_a_users_connections_and_to_nobody_else(tmp_path: Path) -> None:
     async def play(rig: Rig) -> None:
         watch, phone = await rig.connect(greet=hello()), await rig.connect(greet=hello())

@@ -27,7 +27,7 @@ def test_the_keyspace_is_the_prefix_of_the_others() -> None:
 def test_a_location_with_everything() -> None:
     settings = parse_location(
         "cassandra://mu%40vr@10.0.0.1:9142,[::1]:9143,db-3.example.org/foo?replication=5&datacenter=dc1"
-        "&serial-consistency=SERIAL&retry-seconds=0.5&password-file=/etc/muvr/password"
+        "&serial-consistency=SERIAL&retry-seconds=0.5&password-file=/etc/muvr/password&tls=/etc/muvr/tls"
         "&sensor.consistency=LOCAL_ONE&sensor.ttl=86400&journal.consistency=ALL"
     )
     assert settings == CassandraSettings(
@@ -35,6 +35,7 @@ def test_a_location_with_everything() -> None:
         keyspace="foo",
         user="mu@vr",
         password_file=Path("/etc/muvr/password"),
+        tls=Path("/etc/muvr/tls"),
         replication=5,
         datacenter="dc1",
         serial_consistency="SERIAL",

@@ -12,6 +12,7 @@ from domain.errors import ConfigurationError
 from persistence import location as location_module
 from persistence.location import (
     apply_schema,
+    make_roles,
     open_store,
     prepare_store,
     schema_differences,
@@ -42,6 +43,11 @@ def test_a_url_is_of_cassandra() -> None:
         len(TABLES) + 1
     )
     assert statements[0].startswith("CREATE KEYSPACE IF NOT EXISTS gym\n")
+
+
+def test_a_directory_has_no_roles(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="has no roles"):
+        make_roles(f"sqlite:{tmp_path}", {})
 
 
 @pytest.mark.parametrize("location", ["", "sqlite:", "sqlite", "muvr-data", "postgres://db/muvr"])

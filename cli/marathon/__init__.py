@@ -1,0 +1,1 @@
+"""`muvr marathon`: what runs on a cluster is what one description says."""

@@ -1,0 +1,95 @@
+// A physiotherapist's view: who let them look after them, what is prescribed, what was done of it, and how well.
+
+import { claims } from "./account.js";
+import { chart } from "./charts.js";
+import { get } from "./client.js";
+import { day, element, emptyState, exerciseName, percent } from "./dom.js";
+import { programmeBox } from "./week.js";
+
+const WEEKS_SHOWN = 6;
+const KEPT_SHARE = 0.8; // of the prescribed sets: a week that was kept
+
+const place = document.getElementById("patients-view");
+
+let chosen = null;
+let shown = "";
+
+/** Reads the patients again, and the one who is open. */
+export async function refresh() {
+  const { items } = await get(`v1/coaches/${encodeURIComponent(claims().user)}/patients?limit=200`);
+  const names = items.map((item) => item.user);
+  if (!names.length) {
+    place.replaceChildren(emptyState("No patients yet", "A patient appears here when they let you look after them."));
+    return;
+  }
+  if (!names.includes(chosen)) chosen = names[0];
+  const path = `v1/users/${encodeURIComponent(chosen)}`;
+  const [programme, { weeks }] = await Promise.all([get(`${path}/programme`), get(`${path}/adherence`)]);
+  const text = JSON.stringify([names, chosen, programme, weeks]);
+  if (text === shown) return; // keeps what is open, and the focus
+  shown = text;
+  place.replaceChildren(element(
+    "div", { class: "patients" }, patientList(names), patientView(programme, weeks),
+  ));
+}
+
+function patientList(names) {
+  return element("ul", { class: "plain picks", "aria-label": "Patients" }, ...names.map((name) => {
+    const button = element("button", { type: "button", "aria-pressed": String(name === chosen) }, name);
+    button.addEventListener("click", async () => {
+      chosen = name;
+      await refresh();
+      place.querySelector("[aria-pressed=true]").focus();
+    });
+    return element("li", {}, button);
+  }));
+}
+
+function patientView(programme, weeks) {
+  const exercises = [...new Set(weeks.map((week) => week.exercise))];
+  return element(
+    "section", { "aria-labelledby": "patient-title" },
+    element("h3", { id: "patient-title" }, chosen),
+    programme.prescriptions.length ? programmeBox(programme) : emptyState("Nothing is prescribed", "A programme says which exercises to do, how often and within which bounds."),
+    weeks.length ? element("h4", {}, "What was done") : null,
+    weeks.length ? adherenceTable(exercises, weeks) : null,
+    ...exercises.map((exercise) => qualityChart(exercise, weeks.filter((week) => week.exercise === exercise))),
+  );
+}
+
+/** Sets done of those prescribed, by exercise and week. */
+function adherenceTable(exercises, weeks) {
+  const starts = [...new Set(weeks.map((week) => week.week_ms))].sort((one, other) => one - other).slice(-WEEKS_SHOWN);
+  const cell = (exercise, start) => weeks.find((week) => week.exercise === exercise && week.week_ms === start);
+  return element(
+    "div", { class: "wide box", tabindex: 0, role: "region", "aria-label": "Adherence" },
+    element(
+      "table", { class: "adherence" },
+      element("caption", { class: "unseen" }, "Sets done of sets prescribed, by week"),
+      element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Week of"), ...starts.map((start) => element("th", { scope: "col" }, day(start))))),
+      element("tbody", {}, ...exercises.map((exercise) => element(
+        "tr", {}, element("th", { scope: "row" }, exerciseName(exercise)), ...starts.map((start) => adherenceCell(cell(exercise, start))),
+      ))),
+    ),
+  );
+}
+
+function adherenceCell(week) {
+  if (!week) return element("td", { class: "muted" }, "—");
+  const kept = week.prescribed && week.done >= KEPT_SHARE * week.prescribed;
+  return element(
+    "td", { class: kept ? "kept" : "" },
+    element("b", {}, `${week.done} of ${week.prescribed}`),
+    element("small", {}, week.measured ? `${percent(week.within / week.measured)} within bounds` : "not measured"),
+  );
+}
+
+function qualityChart(exercise, weeks) {
+  return chart({
+    title: `${exerciseName(exercise)}: repetitions within the bounds, and how far they went beside the reference`,
+    names: ["Within bounds", "Reach"], words: percent,
+    points: weeks.filter((week) => week.measured || week.reach_share != null).map((week) => [
+      week.week_ms, week.measured ? week.within / week.measured : null, week.reach_share,
+    ]),
+  });
+}

@@ -1,0 +1,1 @@
+"""A description becomes definitions: a group of Marathon and jobs of Metronome."""
