@@ -18,6 +18,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 _KEY = re.compile(r"[\x21-\x7e]{1,64}\Z")
 _TAG_HEX_DIGITS = 32
+_OF_A_BODY = ("content-length", "content-type")
 
 
 class ApiRoute(APIRoute):
@@ -47,7 +48,11 @@ def _unless_known(request: Request, answer: Response) -> Response:
         return answer
     tag = answer.headers.setdefault("ETag", f'"{hashlib.sha256(body).hexdigest()[:_TAG_HEX_DIGITS]}"')
     known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
-    return Response(status_code=304, headers={"ETag": tag}) if tag in known else answer
+    if tag not in known:
+        return answer
+    # A browser replaces the headers that it kept by these, the policy of a page among them.
+    headers = {name: value for name, value in answer.headers.items() if name not in _OF_A_BODY}
+    return Response(status_code=304, headers=headers)
 
 
 async def _once(request: Request, handler: Handler) -> Response:

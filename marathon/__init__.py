@@ -1,4 +1,4 @@
-"""What muvr asks of a Mesos cluster: programs run once by Metronome, and what they print.
+"""What muvr asks of a Mesos cluster: a group of Marathon and jobs of Metronome, made from one description.
 
 It knows `domain` alone.
 """

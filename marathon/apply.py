@@ -60,16 +60,23 @@ def apply(cluster: Cluster, wanted: Definitions, changes: Plan) -> Rollout | Non
     return rollout
 
 
+def under_way(cluster: Cluster, group: str) -> str | None:
+    """The deployment that has apps of the group, if one is under way."""
+    found = [each for each in cluster.marathon.deployments() if any(_is_in(app, group) for app in each.apps)]
+    return found[0].deployment_id if found else None
+
+
 def follow(
     cluster: Cluster,
     group: str,
     deployment_id: str,
-    before: Mapping[str, tuple[str, str]],
+    before: Mapping[str, tuple[str, str]] | None = None,
     *,
     goes_back: bool = True,
 ) -> Rollout:
-    """Until a deployment is over. `before` are failures that were there before it began."""
+    """Until a deployment is over. `before` are failures from before it began; those of now if None."""
     clock, told = cluster.clock, ""
+    before = _failures(cluster, group) if before is None else before
     rollout = Rollout(deployment_id=deployment_id, patience_s=cluster.patience_s, moved_s=clock.now_s())
     try:
         while not rollout.is_over:
@@ -193,6 +200,10 @@ def _apply_jobs(metronome: Metronome, wanted: Definitions, changes: Plan) -> Non
     for change in changes.changes:
         if change.what == "schedule":
             metronome.put_schedule(change.name, wanted.schedules[change.name])
+
+
+def _is_in(app: str, group: str) -> bool:
+    return app.startswith(f"{group.rstrip('/')}/")
 
 
 def _failures(cluster: Cluster, group: str) -> dict[str, tuple[str, str]]:

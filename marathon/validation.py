@@ -28,10 +28,11 @@ def validate(definitions: Definitions) -> list[Finding]:
     """Every fault of what was rendered; empty if it can be handed over."""
     found = validate_group(definitions.group)
     for job in definitions.jobs:
-        found += [finding.within(f"job {job.get('id')}") for finding in validate_job(job)]
+        found += [finding.within(f"job {_name(job)}") for finding in validate_job(job)]
     for job_id, schedule in definitions.schedules.items():
         found += [finding.within(f"schedule of {job_id}") for finding in validate_schedule(schedule)]
-    found += house_findings(apps_of(definitions.group), definitions.jobs, definitions.schedules)
+    if _has_right_types(definitions):  # which what follows relies on
+        found += house_findings(apps_of(definitions.group), definitions.jobs, definitions.schedules)
     return found
 
 
@@ -68,6 +69,17 @@ def validate_schedule(schedule: Any) -> list[Finding]:
         unknown = sorted(set(schedule) - set(known["properties"]))
         found += [Finding((name,), "there is no such field", "leave it out") for name in unknown]
     return found
+
+
+def _name(job: Any) -> str:
+    return str(job.get("id")) if isinstance(job, dict) else "(no object)"
+
+
+def _has_right_types(definitions: Definitions) -> bool:
+    whole: list[tuple[Any, Any]] = [(_marathon("group.GroupUpdate"), definitions.group)]
+    whole += [(_metronome("jobspec"), job) for job in definitions.jobs]
+    whole += [(_metronome("schedulespec"), schedule) for schedule in definitions.schedules.values()]
+    return all(checker.is_valid(value) for checker, value in whole)
 
 
 @cache

@@ -93,15 +93,23 @@ def _findings(path: Path) -> list[Finding]:
         return validate(render(read_deployment(path)))
     value = _json(path)
     if isinstance(value, dict) and "group" in value:
-        whole = Definitions(
-            group=value["group"], jobs=tuple(value.get("jobs", ())), schedules=value.get("schedules", {})
-        )
-        return validate(whole)
+        return validate(_whole(path, value))
     if isinstance(value, dict) and "run" in value:
         return validate_job(value)
     if isinstance(value, dict) and {"apps", "groups"} & set(value):
         return validate_group(value)
     return validate_app(value)
+
+
+def _whole(path: Path, value: dict[str, Any]) -> Definitions:
+    """As `render` prints it."""
+    jobs, schedules = value.get("jobs", []), value.get("schedules", {})
+    if not isinstance(jobs, list) or not isinstance(schedules, dict):
+        raise ConfigurationError(
+            f"{path} has other jobs or schedules than `muvr marathon render` prints",
+            expected="a list, and an object",
+        )
+    return Definitions(group=value["group"], jobs=tuple(jobs), schedules=schedules)
 
 
 def _json(path: Path) -> Any:

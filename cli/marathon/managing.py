@@ -8,7 +8,7 @@ import json
 from cli.marathon.looking import print_plan
 from cli.marathon.services import cluster_of, described, may_go_on, tell
 from domain.errors import ConfigurationError
-from marathon.apply import apply, current_plan, destroy, scale
+from marathon.apply import apply, current_plan, destroy, follow, scale, under_way
 from marathon.description import read_deployment
 from marathon.difference import Plan
 from marathon.render.group import apps_of, volumes_of
@@ -21,7 +21,9 @@ def apply_command(options: argparse.Namespace) -> int:
     changes = current_plan(cluster, definitions)
     print_plan(changes, as_json=options.json)
     if not changes:
-        return 0
+        if (begun := under_way(cluster, deployment.group)) is None:
+            return 0
+        return _told(options, follow(cluster, deployment.group, begun))
     _refuse_loss(options, changes)
     if not may_go_on(options, "This changes what runs.", "yes"):
         tell("nothing was changed")

@@ -63,6 +63,8 @@ class FakeMarathon:
                         answer: Answer = function(self, *found.groups(), query=query, body=body)
                     except Refused as refused:
                         return refused.status, refused.body
+                    except (AttributeError, KeyError, TypeError) as error:
+                        return 400, {"message": f"Invalid JSON: {error!r}"}
                 return answer
         return 404, {"message": f"{method} {path} is not there"}
 

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from marathon.apply import Cluster, apply, current_plan, destroy, scale
+from marathon.apply import Cluster, apply, current_plan, destroy, follow, scale, under_way
 from marathon.errors import ClusterRefused, ClusterUnavailable
 from marathon.fake.marathon import FakeMarathon, agents, fake_marathon
 from marathon.fake.metronome import fake_metronome
@@ -187,6 +187,18 @@ def test_ctrl_c_says_what_it_leaves(fake: FakeMarathon, told: list[str]) -> None
     with pytest.raises(KeyboardInterrupt):
         deployed(there, group(app("/try/one", constraints=[["zone", "IS", "z"]])))
     assert told[-1].startswith("left while deploying: Marathon goes on with deployment ")
+
+
+def test_apply_after_ctrl_c_waits_for_what_is_under_way(fake: FakeMarathon, there: Cluster) -> None:
+    wanted = group(app("/try/one", instances=2))
+    there.marathon.put_group(wanted.group)
+    assert not current_plan(there, wanted), "Marathon has the definitions already"
+    begun = under_way(there, "/try")
+    assert begun is not None
+    assert under_way(there, "/tr") is None
+    assert follow(there, "/try", begun).state == "done"
+    assert len(hosts(fake, "/try/one")) == 2
+    assert under_way(there, "/try") is None
 
 
 def test_a_marathon_that_is_away_for_a_moment_is_asked_again(

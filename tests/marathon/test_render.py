@@ -26,7 +26,7 @@ def ring_of(found: dict[str, Any]) -> list[str]:
 
 
 @given(deployments())
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_whatever_is_described_is_what_marathon_and_metronome_want(deployment: Deployment) -> None:
     assert validate(render(deployment)) == []
     assert json.loads(json.dumps(render(deployment).as_json())) == render(deployment).as_json()

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from marathon.findings import Finding
 from marathon.raml import schema
@@ -176,6 +178,29 @@ def test_anything_is_judged(value: Any) -> None:
     assert validate_group(value)
     assert validate_app(value)
     assert validate_job(value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["id", "apps", "groups", "cmd", "run", "env", "container", "volumes", "dependencies"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(JSON, JSON, st.dictionaries(st.text(max_size=3), JSON, max_size=2))
+def test_whatever_json_there_is_is_judged(group: Any, job: Any, schedules: dict[str, Any]) -> None:
+    for finding in validate(Definitions(group=group, jobs=(job,), schedules=schedules)):
+        assert str(finding)
+    validate_app(group)
 
 
 def test_types_that_inherit_have_their_parents_fields() -> None:
