@@ -130,11 +130,6 @@ class Membership:
         return self._me not in self._view.members or self._change_view(self._others())
 
     @property
-    def view(self) -> View:
-        """The newest that is known here; after `leave` the one without this member."""
-        return self._view
-
-    @property
     def _has_released(self) -> bool:
         return self._released_number >= self._lost_number
 
@@ -290,6 +285,12 @@ def view_of_store(store: Store) -> View:
 
 def _view_row(store: Store) -> ViewRow | None:
     return next(store.read(VIEW, (VIEW_NAME,)), None)
+
+
+def stored_view(store: Store) -> View | None:
+    """The view of now; raises StoreError."""
+    row = next(store.read(VIEW, (VIEW_NAME,)), None)
+    return None if row is None else _view_of(row)
 
 
 def _view_of(row: ViewRow) -> View:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 
 from actors.membership import Holding, Membership
-from actors.view import View
 from domain.errors import StoreError
 
 log = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ class MembershipThread:
         self._wake.set()
 
     def leave(self, seconds_max: float) -> bool:
-        """After all has been let go of: leave and end the thread; True if others can see it, by `view`.
+        """After all has been let go of: leave and end the thread; True if others can see it.
 
         Otherwise they find out when the lease expires.
         """
@@ -44,11 +43,6 @@ class MembershipThread:
         self._wake.set()
         self._thread.join(seconds_max)
         return self._has_left
-
-    @property
-    def view(self) -> View:
-        """Once it has left: the one without this member."""
-        return self._membership.view
 
     def stop(self, seconds_max: float) -> None:
         """End the thread without leaving, as if the process had been killed."""

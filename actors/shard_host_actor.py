@@ -57,13 +57,13 @@ PASSIVATE_EVERY_SECONDS = 10.0
 PASSIVATE_MAX = 200  # at a time: batches wait meanwhile
 CLOSE_SECONDS_MAX = 1.0
 SWITCH_SECONDS = 0.0005  # how long the loop may hold the interpreter while the store's threads wait
-LEAVE_SECONDS_MAX = 1.0
+LEAVE_SECONDS_MAX = 2.0
 WATCHERS = ("api",)  # who is sent live updates, and reports of the load
 ROUTERS = ("gateway", "api")  # who is told which host owns which shard
 
 
 class ShardHostActor(ActorTypeDispatcher):
-    stop_stage = 1  # before the gateway, which brings its last answers to devices
+    stop_stage = 1  # before the gateway, which brings its last answers to devices, and says who serves them
 
     _host: ShardHost | None = None
     _shelf: ModelShelf
@@ -147,8 +147,8 @@ class ShardHostActor(ActorTypeDispatcher):
     def receiveMsg_ActorExitRequest(self, message: ActorExitRequest, sender: Any) -> None:  # noqa: N802
         if self._host is not None:
             self._answer(self._host.close(CLOSE_SECONDS_MAX))
-            if self._membership.leave(LEAVE_SECONDS_MAX):
-                self._send_all(ROUTERS, ViewChanged(self._membership.view))
+            if not self._membership.leave(LEAVE_SECONDS_MAX):
+                log.warning("%s did not leave in time: others wait for its lease", self._start.member_id)
             self._groups.stop(LEAVE_SECONDS_MAX)
             self._host = None
             self._store.close()

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 RESTART_DELAYS_SECONDS = (0.0, 0.5, 2.0, 5.0, 10.0)  # before the restarts of a minute; then it stays down
 RESTARTS_WITHIN_SECONDS = 60.0
 OWNER_CHECK_SECONDS = 1.0
-STOP_SECONDS_MAX = 4.0  # for all stages together; what has not ended by then is killed
+STOP_SECONDS_MAX = 6.0  # for all stages together; what has not ended by then is killed
 
 
 @dataclass(frozen=True)

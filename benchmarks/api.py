@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -60,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _one_run(options: argparse.Namespace) -> Figures:
     with place("sqlite") as found:
-        figures: Figures = {}
+        figures: Figures = {"load_average": os.getloadavg()[0]}  # what else this machine was at
         for kind in KINDS:
             with started(found) as (running, issuer):
                 users = [UserId(f"user-{number}") for number in range(options.users)]
@@ -120,6 +121,8 @@ def _summary(runs: Sequence[Figures]) -> Figures:
         "devices_alone": of("devices"),
         "devices_with_api": of("both"),
         "device_p99_ratio": round(both / alone, 2),
+        "load_average": median("load_average"),
+        "cores": os.cpu_count(),
     }
 
 

@@ -113,8 +113,10 @@ class _Up:
             else:
                 print(f"devices: {devices}")
                 print(f"page:    {page}/")
-                # To be typed: what stands in an address is kept and passed on.
-                print(f"token:   {operator}" if operator else "token:   see `muvr token --scope operator`")
+                if operator is None:
+                    print("tokens:  `muvr token --scope operator` makes one; the first start has shown one")
+                else:  # to be typed: what stands in an address is kept, and passed on with it
+                    print(f"token:   {operator}")
                 print("Ctrl-C stops the node", flush=True)
             serve_until_signal(running.node)
         return 0

@@ -76,7 +76,7 @@ def _opened(browser: Browser, suffix: str, address: str) -> Page:
 def _photograph_phone(page: Page, directory: str) -> None:
     """A simulated person does a set with the phone in the hand."""
     command = [sys.executable, "-m", "cli", "token", "--data", f"{directory}/node", "--user", "anna"]
-    page.get_by_label("Token").fill(subprocess.check_output(command, text=True).strip())
+    page.get_by_label("Code or token").fill(subprocess.check_output(command, text=True).strip())
     page.get_by_role("button", name="Sign in").click()
     start(page)
     rest, work, pause = record(people(0, 1)[0], 0, set_count_max=1)

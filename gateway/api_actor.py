@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from typing import Any
 
@@ -38,6 +39,8 @@ from gateway.lanes import Done, Lanes
 from gateway.live import LiveView
 from gateway.loads import Loads
 from persistence.ports import Store
+
+SWITCH_SECONDS = 0.0005  # how long one thread may hold the interpreter while the others wait
 
 _log = logging.getLogger(__name__)
 _UPDATES = msgspec.msgpack.Decoder(list[LiveUpdate])
@@ -111,6 +114,7 @@ class ApiActor(ActorTypeDispatcher):
     def _start(self, message: StartApi) -> int:
         """The port that is served, also if it was served before."""
         if self._server is None:
+            sys.setswitchinterval(SWITCH_SECONDS)
             self._store = message.open_store()
             tokens = message.open_tokens() if message.open_tokens else None
             is_open = tokens is None or message.is_open

@@ -8,9 +8,11 @@ import logging
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api_problems import WrongHost, failure, problem_of
+from gateway.api_problems import TooLong, WrongHost, failure, problem_of
 
 _log = logging.getLogger(__name__)
+
+BODY_BYTES_MAX = 256 * 1024
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
@@ -40,6 +42,7 @@ class Shell:
         cache = "no-store" if scope["path"].startswith("/v1/") else "no-cache"
 
         started = False
+        receive_bounded = _bounded(receive, Headers(scope=scope).get("content-length"))
 
         async def send_guarded(message: Message) -> None:
             nonlocal started
@@ -52,12 +55,31 @@ class Shell:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_guarded)
+            await self._app(scope, receive_bounded, send_guarded)
         except Exception:
             if started:
                 raise  # too late for another answer: the server breaks the connection off
             _log.exception("the API failed at %s %s", scope["method"], scope["path"])
             await failure()(scope, receive, send_guarded)
+
+
+def _bounded(receive: Receive, content_length: str | None) -> Receive:
+    """`receive`, which raises TooLong rather than give more than BODY_BYTES_MAX."""
+    left = BODY_BYTES_MAX
+    if content_length is not None and content_length.isdecimal() and int(content_length[:20]) > left:
+        left = -1
+
+    async def bounded() -> Message:
+        nonlocal left
+        message = await receive() if left >= 0 else {}
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise TooLong(
+                "the request is too long", expected=f"at most {BODY_BYTES_MAX} bytes", remedy="send less"
+            )
+        return message
+
+    return bounded
 
 
 class LoopbackOnly:

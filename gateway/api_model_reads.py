@@ -10,6 +10,7 @@ import msgspec
 from domain.identifiers import UserId
 from gateway.api_models import EvaluationDetail, EvaluationItem, ModelDetail, ModelItem, ModelList
 from gateway.api_problems import NotFound
+from gateway.cursors import bad_cursor
 from persistence.models import EVERYONE, ModelStore, user_scope
 from persistence.ports import Store
 from persistence.stored_json import decode_stored
@@ -28,16 +29,22 @@ class _Metrics(msgspec.Struct):
     calibration_error: float | None = None
 
 
-def models(store: Store, viewer: str | None, limit: int) -> ModelList:
-    """The newest models that `viewer`, None being an operator, may see."""
+def models(store: Store, viewer: str | None, cursor: str | None, limit: int) -> ModelList:
+    """The newest models that `viewer`, None being an operator, may see, from the one `cursor` names on."""
     model_store = ModelStore(store)
     current = _current_ids(model_store)
     visible = [model for model in model_store.all_models() if _visible(model, viewer)]
+    if cursor:
+        names = [model.model_id for model in visible]
+        if cursor not in names:
+            raise bad_cursor(cursor)
+        visible = visible[names.index(cursor) :]
     return ModelList(
+        next_cursor=visible[limit].model_id if len(visible) > limit else None,
         items=[
             ModelItem(**_common(row, current), evaluations=_evaluations(model_store, row, _evaluation))
             for row in visible[:limit]
-        ]
+        ],
     )
 
 

@@ -129,9 +129,10 @@ class ModelItem:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelList:
-    """Newest first."""
+    """Newest first. `next_cursor` gets the page that follows; None on the last one."""
 
     items: list[ModelItem]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -39,6 +39,10 @@ class Forbidden(MuvrError):
     """The token is valid and does not reach this."""
 
     code = "forbidden"
+
+
+class TooLong(MuvrError):
+    code = "too_long"
 
 
 class TooBusy(MuvrError):
@@ -96,6 +100,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[MuvrError], int], ...] = (  # the first that 
     (Forbidden, 403),
     (NotFound, 404),
     (WrongHost, 421),
+    (TooLong, 413),
     (TooBusy, 503),
     (TooManyRequests, 429),
     (TooManyReaders, 503),
@@ -117,12 +122,14 @@ def problem(status: int, detail: str, **members: object) -> Response:
         "detail": detail,
     }
     body |= {name: value for name, value in members.items() if value not in (None, "", [])}
-    headers = {}
+    headers: dict[str, str] = {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="muvr"'
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return Response(msgspec.json.encode(body), status, headers, PROBLEM_TYPE)
+    # What is quoted may be half of a UTF-16 pair, which JSON can say and UTF-8 cannot.
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return Response(text.encode("utf-8", "replace"), status, headers, PROBLEM_TYPE)
 
 
 def problem_of(error: MuvrError) -> Response:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import ParamSpec, TypeVar
 
 from actors.night_record import NightRecord, find_night, read_nights
-from domain.errors import ConfigurationError, InvalidInput
+from domain.errors import ConfigurationError
 from domain.identifiers import SHARD_COUNT, UserId, check_identifier, shard_of
 from gateway.api_models import (
     ConfirmedSet,
@@ -25,6 +25,7 @@ from gateway.api_models import (
     UserPage,
 )
 from gateway.api_problems import NotFound, TooBusy
+from gateway.cursors import bad_cursor
 from persistence.jobs import NIGHTS_KEPT
 from persistence.ports import Store
 from persistence.tables import (
@@ -82,7 +83,7 @@ def users(store: Store, cursor: str | None, limit: int) -> UserPage:
     """Users in order of shard and name, from `cursor` on."""
     shard_nr, name = _pair(cursor) if cursor else (0, "")
     if not 0 <= shard_nr < SHARD_COUNT:
-        raise _bad_cursor(cursor)
+        raise bad_cursor(cursor)
     rows = list(islice(_users_from(store, shard_nr, name, limit + 1), limit + 1))
     return UserPage(
         items=[_user_item(row) for row in rows[:limit]],
@@ -154,7 +155,7 @@ def nights(store: Store, cursor: str | None, limit: int) -> NightList:
     if cursor:
         names = [each.night_id for each in found]
         if cursor not in names:
-            raise _bad_cursor(cursor)
+            raise bad_cursor(cursor)
         found = found[names.index(cursor) :]
     following = found[limit].night_id if len(found) > limit else None
     return NightList(items=[_night_item(each) for each in found[:limit]], next_cursor=following)
@@ -257,16 +258,8 @@ def _pair(cursor: str) -> tuple[int, str]:
     """The number and the name of `number~name`."""
     number, tilde, name = cursor.partition("~")
     if not (tilde and number.isascii() and number.isdigit() and len(number) <= 15):
-        raise _bad_cursor(cursor)
+        raise bad_cursor(cursor)
     return int(number), check_identifier("cursor", name)
-
-
-def _bad_cursor(cursor: str | None) -> InvalidInput:
-    return InvalidInput(
-        f"cursor {(cursor or '')[:80]!r} is not one of ours",
-        expected="next_cursor of the page before",
-        remedy="begin without a cursor",
-    )
 
 
 def _no_user(name: str) -> NotFound:

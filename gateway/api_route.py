@@ -18,6 +18,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 _KEY = re.compile(r"[\x21-\x7e]{1,64}\Z")
 _TAG_HEX_DIGITS = 32
+_OF_A_BODY = ("content-length", "content-type")
 
 
 class ApiRoute(APIRoute):
@@ -33,6 +34,7 @@ class ApiRoute(APIRoute):
         async def handle(request: Request) -> Response:
             if request.method == "GET":
                 return _unless_known(request, await handler(request))
+            await request.body()  # here, as the framework takes a body that is too long for a broken one
             if "idempotency-key" in request.headers and f"{request.method} {self.path}" not in UNREPEATABLE:
                 return await _once(request, handler)
             return await handler(request)
@@ -46,7 +48,11 @@ def _unless_known(request: Request, answer: Response) -> Response:
         return answer
     tag = answer.headers.setdefault("ETag", f'"{hashlib.sha256(body).hexdigest()[:_TAG_HEX_DIGITS]}"')
     known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
-    return Response(status_code=304, headers={"ETag": tag}) if tag in known else answer
+    if tag not in known:
+        return answer
+    # A browser replaces the headers that it kept by these, the policy of a page among them.
+    headers = {name: value for name, value in answer.headers.items() if name not in _OF_A_BODY}
+    return Response(status_code=304, headers=headers)
 
 
 async def _once(request: Request, handler: Handler) -> Response:
@@ -58,7 +64,8 @@ async def _once(request: Request, handler: Handler) -> Response:
             expected="1 to 64 printable characters without spaces",
             remedy="choose another key",
         )
-    content = b"\n".join([request.method.encode(), str(request.url).encode(), await request.body()])
+    address = f"{request.method} {request.url.path}?{request.url.query}"
+    content = b"\n".join([address.encode(), await request.body()])
     of = RequestKey(request.path_params.get("user", NOBODY), viewer.name, key)
     begun = await services.reads(services.requests.begin, of, content, services.now_ms())
     if begun.status is not None and begun.answer is not None:

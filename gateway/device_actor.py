@@ -20,6 +20,7 @@ import uvloop
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch
 
 from actors.handlers import handled_once
+from actors.membership import stored_view
 from actors.messages import (
     Addressed,
     Directory,
@@ -69,6 +70,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
 
     _pump: LanePump
     _revocations: RevocationThread
+    _store: Store
     _server: DeviceServer
     _offers: Offers
     _loop: asyncio.AbstractEventLoop
@@ -121,18 +123,29 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         if self._started:
             self._started = False
             self._revocations.stop()
+            self._look_for_owners()
             with suppress(Exception):  # the process ends in any case
                 asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(2.0)
             self._loop.call_soon_threadsafe(self._loop.stop)
 
+    def _look_for_owners(self) -> None:
+        """The node's shard hosts have left: their users' devices are told who serves them now."""
+        try:
+            view = stored_view(self._store)
+        except MuvrError as error:
+            log.error("devices are not told who serves them now: %s", error)
+            return
+        lanes = self._pump.lanes
+        if view is not None and lanes.view_changed(view):
+            self._loop.call_soon_threadsafe(self._server.reroute, lanes.routes)
+
     def _start(self, message: StartGateway) -> int:
         lanes = Lanes(message.lanes, after_nr=time.time_ns())
         self._pump = LanePump(lanes, send=self.send, deliver=self._deliver)
-        store = message.open_store()
+        self._store = store = message.open_store()
         self._offers = Offers(ModelStore(store), cluster_finder(store, message.pseudonym_key))
         self._offers.refresh()
         sys.setswitchinterval(SWITCH_SECONDS)
-        logging.getLogger("picows").setLevel(logging.WARNING)  # it tells of every connection
         tokens, revocations = message.open_tokens(), Revocations(store)
         revocations.refresh()
         tokens.is_revoked = revocations.include

@@ -22,8 +22,9 @@ _FULL = (
 )
 
 log = logging.getLogger(__name__)
-# One adapter for all: of a plain logger picows would make one for each connection.
+# One adapter for all: of a plain logger picows would make one for each connection, of which it tells all.
 _picows_log = logging.LoggerAdapter(logging.getLogger("picows.server"))
+_picows_log.logger.setLevel(logging.WARNING)
 
 
 class Visit:

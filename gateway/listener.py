@@ -18,6 +18,7 @@ from gateway.doorman import Visit
 from gateway.limits import Limits
 
 FRAME_BYTES_MAX = 4 * protocol.MESSAGE_BYTES_MAX  # what is too long is read so far, to be answered in words
+IGNORED_MAX = 400  # messages after the end, more than a device may have on the way
 REASON_BYTES_MAX = 123  # RFC 6455, 5.5: a close frame holds 125 bytes with its code
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class DeviceListener(WSListener):
         self._pauses: set[str] = set()
         self._held: deque[bytes] = deque()
         self._is_closing = False
+        self._ignored = 0
 
     @property
     def is_slow(self) -> bool:
@@ -71,7 +73,9 @@ class DeviceListener(WSListener):
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
             self._abort_in(self._limits.goodbye_seconds)
-        elif self._is_closing or kind == WSMsgType.PING or kind == WSMsgType.PONG:
+        elif self._is_closing:
+            self._ignore(transport)
+        elif kind == WSMsgType.PING or kind == WSMsgType.PONG:
             return
         elif kind != WSMsgType.BINARY or not frame.fin:
             error = InvalidInput("a text or fragmented message", expected="whole binary messages")
@@ -133,6 +137,12 @@ class DeviceListener(WSListener):
         if self._transport is not None and not self._is_closing:
             self._transport.send(WSMsgType.BINARY, protocol.encode(protocol.error_message(error)))
             self.close(code, str(error))
+
+    def _ignore(self, transport: WSTransport) -> None:
+        """It was told to go. What was on the way is passed over, but who floods is not read any more."""
+        self._ignored += 1
+        if self._ignored > IGNORED_MAX:
+            transport.underlying_transport.pause_reading()
 
     def _receive(self, data: bytes) -> None:
         output = self.connection.receive(data)

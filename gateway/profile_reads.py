@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from domain.errors import InvalidInput
 from domain.identifiers import UserId
 from domain.profile_commands import VALUES, Quantity
+from gateway.cursors import bad_cursor
 from persistence.ports import Store
 from persistence.profile_tables import MEASUREMENT_BY_USER, MeasurementRow
 
@@ -48,9 +48,5 @@ def _item(row: MeasurementRow) -> MeasurementItem:
 def _place(cursor: str) -> tuple[str, int]:
     quantity, _, at = cursor.partition("~")
     if quantity not in VALUES or not (at.isascii() and at.isdigit() and len(at) <= 15):
-        raise InvalidInput(
-            f"cursor {cursor[:80]!r} is not one of ours",
-            expected="next_cursor of the page before",
-            remedy="begin without a cursor",
-        )
+        raise bad_cursor(cursor)
     return quantity, int(at)

@@ -52,11 +52,12 @@ class GrantStore:
     def of_user(self, user: UserId) -> list[GrantRow]:
         return list(self._store.read(GRANT_BY_USER, (user,)))
 
-    def of_coach(self, coach: UserId, after: str, limit: int) -> list[GrantRow]:
-        """The grants of patients whose name is `after` or greater, at most `limit`."""
+    def of_coach(self, coach: UserId, after: str, limit: int) -> tuple[list[GrantRow], str | None]:
+        """The grants of patients whose name is `after` or greater, about `limit`; and who comes next."""
         lower = (after,) if after else ()
-        listed = list(self._store.read(PATIENT_BY_COACH, (coach,), lower=lower, limit=limit))
-        return [grant for rows in self._grants(coach, listed) for grant in rows]
+        listed = list(self._store.read(PATIENT_BY_COACH, (coach,), lower=lower, limit=limit + 1))
+        following = listed[limit].user_id if len(listed) > limit else None
+        return [grant for rows in self._grants(coach, listed[:limit]) for grant in rows], following
 
     def _grants(self, coach: UserId, listed: Sequence[PatientRow]) -> Iterator[list[GrantRow]]:
         slices = [Slice((each.user_id,), (coach,), (coach,)) for each in listed]

@@ -6,6 +6,7 @@ import { applyChanges, tick } from "./live.js";
 
 const AGAIN_MS = 15_000; // between two looks at a view that is shown
 const SOON_MS = 2_000; // while something of it runs
+const DEVICE = "page"; // the name under which a pairing code lets this page in
 const HISTORY_DELAY_MS = 500; // several sets that end together are one refresh
 
 // Views by the fragment of the address: their sections, and the modules that fill them, fetched when first shown.
@@ -33,13 +34,17 @@ let timer = null;
 let liveState = "connecting";
 
 async function main() {
-  part("sign-in").addEventListener("submit", (event) => {
+  part("sign-in").addEventListener("submit", async (event) => {
     event.preventDefault();
-    signIn(part("token").value);
-    location.reload();
+    try {
+      await signIn(part("token").value, DEVICE);
+      location.reload();
+    } catch (problem) {
+      part("sign-in-problem").textContent = problem.message;
+    }
   });
-  part("sign-out").addEventListener("click", () => {
-    signOut();
+  part("sign-out").addEventListener("click", async () => {
+    await signOut();
     location.reload();
   });
   part("sign-out").hidden = !token();

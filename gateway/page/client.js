@@ -1,6 +1,6 @@
 // The API of the host that served this page, asked as who is signed in.
 
-import { token } from "./account.js";
+import { freshToken } from "./account.js";
 
 const WAIT_MS = 500; // before the live view is asked for again; doubles up to WAIT_MS_MAX
 const WAIT_MS_MAX = 10_000;
@@ -21,7 +21,7 @@ export function get(path) {
 
 /** Writes `body`; the key makes that the same request, repeated by a proxy or a thumb, is done once. */
 export async function send(method, path, body) {
-  const headers = authorised({});
+  const headers = await authorised({});
   if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID?.() ?? String(Math.random());
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(path, { method, headers, body: JSON.stringify(body), cache: "no-store", redirect: "manual" });
@@ -66,7 +66,7 @@ async function listen(path, signal, onEvent) {
   const silence = new AbortController();
   let timer = setTimeout(() => silence.abort(), SILENCE_MS);
   const answer = await fetch(path, {
-    headers: authorised({ Accept: "text/event-stream" }), cache: "no-store", signal: AbortSignal.any([signal, silence.signal]),
+    headers: await authorised({ Accept: "text/event-stream" }), cache: "no-store", signal: AbortSignal.any([signal, silence.signal]),
   });
   if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
   let text = "";
@@ -107,6 +107,7 @@ function pause(ms, signal) {
   });
 }
 
-function authorised(headers) {
-  return token() ? { ...headers, Authorization: `Bearer ${token()}` } : headers;
+async function authorised(headers) {
+  const token = await freshToken();
+  return token ? { ...headers, Authorization: `Bearer ${token}` } : headers;
 }

@@ -4,6 +4,7 @@ import { claims } from "./account.js";
 import { get } from "./client.js";
 import { element } from "./dom.js";
 import { refreshHistory } from "./history.js";
+import { pairDevice } from "./pairing.js";
 import { refreshProgress } from "./progress.js";
 import { refreshRecords } from "./records.js";
 import { refreshWeek } from "./week.js";
@@ -11,11 +12,16 @@ import { refreshWeek } from "./week.js";
 const USERS_MAX = 200; // one page of the API
 
 const chooser = document.getElementById("training-user");
+const pair = document.getElementById("training-pair");
+let shown = null;
 chooser.addEventListener("change", () => refresh());
+pair.addEventListener("click", () => pairDevice(shown));
 
 /** Reads all of it again, for the user who is signed in, or the one whom an operator chose. */
 export async function refresh() {
   const user = await whose();
+  shown = user;
+  pair.hidden = user === null;
   if (user !== null) await Promise.all([refreshWeek(user), refreshRecords(user), refreshProgress(user)]);
   await refreshHistory(user);
 }

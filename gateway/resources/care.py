@@ -161,9 +161,9 @@ async def take_back(services: From, user: User, coach: Name) -> Response:
 async def patients(services: From, user: User, cursor: Cursor = None, limit: Limit = 100) -> GrantPage:
     """Who let this coach look after them."""
     after = check_identifier("cursor", cursor) if cursor else ""
-    given = await services.reads(GrantStore(services.store).of_coach, user, after, limit + 1)
+    given, following = await services.reads(GrantStore(services.store).of_coach, user, after, limit)
     items = [GrantItem(user=g.user_id, coach=g.coach_id, given_ms=g.given_at) for g in given]
-    return GrantPage(items=items[:limit], next_cursor=items[limit].user if len(items) > limit else None)
+    return GrantPage(items=items, next_cursor=following)
 
 
 def _prescription(said: PrescriptionSaid) -> Prescription:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi import Path as InPath
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from domain.identifiers import UserId, check_identifier
 from gateway.api_access import Viewer
@@ -21,6 +21,16 @@ class Said(BaseModel):
     """What a body may contain, and nothing else; made of the domain's values, too."""
 
     model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_huge_number(cls, said: object) -> object:
+        """JSON's integers have no end; those of msgpack and of the stores do."""
+        for name, value in said.items() if isinstance(said, dict) else ():
+            for each in value if isinstance(value, list) else (value,):
+                if isinstance(each, int) and not -(2**63) <= each < 2**63:
+                    raise ValueError(f"{str(name)[:80]} is an integer of more than 64 bits")
+        return said
 
 
 def router() -> APIRouter:

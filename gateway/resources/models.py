@@ -5,15 +5,15 @@ from __future__ import annotations
 from domain.identifiers import check_identifier
 from gateway import api_model_reads
 from gateway.api_models import ModelDetail, ModelList
-from gateway.resources.common import By, From, Limit, Name, router
+from gateway.resources.common import By, Cursor, From, Limit, Name, router
 
 routes = router()
 
 
 @routes.get("/v1/models")
-async def models(services: From, viewer: By, limit: Limit = 50) -> ModelList:
+async def models(services: From, viewer: By, cursor: Cursor = None, limit: Limit = 50) -> ModelList:
     """Trained models with their evaluations, newest first."""
-    return await services.reads(api_model_reads.models, services.store, viewer.user, limit)
+    return await services.reads(api_model_reads.models, services.store, viewer.user, cursor, limit)
 
 
 @routes.get("/v1/models/{model_id}")

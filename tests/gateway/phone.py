@@ -82,7 +82,7 @@ def gym(directory: Path, advertise: str | None = None) -> Iterator[Gym]:
 
 def sign_in(page: Page, gym: Gym) -> None:
     page.goto(f"{gym.address}/watch")
-    page.get_by_label("Token").fill(gym.token)
+    page.get_by_label("Code or token").fill(gym.token)
     page.get_by_role("button", name="Sign in").click()
 
 

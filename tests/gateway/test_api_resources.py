@@ -218,6 +218,19 @@ def test_patients_are_pages(api: Rig) -> None:
     assert seen == patients
 
 
+def test_models_are_pages(api: Rig) -> None:
+    fill(api.store)
+    operator, seen, params = api.bearer("olga", "operator"), [], {"limit": 1}
+    while True:
+        page = api.client.get("/v1/models", params=params, headers=operator).json()
+        seen += [each["model_id"] for each in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        params["cursor"] = page["next_cursor"]
+    assert sorted(seen) == ["model-1", "model-2", "model-bob"]
+    problem_of(api.client.get("/v1/models", params={"cursor": "mine"}, headers=operator), 422)
+
+
 def test_nights_are_asked_for_and_cancelled(api: Rig) -> None:
     fill(api.store)
     operator = api.bearer("olga", "operator")

@@ -11,6 +11,7 @@ import pytest
 from actors.view import Member, View
 from domain.commands import ConfirmLabel, OpenSession
 from domain.identifiers import DeviceId, SessionId
+from gateway.api_guard import BODY_BYTES_MAX
 from gateway.routes import Routes
 from persistence.api_tables import API_REQUEST
 from persistence.ports import Store
@@ -276,6 +277,36 @@ def test_keys_are_forgotten_after_a_day(api: Rig) -> None:
     assert len(list(api.store.scan(API_REQUEST))) == 1
     requests.purge(api.now_ms + KEPT_MS + 1)
     assert list(api.store.scan(API_REQUEST)) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"\\ud800": 1}',
+        b'{"sex": "\\ud800"}',
+        b'{"birth_year": 1' + b"0" * 400 + b"}",
+        b'{"birth_year": 1' + b"0" * 5000 + b"}",
+        b'{"height_cm": 1e999}',
+        b'{"height_cm": NaN}',
+        b"[" * 100_000,
+        b"\xff",
+        b"null",
+    ],
+)
+def test_whatever_a_body_is_it_is_refused_in_words(api: Rig, body: bytes) -> None:
+    answer = api.client.put(PROFILE_PATH, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert answer.json()["detail"]
+
+
+def test_a_body_is_bounded(api: Rig) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(2):
+            yield b" " * (BODY_BYTES_MAX // 2 + 1)
+
+    whole = b" " * (BODY_BYTES_MAX + 1)
+    for content in (whole, chunks()):
+        problem_of(api.client.put(PROFILE_PATH, content=content), 413)
 
 
 def test_who_is_served_by_another_node_is_sent_there(api: Rig) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,3 +82,9 @@ def test_the_doorman_counts_strangers_of_each_address_and_everybody(steps: list[
     for _, visit, _ in inside:
         doorman.leave(visit)  # type: ignore[arg-type]
     assert (doorman._count, doorman._strangers) == (0, {})
+
+
+def test_the_operators_page_has_every_limit_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    for name, value in asdict(Limits()).items():
+        assert f"| `{name}` | {value:g} |" in page.replace("1048576", "1.04858e+06"), name

@@ -46,6 +46,8 @@ from tests.gateway.api_example import (
 )
 from tests.gateway.api_rig import HostThread
 
+expect.set_options(timeout=20_000)
+
 WIDTHS = {"phone": 360, "desktop": 1440}
 NOW_MS = START_MS + 40 * DAY_MS
 TOKENS = Tokens(b"k" * 32, lambda: NOW_MS / 1000)
@@ -118,7 +120,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
         if signed is not None:
-            page.get_by_label("Token").fill(signed)
+            page.get_by_label("Code or token").fill(signed)
             page.get_by_role("button", name="Sign in").click()
             page.get_by_role("button", name="Sign out").wait_for()
         pages.append((page, told if quiet else [], asked))
@@ -319,7 +321,7 @@ def test_a_token_is_entered_once_and_stands_in_no_address(
         page = open_page(here.address, quiet=False)  # browsers log that nobody was signed in
         page.on("request", lambda request: asked.append(request.url))
         check_accessible(page)
-        page.get_by_label("Token").fill(secret)
+        page.get_by_label("Code or token").fill(secret)
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("article", name="alice")).to_be_visible()
         expect(page.get_by_role("article", name="bob")).to_have_count(0)
@@ -332,8 +334,33 @@ def test_a_token_is_entered_once_and_stands_in_no_address(
         assert secret not in page.content()
 
         page.get_by_role("button", name="Sign out").click()
-        expect(page.get_by_label("Token")).to_be_focused()
+        expect(page.get_by_label("Code or token")).to_be_focused()
         assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_pairing_code_lets_the_page_in_and_out(tmp_path: Path, open_page: Callable[..., Page]) -> None:
+    with gym(tmp_path, TOKENS) as here:
+        trained(here)
+        page = open_page(here.address + "#training", quiet=False, signed=token("alice"))
+        page.get_by_role("button", name="Pair a device").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.locator(".code")).to_have_text(re.compile("^[0-9A-Z]{4}-[0-9A-Z]{4}$"))
+        check_accessible(page)
+        code = here.say("alice", "user", "POST", "users/alice/pairings", {"scope": "user"})["code"]
+        page = open_page(here.address, quiet=False)
+        page.get_by_label("Code or token").fill("WRONG-CODE")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("code")
+        page.get_by_label("Code or token").fill(code)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(
+            ["Live", "Training", "Models"]
+        )
+        (device,) = here.say("alice", "user", "GET", "users/alice/devices")["items"]
+        assert (device["device"], device["scope"]) == ("page", "user")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("Code or token")).to_be_focused()
+        assert here.say("alice", "user", "GET", "users/alice/devices")["items"] == []
 
 
 def test_a_token_that_is_not_taken_is_told(tmp_path: Path, open_page: Callable[..., Page]) -> None:

@@ -19,6 +19,7 @@ from websockets.exceptions import InvalidHandshake, InvalidMessage
 
 from domain.errors import ConfigurationError
 from gateway.connection import GATEWAY_CREDIT, GATEWAY_UNANSWERED_MAX, UNANSWERED_MAX
+from gateway.listener import IGNORED_MAX
 from gateway.tls import TlsFiles, tls_context
 from tests.gateway.device_example import MODEL_DIGEST, gateway_token, hello, message
 from tests.gateway.server_rig import Rig, closed, read, run
@@ -223,3 +224,16 @@ def test_a_certificate_that_cannot_be_used_is_told_in_words(tmp_path: Path) -> N
     for broken in (files._replace(key=tmp_path / "none"), files._replace(certificate=files.key)):
         with pytest.raises(ConfigurationError, match="cannot be used"):
             tls_context(broken)
+
+
+def test_who_floods_after_the_end_is_not_read_any_more(tmp_path: Path) -> None:
+    async def play(rig: Rig) -> None:
+        client = await rig.connect(greet=hello())
+        (listener,) = rig.server._listeners.values()
+        flooding = asyncio.create_task(send_all(client, [b"\xc1"] * 1_000_000))
+        await rig.until(lambda: listener._ignored > IGNORED_MAX)
+        assert not listener._transport.underlying_transport.is_reading()
+        client.transport.abort()
+        await asyncio.gather(flooding, return_exceptions=True)
+
+    run(tmp_path, play)

@@ -24,6 +24,8 @@ from tests.gateway.proxy import Proxy
 
 PHONE = {"width": 390, "height": 844}
 
+expect.set_options(timeout=30_000)  # processes of a node may have to wait for a busy machine
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -52,7 +54,8 @@ def page(context: BrowserContext) -> Iterator[Page]:
     page.on("console", lambda message: told.append(message.text))
     page.on("pageerror", lambda error: told.append(str(error)))
     yield page
-    assert told == []
+    # An open page has no token to take back, which is answered with 404.
+    assert [text for text in told if "404" not in text] == []
 
 
 def frames(store: Store, letter: str) -> list[SensorRow]:
@@ -83,17 +86,17 @@ def test_a_set_is_recognised_counted_confirmed_and_stored(here: Gym, page: Page)
     start(page)
 
     play(page, [rest, work], seed=1)
-    expect(page.get_by_role("heading", name="Chest fly")).to_be_visible()
+    expect(page.get_by_role("heading", name="Front raise")).to_be_visible()
     expect(page.locator(".figure")).to_have_text(re.compile("^1[01]$"))  # the last one may be under way
     play(page, [pause], seed=2, again=True)
     expect(page.get_by_role("heading", name="Rest")).to_be_visible()
     expect(page.locator("#sensors")).to_contain_text("60 samples a second measured, sent at 50")
-    expect(page.locator("#news")).to_contain_text(re.compile("1[01] × Chest fly"))  # for screen readers
+    expect(page.locator("#news")).to_contain_text(re.compile("1[01] × Front raise"))  # for screen readers
 
     # Right but for the weight: two taps.
     page.get_by_role("button", name="Weight: more").click()
     page.get_by_role("button", name="That is right").click()
-    expect(page.locator("#sets")).to_have_text(re.compile("^1[01] × Chest fly ✓$"))
+    expect(page.locator("#sets")).to_have_text(re.compile("^1[01] × Front raise ✓$"))
     expect(page.locator("#confirm")).to_be_hidden()
 
     finish(page)
@@ -245,8 +248,8 @@ def test_a_second_tab_does_not_record_beside_the_first(
 
 def test_a_token_that_is_refused_is_said(here: Gym, page: Page) -> None:
     page.goto(f"{here.address}/watch")
-    page.get_by_label("Token").fill(here.token[:-4] + "AAAA")
+    page.get_by_label("Code or token").fill(here.token[:-4] + "AAAA")
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator("#connection")).to_have_text("sign in again")
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_label("Token")).to_be_visible()
+    expect(page.get_by_label("Code or token")).to_be_visible()

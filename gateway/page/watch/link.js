@@ -9,7 +9,8 @@ const RETRY_MS = 200; // after a refusal that says so
 const REDIRECTS_MAX = 5; // without a welcome between them
 
 /**
- * Keeps a connection while started. `addresses` are those that this page may connect to, `delivery` holds what to send.
+ * Keeps a connection while started. `addresses` are those that this page may connect to, `token()` gives a good token,
+ * `delivery` holds what to send.
  *
  * `on.state` hears "connecting", "online", "offline", "refused" (sign in again) or "moved" (to an address that this page
  * may not use); `on.acknowledged(session, keys)`, `on.lost(session, error)` and `on.message(message)` the rest.
@@ -26,7 +27,8 @@ export class Link {
 
   constructor({ addresses, token, device, delivery, on }) {
     this.addresses = addresses;
-    this.hello = encode({ type: "hello", version: 1, token, device });
+    this.token = token;
+    this.device = device;
     this.delivery = delivery;
     this.on = on;
     this.index = 0;
@@ -59,11 +61,19 @@ export class Link {
     this.#moved = false;
     const socket = new WebSocket(this.addresses[this.index]);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => socket.send(this.hello);
+    socket.onopen = () => this.#sayHello(socket);
     socket.onmessage = (event) => this.#socket === socket && this.#take(new Uint8Array(event.data));
     socket.onclose = () => this.#socket === socket && this.#closed();
     this.#socket = socket;
     this.#welcomeTimer = setTimeout(() => socket.close(), WELCOME_MS);
+  }
+
+  async #sayHello(socket) {
+    try {
+      socket.send(encode({ type: "hello", version: 1, token: (await this.token()) ?? "", device: this.device }));
+    } catch {
+      socket.close(); // no token, for now: tried again as after any failure
+    }
   }
 
   #closed() {
@@ -120,6 +130,7 @@ export class Link {
 
   #refused(error) {
     if (error.code === "not_authorised") {
+      if (this.#credit > 0) return; // the token has ended while connected: the next connection has a fresh one
       this.stop();
       this.on.state("refused");
     } else if (error.session == null) {

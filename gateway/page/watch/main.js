@@ -1,6 +1,6 @@
 // The phone as a sensor: from a tap on Start to the last acknowledgement.
 
-import { claims, signIn, signOut, token } from "../account.js";
+import { claims, freshToken, signIn, signOut } from "../account.js";
 import { UNKNOWN, title } from "../correcting.js";
 import { counted, exerciseName, kilograms } from "../dom.js";
 import { Delivery } from "./delivery.js";
@@ -38,7 +38,7 @@ async function main() {
   if (!who || who.user === "*") return screen.showStage("sign-in");
   recorder = new Recorder(await openStore(), delivery, who.user, () => link.send());
   session = await recorder.load();
-  link = new Link({ addresses, token: token(), device: deviceName(), delivery, on: {
+  link = new Link({ addresses, token: freshToken, device: deviceName(), delivery, on: {
     state: onConnection,
     acknowledged: async (name, keys) => { await recorder.acknowledged(name, keys); showConnection(); },
     lost: onLost,
@@ -50,10 +50,14 @@ async function main() {
 }
 
 function listen() {
-  part("sign-in").addEventListener("submit", (event) => {
+  part("sign-in").addEventListener("submit", async (event) => {
     event.preventDefault();
-    signIn(part("token").value);
-    location.reload();
+    try {
+      await signIn(part("token").value, deviceName());
+      location.reload();
+    } catch (problem) {
+      part("sign-in-problem").textContent = problem.message;
+    }
   });
   part("sign-out").addEventListener("click", leave);
   part("start").addEventListener("click", () => begin().catch((problem) => fail(problem.message)));
@@ -250,8 +254,8 @@ function fail(text) {
   if (part("ready").hidden) screen.showStage("ready");
 }
 
-function leave() {
-  signOut();
+async function leave() {
+  await signOut();
   localStorage.removeItem(KNOWN_KEY);
   location.reload();
 }

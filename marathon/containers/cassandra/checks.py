@@ -68,13 +68,14 @@ def check_directories(settings: NodeSettings) -> None:
 
 def check_certificates(settings: NodeSettings) -> None:
     """Raises ConfigurationError that names a file that cannot be read."""
-    for name in ("ca.pem", "identity.pem") if settings.tls else ():
-        assert settings.tls is not None
+    if settings.tls is None:
+        return
+    for file in (settings.tls / "ca.pem", settings.tls / "identity.pem"):
         try:
-            (settings.tls / name).read_bytes()
+            file.read_bytes()
         except OSError as error:
             raise ConfigurationError(
-                f"{settings.tls / name} cannot be read: {error.strerror or error}",
+                f"{file} cannot be read: {error.strerror or error}",
                 expected=f"a file that user {os.geteuid()} may read",
                 remedy="make it with `muvr cassandra certificates`",
             ) from error
