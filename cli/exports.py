@@ -15,6 +15,8 @@ from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId, check_identifier
 from exchange import fit_writing, strong_writing, tcx
 from exchange.points import SENSOR, of_frames
+from exchange.values import time_ms
+from exchange.workouts import LeftOutError
 from exchange.written import Written, WrittenSet
 from persistence.ports import Store
 from persistence.sensors import SensorStore
@@ -25,6 +27,7 @@ FORMATS = ("csv", "fit", "tcx")
 _EXAMPLES = """
 muvr export --user anna --format csv --out anna.csv    a CSV file that Strong and Hevy take in
 muvr export --user anna --format csv                   the same on standard output
+muvr export --user anna --format csv --since 2026-11-01
 muvr export --user anna --format fit --out DIR         a FIT activity for each session
 muvr export --user anna --format tcx --out DIR --json  a TCX file for each session; which, as JSON
 """
@@ -35,8 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", required=True, help="whose")
     parser.add_argument("--format", choices=FORMATS, required=True, help="csv has no heart rates")
     parser.add_argument("--out", type=Path, metavar="PATH", help="a file for csv, a directory for the others")
+    parser.add_argument("--since", metavar="DATE", help="sessions that began on that day or later")
     parser.add_argument(
-        "--time-zone", default="UTC", metavar="ZONE", help="of the dates in csv (default: %(default)s)"
+        "--time-zone",
+        default="UTC",
+        metavar="ZONE",
+        help="of --since and of the dates in csv (default: %(default)s)",
     )
     add_store_arguments(parser, default=Path("muvr-data"))
     parser.add_argument("--json", action="store_true", help="what was written, as one JSON object")
@@ -47,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out is None and (options.format != "csv" or options.json):
         raise ConfigurationError(f"--format {options.format} needs --out", remedy="give a place to write to")
     with existing_store(options) as store:
-        sessions = list(sessions_of(store, user, with_rates=options.format != "csv"))
+        sessions = list(sessions_of(store, user, _since_ms(options), with_rates=options.format != "csv"))
     if not sessions:
         raise ConfigurationError(
             f"user {user} has no sessions with anything to write", remedy="correct --user"
@@ -61,13 +68,22 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def sessions_of(store: Store, user: UserId, *, with_rates: bool) -> Iterator[Written]:
-    """A user's sessions that have sets or, where they are asked for, heart rates; oldest first."""
+def sessions_of(store: Store, user: UserId, since_ms: int, *, with_rates: bool) -> Iterator[Written]:
+    """A user's sessions that have confirmed sets or, where they are asked for, heart rates; oldest first."""
     for row in reversed(list(store.read(SESSION_BY_USER, (user,)))):
+        if row.started_at < since_ms:
+            continue
         labels = list(store.read(LABEL, (user, row.session_id)))
         rates = of_frames(list(_rates(store, row))) if with_rates else ()
         if labels or rates:
             yield _written(row, labels, rates)
+
+
+def _since_ms(options: argparse.Namespace) -> int:
+    try:
+        return time_ms(options.since, zone_of(options.time_zone)) if options.since else 0
+    except LeftOutError as error:
+        raise ConfigurationError(f"--since {options.since}: {error}") from error
 
 
 def _rates(store: Store, row: SessionRow) -> Iterator[SensorFrame]:

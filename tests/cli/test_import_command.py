@@ -180,6 +180,9 @@ def test_what_is_exported_is_imported_as_it_was(tmp_path: Path, capsys: Capsys) 
             assert (written["sessions"], written["sets"]) == (2, 4)
             assert main(["import", *written["files"], "--user", form, *place]) == 0
             capsys.readouterr()
+            since = ["--since", "2026-09-21", "--out", str(tmp_path / f"since-{form}")]
+            assert main(["export", "--user", "anna", "--format", form, *since, *place]) == 0
+            assert json.loads(capsys.readouterr().out)["sessions"] == 1
             assert list(stored(settings.data, UserId(form)).values()) == list(stored(settings.data).values())
 
 
