@@ -18,7 +18,6 @@ from marathon.render.common import (
     dns_name,
     labels,
     lifecycle,
-    secret_definitions,
 )
 
 SANDBOX = "/mnt/mesos/sandbox"  # where a container of Docker finds its volumes
@@ -59,8 +58,6 @@ def _node(deployment: Deployment, number: int) -> dict[str, Any]:
     }
     if number:
         app["dependencies"] = [cassandra_id(deployment, number - 1)]
-    if (source := deployment.secrets.cassandra_password) is not None:
-        app["secrets"] = secret_definitions({"cassandra-password": {"source": source}})
     return app
 
 
@@ -70,15 +67,21 @@ def _container(deployment: Deployment) -> dict[str, Any]:
     volumes = [
         {"containerPath": name, "mode": "RW", "persistent": {"size": size}} for name, size in sizes.items()
     ]
-    return {"type": "DOCKER", "docker": {"image": deployment.images.cassandra}, "volumes": volumes}
+    # Mesos makes volumes root's: the image's entry point takes them over, and goes on as its own user.
+    as_root = [{"key": "user", "value": "0"}]
+    docker = {"image": deployment.images.cassandra, "parameters": as_root}
+    return {"type": "DOCKER", "docker": docker, "volumes": volumes}
 
 
-def _environment(deployment: Deployment, rack: str) -> dict[str, Any]:
-    """What the image's entry point reads; the address of the agent is in HOST, which Marathon sets."""
+def _environment(deployment: Deployment, rack: str) -> dict[str, str]:
+    """What the image's entry point reads; the address of the agent is in HOST, which Marathon sets.
+
+    Passwords are of roles, which are in the ring itself: its nodes are only told to ask for them.
+    """
     ring = deployment.cassandra
     heap = cassandra_heap(ring.memory_mb, deployment.environment)
     seeds = [dns_name(cassandra_id(deployment, number), ring.dns_domain) for number in range(ring.seed_count)]
-    env: dict[str, Any] = {
+    return {
         "CASSANDRA_CLUSTER_NAME": deployment.group.strip("/").replace("/", "-"),
         "CASSANDRA_VARIANT": "development" if deployment.environment == "dev" else "production",
         "CASSANDRA_SEEDS": ",".join(seeds),
@@ -91,10 +94,8 @@ def _environment(deployment: Deployment, rack: str) -> dict[str, Any]:
         "CASSANDRA_SAVED_CACHES": f"{SANDBOX}/saved_caches",
         "MAX_HEAP_SIZE": f"{heap.size_mb}M",
         "HEAP_NEWSIZE": f"{heap.new_mb}M",
+        "CASSANDRA_AUTHENTICATION": "off" if deployment.secrets.cassandra_password is None else "on",
     }
-    if deployment.secrets.cassandra_password is not None:
-        env["CASSANDRA_PASSWORD"] = {"secret": "cassandra-password"}
-    return env
 
 
 def _health(deployment: Deployment) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from marathon.description import Deployment
 SECRETS_PATH = "/run/muvr"  # in a container
 KEYS_PATH = f"{SECRETS_PATH}/keys"
 PASSWORD_PATH = f"{SECRETS_PATH}/cassandra-password"
-CASSANDRA_USER = "muvr"
 COPIES_MAX = 3
 BACKOFF = {"backoffSeconds": 1, "backoffFactor": 1.5, "maxLaunchDelaySeconds": 60}
 STATEFUL = {
@@ -64,7 +63,7 @@ def store_location(deployment: Deployment) -> str:
     options = [f"replication={min(COPIES_MAX, ring.nodes)}", f"datacenter={ring.datacenter}"]
     user = ""
     if deployment.secrets.cassandra_password is not None:
-        user = f"{CASSANDRA_USER}@"
+        user = f"{deployment.keyspace}_node@"  # as `muvr schema roles` calls it
         options.append(f"password-file={PASSWORD_PATH}")
     return f"cassandra://{user}{','.join(hosts)}/{deployment.keyspace}?{'&'.join(options)}"
 

@@ -7,6 +7,7 @@ packages under the name that the Dockerfiles ask for. What is missing skips, wit
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import subprocess
 import urllib.request
@@ -31,6 +32,12 @@ CASSANDRA, NODE, BATCH, TRAINING = (
     f"localhost/muvr-test-{name}" for name in ("cassandra", "node", "batch", "training")
 )
 MUVR = "marathon/containers/muvr/Dockerfile"
+FILES_MAX = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+# Works without systemd, and where limits may not be raised; checks are asked for by the tests themselves.
+RUN = (
+    "podman", "--cgroup-manager=cgroupfs", "run", "--network=host", "--no-healthcheck",
+    f"--ulimit=nofile={FILES_MAX}:{FILES_MAX}", "--ulimit=nproc=4096:4096",
+)  # fmt: skip
 
 
 def sh(*command: str, seconds: float = RUN_SECONDS) -> str:
@@ -82,7 +89,7 @@ def built(file: str, tag: str, *more: str) -> int:
 def running(image: str, *arguments: str, options: tuple[str, ...] = ()) -> Iterator[str]:
     """A container's name; it is removed in the end."""
     name = f"muvr-test-{uuid.uuid4().hex[:8]}"
-    sh("podman", "run", "--detach", "--network=host", "--name", name, *options, image, *arguments)
+    sh(*RUN, "--detach", "--name", name, *options, image, *arguments)
     try:
         yield name
     except BaseException as error:
@@ -118,7 +125,7 @@ def test_cassandra_and_a_node_of_muvr_serve_from_their_images(base: str) -> None
     assert built(MUVR, NODE, "--target", "node") < 600e6
     with cassandra() as cql:
         api, gateway = free_port([HOST]), free_port([HOST])
-        arguments = ["up", "--data", "/var/lib/muvr", "--host", HOST, "--night", "0 0 1 1 *"]
+        arguments = ["up", "--data", "/var/lib/muvr", "--host", HOST, "--night", "never"]
         arguments += ["--api-port", str(api), "--gateway-port", str(gateway)]
         arguments += ["--store", f"cassandra://{HOST}:{cql}/muvr?replication=1"]
         with running(NODE, *arguments) as name:
@@ -136,7 +143,7 @@ def test_a_night_has_an_image_for_each_step(target: str, tag: str, program: str,
     module = {"batch": "pyspark", "train": "tensorflow"}[program]
     other = {"batch": "tensorflow", "train": "pyspark"}[program]
     look = f"import importlib.util as u; print(bool(u.find_spec('{module}')), bool(u.find_spec('{other}')))"
-    run = ["podman", "run", "--rm", "--network=host"]
+    run = [*RUN, "--rm"]
     assert sh(*run, "--entrypoint", "python3", tag, "-c", look).split() == ["True", "False"]
     assert "usage: muvr" in sh(*run, tag, program, "--help")
 

@@ -11,6 +11,8 @@ from domain.errors import ConfigurationError
 from marathon.containers.cassandra.configuration import files
 from marathon.containers.cassandra.settings import NodeSettings, read_settings
 
+ROOT = Path(__file__).parents[2]
+
 NAMES = (
     "CASSANDRA_VARIANT", "CASSANDRA_CLUSTER_NAME", "CASSANDRA_SEEDS", "CASSANDRA_DC", "CASSANDRA_RACK",
     "HOST",
