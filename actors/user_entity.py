@@ -6,7 +6,7 @@ effects; if that fails the entity is thrown away and recovered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.answers import heard, live_reply, number_of, refusal, stream_of, what_holds
@@ -14,7 +14,7 @@ from actors.arriving import Arrivals
 from actors.caring import answer, heart_beats, observed, told
 from actors.effects import Classified, Effects
 from actors.histories import missing, superseded
-from actors.listening import Listening
+from actors.listening import REFEED_FRAMES_MAX, Listening, refeed
 from actors.messages import is_of_api
 from actors.pace import Pace
 from actors.recognition import Model, ModelShelf
@@ -50,7 +50,6 @@ from persistence.tables import JournalRow
 
 EVENTS_PER_SNAPSHOT = 200
 FRAMES_PER_SNAPSHOT = 600  # bounds how many stored frames a recovery reads to find where a stream stands
-REFEED_FRAMES_MAX = 120  # of an interrupted session, what its recogniser hears again per stream
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ class UserEntity:
             (name, stream, first)
             for name, session in self._state.sessions.items()
             if not session.closed
-            for stream, first in _refeed(session)
+            for stream, first in refeed(session)
         ]
 
     def resume(self, stored: Mapping[tuple[SessionId, StreamId], Sequence[SensorFrame]]) -> None:
@@ -218,7 +217,7 @@ class UserEntity:
     ) -> None:
         """Find how far a session's frames are stored, and let its recogniser hear the last of them."""
         recent: list[SensorFrame] = []
-        for stream, first in _refeed(session):
+        for stream, first in refeed(session):
             # A crash may leave a later frame stored and an earlier one not: what follows a gap comes again.
             frames = stored[name, stream]
             whole = [frame for number, frame in enumerate(frames, first) if frame.sequence_nr == number]
@@ -270,7 +269,7 @@ class UserEntity:
             return
         self._unpositioned = tuple(each for each in self._unpositioned if each != name)
         if (session := self._state.sessions.get(name)) is not None:
-            wanted = [(self.user, name, stream, first) for stream, first in _refeed(session)]
+            wanted = [(self.user, name, stream, first) for stream, first in refeed(session)]
             found = self._stores.sensors.frames_of(wanted)
             stored = {(name, stream): rows for (_, _, stream, _), rows in zip(wanted, found, strict=True)}
             self._resume(name, session, stored)
@@ -349,9 +348,3 @@ class UserEntity:
         """Let what the user usually does next advise the session's recogniser."""
         if self._listening is not None and name in self._listening:
             self._listening.expect(name, self._coaching.expected(self._state, name, at_ms, last))
-
-
-def _refeed(session: Session) -> Iterator[tuple[StreamId, int]]:
-    """A session's streams, and from where on their frames are heard again."""
-    for stream in session.streams:
-        yield stream.stream, max(0, session.next_nrs.get(stream.stream, 0) - REFEED_FRAMES_MAX)

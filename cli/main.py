@@ -32,6 +32,7 @@ muvr read-models check                 whether what the API shows is what the jo
 muvr exercises list                    what users contributed to the catalogue
 muvr users export anna                 all about a user, to read and to take along
 muvr users erase anna                  for ever, with a signed receipt
+muvr restore /backups/monday           a backup in the place of the embedded store
 muvr backup /backups/monday            the embedded store, while a node runs
 muvr retention --dry-run               what is older than it is to be kept
 muvr import strong.csv --user anna     what another app has of anna's training

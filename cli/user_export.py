@@ -20,7 +20,7 @@ from persistence.importing import Importer
 
 EXPORT_EXAMPLES = """
 muvr users export anna                            all about anna, to anna.zip
-muvr users export anna --to - > anna.zip          to another program
+muvr users export anna --to -                     to another program
 muvr users export anna --why "she asked for it"   the reason, for the audit log
 """
 IMPORT_EXAMPLES = """

@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from domain.errors import Erased, InvalidArchive, InvalidInput, StoreError, StoreUnavailable
 from domain.events import JournalEvent
-from domain.happened import check_event
 from domain.identifiers import UserId
 from domain.user import User, evolve
 from persistence.archive import MANIFEST, ArchiveReader
@@ -29,16 +26,12 @@ from persistence.importing import Importer
 from persistence.journal import Journal
 from persistence.keys import DataKeyStore
 from persistence.ports import Store
-from persistence.readable import named, unnamed
 from persistence.rebuild import ReadModels
 from persistence.snapshots import SnapshotStore
 from persistence.sqlite import SqliteStore
 from persistence.tables import DATA_KEY, JOURNAL, SENSOR, TABLES, USER_BY_SHARD
 from tests.actors.faulty_store import FaultyStore
-from tests.domain.strategies import events as any_events
 from tests.persistence.conftest import MASTER_KEY
-from tests.persistence.golden.values import EVENTS, STATES
-from tests.persistence.histories import history
 from tests.persistence.whole_users import PSEUDONYM_KEY, SIGNING_KEY, whole_user
 
 ADA, BOB = UserId("ada"), UserId("bob")
@@ -166,46 +159,6 @@ def test_people_can_read_it(store: Store) -> None:
 def test_of_a_user_without_a_key_there_is_nothing(store: Store) -> None:
     with pytest.raises(InvalidInput, match="ada"):
         exported(store)
-
-
-@given(st.integers(0, 2**32), st.integers(1, 60))
-@settings(max_examples=25, deadline=None)
-def test_any_history_comes_back_as_it_was(seed: int, count: int) -> None:
-    for event in history(random.Random(seed), count):
-        assert check_event(event) == event
-        assert unnamed(json.loads(json.dumps(named(event))), JournalEvent, "it") == event
-
-
-@given(any_events())
-@settings(max_examples=200, deadline=None)
-def test_any_event_comes_back_as_it_was(event: JournalEvent) -> None:
-    assert unnamed(json.loads(json.dumps(named(event))), JournalEvent, "it") == event
-
-
-@pytest.mark.parametrize("name", EVENTS)
-def test_every_kind_of_event_comes_back_as_it_was(name: str) -> None:
-    assert unnamed(json.loads(json.dumps(named(EVENTS[name]))), JournalEvent, name) == EVENTS[name]
-
-
-@pytest.mark.parametrize("name", STATES)
-def test_every_kind_of_state_comes_back_as_it_was(name: str) -> None:
-    assert unnamed(json.loads(json.dumps(named(STATES[name]))), User, name) == STATES[name]
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(["is", "session", "at_ms", "x"]), inner, max_size=4)
-    ),
-    max_leaves=12,
-)
-
-
-@given(json_values)
-def test_what_is_no_event_is_a_documented_error(found: Any) -> None:
-    with pytest.raises(InvalidArchive):
-        unnamed(found, JournalEvent, "it")
 
 
 def repacked(data: bytes, change: Callable[[str, bytes], bytes | None], *, is_listed: bool = True) -> bytes:
