@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from domain.care_commands import CareCommand
-from domain.commands import COMMANDS, AcceptFrame, AskBests, Command, DirectCommand, FoundSet, session_of
+from domain.commands import COMMANDS, AcceptFrame, AskBests, Command, FoundSet, TimedCommand, session_of
+from domain.consent import is_counted
 from domain.errors import InvalidInput, MuvrError, OutOfOrder, Rejected
 from domain.events import Event, ExerciseSuggested, SessionClosed, SetRecognised, TipGiven
 from domain.identifiers import ModelId, SessionId, StreamId
 from domain.replies import (
     BestsTold,
+    ConsentHeld,
     ExerciseAdvised,
     ExerciseRecognised,
     Refused,
@@ -31,7 +32,7 @@ def stream_of(command: Command) -> StreamId:
 
 def number_of(command: Command) -> int:
     """The number that the device gave `command`; 0 for one that is known by its time."""
-    if isinstance(command, CareCommand | DirectCommand):
+    if isinstance(command, TimedCommand):
         return 0
     return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr or 0
 
@@ -67,6 +68,17 @@ def what_holds(user: User, command: Command) -> UserTold | BestsTold:
         plan=user.plan,
         programme=user.care.programme,
         own_exercises=user.own_exercises,
+        consent=consent_held(user),
+    )
+
+
+def consent_held(user: User) -> ConsentHeld:
+    """What the user agreed to; statistics as they hold, which a profile may have said last."""
+    return ConsentHeld(
+        at_ms=max(0, user.consent.at_ms),
+        recognition=user.consent.recognition,
+        statistics=is_counted(user.consent, user.profile),
+        training=user.consent.training,
     )
 
 

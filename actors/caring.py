@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from actors.answers import consent_held
 from actors.listening import Listening
 from actors.recognition import Model
 from coach.adherence import adherence
 from coach.tips import Judge, heart_tip
-from domain.care_commands import AskAdherence, CareCommand, GiveTip, NoteForm
-from domain.events import Event, ProgrammeSet, SessionOpened
+from domain.care_commands import AskAdherence, GiveTip, NoteForm
+from domain.commands import TimedCommand
+from domain.events import ConsentGiven, Event, ProgrammeSet, SessionOpened
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId
+from domain.profile_commands import SetConsent
 from domain.progress import DoneWeek, week_start_ms
-from domain.replies import AdherenceTold, CareReply, ProgrammeHeld, WeekAdhered
+from domain.replies import AdherenceTold, CareReply, ConsentHeld, ProgrammeHeld, WeekAdhered
 from domain.user import User
 from edge.recogniser import Exercising, Observation, SetEnded
 
@@ -60,15 +63,19 @@ def heart_beats(user: User, frame: SensorFrame) -> Iterator[GiveTip]:
         yield GiveTip(session=frame.session, at_ms=at_ms, tip=tip)
 
 
-def told(user: User, event: Event) -> Iterator[ProgrammeHeld]:
-    """The programme, to the user's devices, when it changes and when a session begins."""
+def told(user: User, event: Event) -> Iterator[ProgrammeHeld | ConsentHeld]:
+    """What holds, to the user's devices, when it changes; the programme also when a session begins."""
+    if isinstance(event, ConsentGiven):
+        yield consent_held(user)
     begins = isinstance(event, SessionOpened) and bool(user.care.programme.prescriptions)
     if begins or isinstance(event, ProgrammeSet):
         yield ProgrammeHeld(programme=user.care.programme)
 
 
-def answer(user: User, command: CareCommand) -> CareReply:
-    """What whoever prescribes or asks is answered."""
+def answer(user: User, command: TimedCommand) -> CareReply | ConsentHeld:
+    """What whoever prescribes, asks or agrees is answered."""
+    if isinstance(command, SetConsent):
+        return consent_held(user)
     if not isinstance(command, AskAdherence):
         return ProgrammeHeld(programme=user.care.programme)
     offset_min = user.training.utc_offset_min

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from actors import counts
 from actors.tenure import Tenure
 from actors.view import Member
 from persistence.ports import Store
@@ -152,6 +153,7 @@ class Lease:
         sent_s = self._sent_s.get(row.renewal_nr, float("-inf"))
         self._due_s = sent_s + self._lease_s / RENEWALS_PER_LEASE
         if not self._is_over:
+            counts.renewed()
             until_s = sent_s + self._lease_s * (1 - CLOCK_MARGIN)
             self._tenure.valid_until_s = max(self._tenure.valid_until_s, until_s)
 

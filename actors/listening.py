@@ -9,9 +9,12 @@ from actors.effects import Classified, ClassifyRequest
 from actors.recognition import Model
 from domain.commands import Stream
 from domain.frames import SensorFrame
-from domain.identifiers import SessionId
+from domain.identifiers import SessionId, StreamId
+from domain.state import Session
 from edge.recogniser import Observation, Recogniser
 from edge.sides import BothSides, SideMemory
+
+REFEED_FRAMES_MAX = 120  # of an interrupted session, what its recogniser hears again per stream
 
 
 class _Live(NamedTuple):
@@ -94,3 +97,9 @@ class Listening:
                 for observation in live.recogniser.finish():
                     yield session, live.model, observation
                 del self._live[session]
+
+
+def refeed(session: Session) -> Iterator[tuple[StreamId, int]]:
+    """A session's streams, and from where on their frames are heard again."""
+    for stream in session.streams:
+        yield stream.stream, max(0, session.next_nrs.get(stream.stream, 0) - REFEED_FRAMES_MAX)

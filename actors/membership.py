@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from actors import counts
 from actors.lease import Lease, Watch, fenced, is_fenced
 from actors.tenure import ATTEMPTS_PER_VIEW, Tenure
 from actors.view import Member, View
@@ -205,6 +206,7 @@ class Membership:
     def _drop(self) -> Holding | None:
         """The lease or the place in the view is lost: begin anew, once everything has been let go of."""
         log.warning("%s is no member any more and joins again", self._me.member_id)
+        counts.lease_lost()
         self._lease.forget()
         self._is_member = False
         self._former = self._me.incarnation
@@ -231,6 +233,7 @@ class Membership:
         gone = [member for member in self._others() if self._is_gone(member, patience_s)]
         if gone:
             log.warning("%s expels %s", self._me.member_id, [member.member_id for member in gone])
+            counts.expelled(len(gone))
             self._change_view([member for member in self._view.members if member not in gone])
 
     def _is_gone(self, member: Member, patience_s: float) -> bool:

@@ -7,6 +7,7 @@ also makes a text of each, for a log that it does not keep: 5 µs for every fram
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,12 +24,14 @@ from persistence.ports import Store
 class Envelope(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A checked command of a user, from the gateway's connection or the API's request of that number.
 
-    Requests have negative numbers: see `is_of_api`.
+    Requests have negative numbers: see `is_of_api`. `read_s` is when it was read, by the clock that all
+    processes of a machine share.
     """
 
     connection: int
     user: UserId
     command: Command
+    read_s: float = msgspec.field(default_factory=time.monotonic)
 
 
 class Addressed(msgspec.Struct, frozen=True, array_like=True):

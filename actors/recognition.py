@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from actors import counts
 from actors.form_references import references_of
 from coach.form import FormReference
 from domain.errors import MuvrError, StoreError
@@ -134,6 +135,7 @@ def classify(
     answers: dict[int, npt.NDArray[np.float32]] = {}
     for model, indices in by_model.items():
         windows = [window.samples for index in indices for window in requests[index][1]]
+        counts.windows(len(windows))
         probabilities = _probabilities(model, windows)
         ends = np.cumsum([len(requests[index][1]) for index in indices])
         answers.update(zip(indices, np.split(probabilities, ends[:-1]), strict=True))

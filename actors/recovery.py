@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from actors.recognition import ModelShelf
 from actors.user_entity import History, UserEntity
 from actors.user_stores import UserStores
-from domain.errors import MuvrError, NotOwner, StoredValueCorrupt
+from domain.errors import Erased, MuvrError, NotOwner, StoredValueCorrupt
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
 
@@ -37,22 +37,20 @@ def _recover(epochs: Mapping[UserId, int], stores: UserStores, shelf: ModelShelf
             if isinstance(history, MuvrError):
                 raise history
             outcomes[user] = UserEntity(user, history, stores, shelf, writer_epoch=epochs[user])
-        except (NotOwner, StoredValueCorrupt) as error:
+        except (Erased, NotOwner, StoredValueCorrupt) as error:
             outcomes[user] = error
     _resume([entity for entity in outcomes.values() if isinstance(entity, UserEntity)], stores)
     return outcomes
 
 
-def _histories(
-    users: list[UserId], stores: UserStores
-) -> Iterator[tuple[UserId, History | StoredValueCorrupt]]:
+def _histories(users: list[UserId], stores: UserStores) -> Iterator[tuple[UserId, History | MuvrError]]:
     keys = stores.keys.ciphers_of(users)
-    ciphers = {user: key for user, key in keys.items() if not isinstance(key, StoredValueCorrupt)}
+    ciphers = {user: key for user, key in keys.items() if not isinstance(key, MuvrError)}
     snapshots = stores.snapshots.newest_of(ciphers)
     after = {user: (ciphers[user], found[0] if found else 0) for user, found in snapshots.items()}
     tails = stores.journal.tails(after)
     for user, key in keys.items():
-        if isinstance(key, StoredValueCorrupt):
+        if isinstance(key, MuvrError):
             yield user, key
         else:
             yield user, History(key, snapshots[user], tails[user])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from actors import night_counts
 from actors.launcher import Launcher, Report, RunState
 from actors.leadership import Leadership
 from actors.night import (
@@ -122,7 +123,9 @@ class Scheduler:
 
     def _turn(self) -> bool:
         """True if something new was stored, from which more may follow."""
-        if not self._leadership.hold():
+        is_leader = self._leadership.hold()
+        night_counts.leads(is_leader)
+        if not is_leader:
             self._run = None  # its time is over, or another adopts it
             return False
         stored = decode_state(self._leadership.state)
@@ -133,9 +136,11 @@ class Scheduler:
         state = advance(state, self._plan, self._moment(state, ended))
         if ended is not None and ended.outcome == SUCCEEDED:
             self._succeeded()
+        night_counts.stands(state.night)
         is_new = state != stored
         if is_new and not self._leadership.save(encode(state)):
             return True  # look again who leads
+        night_counts.over(map(_row, stored.over))
         self._forget_requests(state)
         if self._tidied_epoch != self._leadership.epoch:
             self._tidy(state)
@@ -265,6 +270,7 @@ class Scheduler:
             result=run.progress.result,
         )
         self._jobs.record(row)
+        night_counts.recorded(row)
 
 
 def _row(night: Night) -> NightRow:

@@ -13,6 +13,7 @@ from typing import Any
 
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, WakeupMessage
 
+from actors import night_counts
 from actors.handlers import handled_once
 from actors.launcher import Launcher
 from actors.lease import RENEWALS_PER_LEASE
@@ -22,9 +23,11 @@ from actors.night import Plan
 from actors.planning import Almanac
 from actors.scheduler import Scheduler, Surroundings
 from actors.tenure import machine_s
+from persistence.jobs import JobStore
 from persistence.models import ModelStore
 from persistence.ports import Store
 from persistence.tables import CurrentModelRow
+from telemetry.metrics import count_as
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +90,12 @@ class SchedulerActor(ActorTypeDispatcher):
             scheduler.close()
 
     def _open(self, message: StartScheduler) -> None:
+        count_as("scheduler")
         store = message.open_store()
+        night_counts.remember(JobStore(store))
         self._models = ModelStore(store)
         self._announced = self._models.current_models()
+        night_counts.served(self._announced)
         # A lease that is short leaves no time for more: renewed every quarter, it must not end meanwhile.
         stop_s = min(STOP_SECONDS, message.lease_s / RENEWALS_PER_LEASE / 2)
         self._scheduler = Scheduler(
@@ -115,5 +121,6 @@ class SchedulerActor(ActorTypeDispatcher):
         served = self._models.current_models()
         if served != self._announced:
             self._announced = served
+            night_counts.served(served)
             for address in self._addresses.values():
                 self.send(address, ModelsChanged())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from thespian.actors import ActorAddress, ActorSystem
 
+from actors import counts
 from actors.effects import Classified, Effects, Question, Snapshot, Take
 from actors.recognition import ModelShelf
 from actors.recovery import recover
@@ -74,6 +75,7 @@ class SessionActors:
             address = self._spare.pop() if self._spare else self._system.createActor(SessionActor)
             self._members[user] = _Member(address, now_ms)
             self._system.tell(address, Wake(outcome))
+        counts.recovered(len(epochs) - len(failures), len(failures))
         return failures
 
     def take(

@@ -14,10 +14,11 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from actors import counts
 from actors.answers import refusal
 from actors.effects import Classified, Effects
 from actors.messages import Addressed, Envelope
@@ -83,6 +84,7 @@ class ShardHost:
         self._group_count = 0
         self._ended: deque[tuple[_Group, BaseException | None]] = deque()
         self._some_ended = threading.Event()
+        self._evicted: frozenset[UserId] = frozenset()  # who is being erased
         self._failures = 0  # writes that nobody knows of: what follows is written under a higher epoch
         self._target: Mapping[ShardNr, int] = tenure.epochs
         self._answers = Answers()
@@ -111,6 +113,7 @@ class ShardHost:
             self._begin(_Group(self._waiting.take_group()))
             self._complete_ended()  # what has nothing to write has ended already
         self._bound()
+        counts.actors(len(self._actors))
         answers, self._answers = self._answers, Answers()
         return answers
 
@@ -126,6 +129,17 @@ class ShardHost:
     def has_released(self) -> bool:
         """Nothing is in flight or in memory for a shard that was taken away; the new ones are served."""
         return self._tenure.epochs is self._target
+
+    def evict(self, users: Collection[UserId]) -> None:
+        """Let go of those that are being erased, without a snapshot; what comes for them is refused as they
+        wake. Of these alone is `has_let_go` asked.
+        """
+        self._evicted = frozenset(users)
+        self._stop_evicted()
+
+    def has_let_go(self, user: UserId) -> bool:
+        """Nothing of the user is in memory or in flight."""
+        return not (user in self._actors or user in self._waiting.busy or self._snapshots.is_saving(user))
 
     def passivate(self, idle_ms: int, count_max: int | None = None) -> int:
         """Snapshot and stop actors that were idle for `idle_ms`, at most `count_max`; return how many."""
@@ -157,6 +171,7 @@ class ShardHost:
 
     def _begin(self, group: _Group) -> None:
         self._group_count += 1
+        counts.taken(group.works)
         try:
             self._wake(group)
             self._decide(group)
@@ -198,8 +213,10 @@ class ShardHost:
             ]
             for work in group.works[user]:
                 self._count_answered(work)
-        self._save([user for user, effect in group.effects.items() if effect.snapshot_due])
+        due = [user for user, effect in group.effects.items() if effect.snapshot_due]
+        self._save([user for user in due if user not in self._evicted])
         self._waiting.done(group.works)
+        self._stop_evicted()
         if not self.has_released:
             self._release()
 
@@ -212,6 +229,7 @@ class ShardHost:
             reason,
             exc_info=None if is_known else error,
         )
+        counts.group_failed(reason)
         self._failures += 1
         group.effects.clear()
         for user in group.works:
@@ -229,6 +247,7 @@ class ShardHost:
             del self._left[work.batch_nr]
             self._answers.finished.append(work.batch_nr)
 
+    @counts.staged("recover")
     def _wake(self, group: _Group) -> None:
         """Recover the users of a group that have no actor; who is not this host's is refused."""
         epochs: dict[UserId, int] = {}
@@ -246,6 +265,7 @@ class ShardHost:
             log.error("%d users cannot be recovered: %s", len(epochs), error)
             group.refused.update(dict.fromkeys(epochs, error))
 
+    @counts.staged("decide")
     def _decide(self, group: _Group) -> None:
         commands = {
             user: [(work.envelope.connection, work.envelope.command) for work in works]
@@ -258,6 +278,7 @@ class ShardHost:
             else:
                 group.refused[user] = answer
 
+    @counts.staged("classify")
     def _classify(self, group: _Group) -> None:
         """The windows of all users of a group in one call."""
         waiting = {user: effect.requests for user, effect in group.effects.items() if effect.more}
@@ -291,6 +312,10 @@ class ShardHost:
         self._passivate([user for user in gone if user not in self._waiting.busy])
         if not any(shard_of(user) not in served for user in self._waiting.busy):
             self._tenure.epochs = self._target
+
+    def _stop_evicted(self) -> None:
+        for user in self._evicted.difference(self._waiting.busy):
+            self._actors.stop(user)
 
     def _refuse_waiting(self) -> None:
         for user, works in self._waiting.take_all().items():

@@ -20,7 +20,9 @@ from typing import Any
 
 from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch, WakeupMessage
 
+from actors import counts
 from actors.answers import refusal
+from actors.erasing import ErasureThread
 from actors.groups import GroupThread
 from actors.handlers import handled_once
 from actors.load import Load
@@ -47,9 +49,12 @@ from actors.session_actor import internal_error
 from actors.shard_host import Answers, ShardHost
 from actors.tenure import Tenure, machine_s
 from actors.user_stores import UserStores
+from domain.identifiers import UserId
+from persistence.erasure import ErasureStore
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
+from telemetry import metrics
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +76,8 @@ class ShardHostActor(ActorTypeDispatcher):
     _store: Store
     _membership: MembershipThread
     _groups: GroupThread
+    _erasing: ErasureThread
+    _erased: deque[list[UserId]]
     _load: Load
     _holdings: deque[Holding]
     _holding: Holding | None = None
@@ -125,6 +132,8 @@ class ShardHostActor(ActorTypeDispatcher):
             os.read(self._wake_read, 65536)
         while self._holdings:
             self._take_over(self._holdings.popleft())
+        while self._erased and self._host is not None:
+            self._host.evict(self._erased.popleft())
         self._advance()
 
     def receiveMsg_Directory(self, message: Directory, sender: Any) -> None:  # noqa: N802
@@ -150,16 +159,19 @@ class ShardHostActor(ActorTypeDispatcher):
             if not self._membership.leave(LEAVE_SECONDS_MAX):
                 log.warning("%s did not leave in time: others wait for its lease", self._start.member_id)
             self._groups.stop(LEAVE_SECONDS_MAX)
+            self._erasing.stop(LEAVE_SECONDS_MAX)
             self._host = None
             self._store.close()
 
     def _open(self, message: StartShardHost) -> None:
+        metrics.count_as(message.member_id.rpartition("/")[2])
         store = self._store = message.open_store()
         stores = UserStores.over(store, message.master_key)
         self._start = message
         self._shelf = ModelShelf(ModelStore(store), cluster_finder(store, message.pseudonym_key))
         self._shelf.refresh()
         self._holdings = deque()
+        self._erased = deque()
         sys.setswitchinterval(SWITCH_SECONDS)
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -183,11 +195,18 @@ class ShardHostActor(ActorTypeDispatcher):
         self._membership.start()
         self._groups = GroupThread(stores.groups)
         self._groups.start()
+        self._erasing = ErasureThread(ErasureStore(store), message.member_id, self._asked_to_let_go)
+        self._erasing.start()
         gc.freeze()
 
     def _changed(self, holding: Holding) -> None:
         """Called in the membership's thread."""
         self._holdings.append(holding)
+        self._wake()
+
+    def _asked_to_let_go(self, users: list[UserId]) -> None:
+        """Called in the erasures' thread."""
+        self._erased.append(users)
         self._wake()
 
     def _wake(self) -> None:
@@ -200,18 +219,23 @@ class ShardHostActor(ActorTypeDispatcher):
         self._holding = holding
         self._is_releasing = True
         self._host.serve(holding.epochs)
+        counts.shards(len(holding.epochs))
         self._tell_view()
 
     def _advance(self) -> None:
         if self._host is None:
             return
         self._answer(self._host.advance())
+        for user in self._erasing.waited_for:
+            if self._host.has_let_go(user):
+                self._erasing.let_go(user)
         if self._is_releasing and self._holding is not None and self._host.has_released:
             self._is_releasing = False
             self._membership.released(self._holding)
 
     def _answer(self, answers: Answers) -> None:
         """Batches are answered to who sent them; what no connection asked for is the gateway's."""
+        counts.answered(answers.finished, answers.replies)
         if self._host is not None:
             self._load.answered(answers.finished, machine_s())
         for_api, for_gateway = _parted(answers)

@@ -19,7 +19,7 @@ class SnapshotWriter:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._in_flight: set[Future[None]] = set()
+        self._in_flight: dict[Future[None], frozenset[UserId]] = {}
 
     @property
     def is_full(self) -> bool:
@@ -29,10 +29,13 @@ class SnapshotWriter:
     def is_idle(self) -> bool:
         return not self._in_flight
 
+    def is_saving(self, user: UserId) -> bool:
+        return any(user in users for users in list(self._in_flight.values()))
+
     def save(self, users: Sequence[UserId], writes: Sequence[Mutation]) -> None:
         """Begin to write the snapshots of `users`."""
         future = self._store.submit(writes)
-        self._in_flight.add(future)
+        self._in_flight[future] = frozenset(users)
         future.add_done_callback(lambda done: self._ended(users, done))
 
     def wait_for_room(self, seconds_max: float) -> None:
@@ -45,6 +48,6 @@ class SnapshotWriter:
 
     def _ended(self, users: Sequence[UserId], done: Future[None]) -> None:
         """Called in a thread of the store, or at once."""
-        self._in_flight.discard(done)
+        self._in_flight.pop(done, None)
         if (error := done.exception()) is not None:
             log.error("no snapshots of %d users, %s first: %s", len(users), users[0], error)

@@ -6,7 +6,7 @@ effects; if that fails the entity is thrown away and recovered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from actors.answers import heard, live_reply, number_of, refusal, stream_of, what_holds
@@ -14,13 +14,13 @@ from actors.arriving import Arrivals
 from actors.caring import answer, heart_beats, observed, told
 from actors.effects import Classified, Effects
 from actors.histories import missing, superseded
-from actors.listening import Listening
+from actors.listening import REFEED_FRAMES_MAX, Listening, refeed
 from actors.messages import is_of_api
 from actors.pace import Pace
 from actors.recognition import Model, ModelShelf
 from actors.user_stores import UserStores
 from coach.coaching import Coaching
-from domain.care_commands import AskAdherence, CareCommand
+from domain.care_commands import AskAdherence
 from domain.commands import (
     AcceptFrame,
     CloseSession,
@@ -31,10 +31,11 @@ from domain.commands import (
     SetPlan,
     SetTraining,
     Suggest,
+    TimedCommand,
     session_of,
 )
 from domain.errors import Rejected
-from domain.events import Event, FrameReceived, SetRecognised
+from domain.events import ConsentGiven, Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged, Reply
@@ -49,7 +50,6 @@ from persistence.tables import JournalRow
 
 EVENTS_PER_SNAPSHOT = 200
 FRAMES_PER_SNAPSHOT = 600  # bounds how many stored frames a recovery reads to find where a stream stands
-REFEED_FRAMES_MAX = 120  # of an interrupted session, what its recogniser hears again per stream
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class UserEntity:
             if is_of_api(connection):
                 effects.replies.append((connection, self._answer(command)))
                 continue
-            if isinstance(command, CareCommand):
+            if isinstance(command, TimedCommand):
                 if self._state is before:  # else all of the user's connections are told
                     effects.replies.append((connection, answer(self._state, command)))
                 continue
@@ -179,7 +179,7 @@ class UserEntity:
             (name, stream, first)
             for name, session in self._state.sessions.items()
             if not session.closed
-            for stream, first in _refeed(session)
+            for stream, first in refeed(session)
         ]
 
     def resume(self, stored: Mapping[tuple[SessionId, StreamId], Sequence[SensorFrame]]) -> None:
@@ -217,7 +217,7 @@ class UserEntity:
     ) -> None:
         """Find how far a session's frames are stored, and let its recogniser hear the last of them."""
         recent: list[SensorFrame] = []
-        for stream, first in _refeed(session):
+        for stream, first in refeed(session):
             # A crash may leave a later frame stored and an earlier one not: what follows a gap comes again.
             frames = stored[name, stream]
             whole = [frame for number, frame in enumerate(frames, first) if frame.sequence_nr == number]
@@ -269,7 +269,7 @@ class UserEntity:
             return
         self._unpositioned = tuple(each for each in self._unpositioned if each != name)
         if (session := self._state.sessions.get(name)) is not None:
-            wanted = [(self.user, name, stream, first) for stream, first in _refeed(session)]
+            wanted = [(self.user, name, stream, first) for stream, first in refeed(session)]
             found = self._stores.sensors.frames_of(wanted)
             stored = {(name, stream): rows for (_, _, stream, _), rows in zip(wanted, found, strict=True)}
             self._resume(name, session, stored)
@@ -298,6 +298,8 @@ class UserEntity:
         if (reply := live_reply(event)) is not None:
             effects.replies.append((None, reply))
         effects.replies += [(None, held) for held in told(self._state, event)]
+        if isinstance(event, ConsentGiven) and event.recognition != before.consent.recognition:
+            self._listen_anew()
         if isinstance(event, SetRecognised):
             self._expect(event.session, event.end_ms, event)
         for said in self._coaching.happened(before, self._state, event):
@@ -305,6 +307,12 @@ class UserEntity:
                 self._apply(said, effects)
             else:
                 effects.replies.append((None, said))
+
+    def _listen_anew(self) -> None:
+        """To all open sessions, or none, as the user agreed; what was heard is forgotten."""
+        self._listening = None
+        for name, session in self._state.sessions.items():
+            self._listen(name, session)
 
     def _pin(self, effects: Effects) -> None:
         """Before anything is acknowledged, what was found is made this writer's: see persistence/chain.py."""
@@ -314,7 +322,7 @@ class UserEntity:
 
     def _listen(self, name: SessionId, session: Session) -> None:
         """Give a session whose exercises the server names a recogniser, if a model fits its sensors."""
-        if session.closed or session.recogniser != "server":
+        if session.closed or session.recogniser != "server" or not self._state.consent.recognition:
             return
         model = self._shelf.best_for(self.user, {stream.sensor for stream in session.streams})
         if model is None:
@@ -340,9 +348,3 @@ class UserEntity:
         """Let what the user usually does next advise the session's recogniser."""
         if self._listening is not None and name in self._listening:
             self._listening.expect(name, self._coaching.expected(self._state, name, at_ms, last))
-
-
-def _refeed(session: Session) -> Iterator[tuple[StreamId, int]]:
-    """A session's streams, and from where on their frames are heard again."""
-    for stream in session.streams:
-        yield stream.stream, max(0, session.next_nrs.get(stream.stream, 0) - REFEED_FRAMES_MAX)

@@ -23,7 +23,7 @@ from batch.frames import BUCKET, RUN, numbers, of_run
 from batch.job import Frames, Job, Parameters, Previous, Source
 from batch.progress import Progress, ProgressListener, reporting
 from batch.slicing import SLICES
-from batch.sweeping import Places, sweep
+from batch.sweeping import Places, forget_withdrawn, sweep
 from domain.errors import StoreError, StoreUnavailable
 from persistence.arrivals import day_of
 from persistence.profile_tables import PROFILE
@@ -90,6 +90,8 @@ def run_jobs(
     with _renewing(runs, run.number):
         try:
             _patiently(partial(sweep, places, runs, parameters, runs_kept), runs, progress)
+            if SLICES in jobs:
+                _patiently(partial(forget_withdrawn, places, parameters, run.number), runs, progress)
             for job in jobs:
                 action = partial(_run_job, places, runs, run, job, parameters, progress)
                 results[job.name] = _patiently(action, runs, progress)

@@ -15,6 +15,11 @@ def counted(profiles: DataFrame, key: bytes) -> DataFrame:
     return with_subject(agreed, key).withColumnRenamed("name", "user_id")
 
 
+def agreed_to_training(profiles: DataFrame) -> DataFrame:
+    """`user_id` of the users of whom others' models may learn; of nobody else a window is cut."""
+    return profiles.where("in_training").select("user_id")
+
+
 def sets_of(labels: DataFrame, people: DataFrame) -> DataFrame:
     """The confirmed sets of `people`, who come from `counted`; with `subject` in place of `user_id`."""
     return labels.join(people, "user_id").drop("user_id")

@@ -18,10 +18,12 @@ from pyspark.sql import functions as F  # noqa: N812 (Spark's own convention)
 from batch.arrow import Row, map_rows
 from batch.frames import numbers, with_subject
 from batch.job import Frames, Job, Parameters, Source
+from batch.people import agreed_to_training
 from batch.slices import slice_windows
 from domain.sensors import SensorSet
 from persistence.arrivals import ARRIVAL_BUCKET_COUNT
 from persistence.batch_tables import ARRIVAL
+from persistence.profile_tables import PROFILE
 from persistence.runs import BatchState, Cut
 from persistence.schema import Table
 from persistence.tables import LABEL, SENSOR, WINDOW
@@ -53,10 +55,23 @@ def superseded(source: Source, parameters: Parameters) -> DataFrame:
     )
 
 
+def withdrawn(source: Source, parameters: Parameters) -> DataFrame:
+    """The sessions (sensor_set, subject, session) of which there are windows, of users who did not agree."""
+    agreed = agreed_to_training(source.scan(PROFILE))
+    subjects = with_subject(agreed.withColumn("name", F.col("user_id")), parameters.pseudonym_key)
+    keys = source.scan(WINDOW).select("sensor_set", "subject", "session").distinct()
+    return keys.join(subjects, "subject", "left_anti").select("sensor_set", "subject", "session")
+
+
 def _read(source: Source, parameters: Parameters) -> Frames:
+    agreed = F.broadcast(agreed_to_training(source.scan(PROFILE)))
     if parameters.cut.first_day is None:
-        return {SENSOR: source.scan(SENSOR), LABEL: _sampled(source.scan(LABEL), parameters.session_share)}
-    arrived = _arrived(source, parameters.cut)
+        labels = _sampled(source.scan(LABEL), parameters.session_share)
+        return {
+            SENSOR: source.scan(SENSOR).join(agreed, "user_id", "left_semi"),
+            LABEL: labels.join(agreed, "user_id", "left_semi"),
+        }
+    arrived = _arrived(source, parameters.cut).join(agreed, "user_id", "left_semi")
     sessions = _sampled(arrived.select(*_SESSION).distinct(), parameters.session_share)
     labels = source.lookup(sessions, LABEL)
     labelled = labels.select(*_SESSION).distinct()
@@ -118,7 +133,7 @@ def _measures(parameters: Parameters) -> Sequence[Column]:
 SLICES = Job(
     name="slices",
     summary="labelled 2 s windows of what arrived, for training",
-    reads=(SENSOR, LABEL),
+    reads=(SENSOR, LABEL, PROFILE),
     writes=(WINDOW,),
     function=_sliced,
     read=_read,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batch.errors import translated_errors
 from batch.job import Parameters, Source
-from batch.slicing import superseded
+from batch.slicing import superseded, withdrawn
 from batch.stores import delete_windows
 from persistence.arrivals import forget_day
 from persistence.ports import Delete, Store
@@ -47,6 +47,12 @@ def sweep(places: Places, runs: RunStore, parameters: Parameters, runs_kept: int
             [Delete(table, key) for table in tables for key in result_partitions(table, run.number)]
         )
         runs.change(partial(forgotten, number=run.number))
+
+
+def forget_withdrawn(places: Places, parameters: Parameters, run_nr: int) -> None:
+    """Delete the windows of users who do not agree, or no more, that others' models learn from them."""
+    with translated_errors(places.log):
+        delete_windows(withdrawn(places.source, parameters), places.location, run_nr)
 
 
 def _forget_arrivals(store: Store, state: BatchState) -> None:

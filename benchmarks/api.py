@@ -21,7 +21,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.nodes import TOKEN_SECONDS, Figures, Load, started, under_load
+from benchmarks.nodes import TOKEN_SECONDS, Figures, Load, cpu_seconds, started, under_load
 from benchmarks.stores import empty, place
 from domain.identifiers import UserId
 
@@ -64,6 +64,7 @@ def _one_run(options: argparse.Namespace) -> Figures:
         figures: Figures = {"load_average": os.getloadavg()[0]}  # what else this machine was at
         for kind in KINDS:
             with started(found) as (running, issuer):
+                before_s = cpu_seconds(found).get("api", 0.0)
                 users = [UserId(f"user-{number}") for number in range(options.users)]
                 asking = None
                 if kind != "devices":
@@ -75,7 +76,10 @@ def _one_run(options: argparse.Namespace) -> Figures:
                     figures[kind] = under_load(load, found, running.gateway_port, device_tokens)
                 if asking is not None:
                     told, _ = asking.communicate()
-                    figures[f"api_{kind}"] = json.loads(told)
+                    asked = figures[f"api_{kind}"] = json.loads(told)
+                    count = sum(sum(asked[which]["statuses"].values()) for which in ("reads", "writes"))
+                    spent_s = cpu_seconds(found).get("api", 0.0) - before_s
+                    asked["cpu_ms_per_request"] = round(1000 * spent_s / count, 2)
             empty(found)
     print(json.dumps(figures), file=sys.stderr, flush=True)
     return figures
@@ -121,6 +125,7 @@ def _summary(runs: Sequence[Figures]) -> Figures:
         "devices_alone": of("devices"),
         "devices_with_api": of("both"),
         "device_p99_ratio": round(both / alone, 2),
+        "api_cpu_ms_per_request": median("api_api", "cpu_ms_per_request"),
         "load_average": median("load_average"),
         "cores": os.cpu_count(),
     }

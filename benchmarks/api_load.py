@@ -40,7 +40,7 @@ class Timings:
 
 
 class Connection:
-    """One that stays; HTTP/1.1 as far as the API speaks it: client libraries cost as much as the server."""
+    """One that stays; HTTP/1.1 as far as the API speaks it, as client libraries cost more than that."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader

@@ -53,6 +53,10 @@ class ScratchNode:
             },
         )
 
+    @property
+    def address(self) -> str:
+        return f"{self._cluster.hosts[0]}:{self._cluster.port}"
+
     def close(self) -> None:
         self._driver.shutdown()
         self._cluster.down()
@@ -66,11 +70,11 @@ class ScratchNode:
         return float(times.user + times.system)
 
     def flush(self, keyspace: str, table: str) -> None:
-        self._nodetool("flush", keyspace, table)
+        self.nodetool("flush", keyspace, table)
 
     def compact(self, keyspace: str, table: str) -> None:
         """Write all of a table anew, into one SSTable; returns when the old ones are gone."""
-        self._nodetool("compact", keyspace, table)
+        self.nodetool("compact", keyspace, table)
         deadline = time.monotonic() + SETTLE_SECONDS_MAX
         # Components are `nb-GENERATION-big-NAME`; the compaction's log lies beside them until all is done.
         while len({path.name.rpartition("-")[0] for path in self._files(keyspace, table)}) != 1:
@@ -85,7 +89,8 @@ class ScratchNode:
         data = self._directory / "cassandra" / "node1" / "data" / keyspace
         return [path for path in data.glob(f"{table}-*/*") if path.is_file()]
 
-    def _nodetool(self, *arguments: str) -> None:
+    def nodetool(self, *arguments: str) -> None:
+        """Run Cassandra's own tool on this node; it has to succeed."""
         java_home = find_java(majors=JAVA_MAJORS, program="Cassandra")
         command = [
             str(java_home / "bin" / "java"), *_NODETOOL_FLAGS, f"-Duser.home={self._directory}",

@@ -91,7 +91,8 @@ class Device:
             )
         except Exception:  # refused, reset, timed out, or HTTP 503: all the same to a device
             return False
-        assert isinstance(listener, _Listener)
+        if not isinstance(listener, _Listener):  # hung up during the handshake
+            return False
         self.listener = listener
         transport.send(WSMsgType.BINARY, self._hello)
         await asyncio.wait({listener.is_welcome, listener.is_over}, return_when=asyncio.FIRST_COMPLETED)

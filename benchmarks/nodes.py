@@ -50,11 +50,11 @@ def under_load(load: Load, found: Place, port: int, tokens: list[str] | None = N
         "samples": load.samples,
         "name": load.name,
     }
-    before = _cpu_seconds(found)
+    before = cpu_seconds(found)
     argv = [sys.executable, "-m", "benchmarks.load"]
     done = subprocess.run(argv, input=json.dumps(job), stdout=subprocess.PIPE, text=True, check=True)
     figures: Figures = json.loads(done.stdout)
-    spent = {name: seconds - before.get(name, 0.0) for name, seconds in _cpu_seconds(found).items()}
+    spent = {name: seconds - before.get(name, 0.0) for name, seconds in cpu_seconds(found).items()}
     figures["cpu_us_per_frame"] = {
         name: round(1e6 * seconds / max(1, figures["acknowledged"]), 1)
         for name, seconds in spent.items()
@@ -81,7 +81,7 @@ def started(found: Place, **settings: Any) -> Iterator[tuple[RunningNode, Tokens
             yield running, open_tokens(made)
 
 
-def _cpu_seconds(found: Place) -> dict[str, float]:
+def cpu_seconds(found: Place) -> dict[str, float]:
     """CPU seconds so far of the server's processes, by what they are."""
     spent = {"cassandra": found.server_cpu_s()} if found.server is not None else {}
     for process in psutil.process_iter():
@@ -98,6 +98,7 @@ def _cpu_seconds(found: Place) -> dict[str, float]:
 def _role(command: str) -> str | None:
     roles = {
         "DeviceGatewayActor": "gateway",
+        "ApiActor": "api",
         "ShardHostActor": "shard host",
         "plain_server": "plain server",
         "NaiveGateway": "naive gateway",

@@ -24,7 +24,7 @@ from playwright.sync_api import Browser
 
 from tests.browser import chromium
 from tests.gateway.api_example import fill
-from tests.gateway.test_page import gym
+from tests.gateway.page_rig import gym
 
 CPU_SLOWDOWN = 4
 NETWORK = {

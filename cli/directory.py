@@ -29,6 +29,18 @@ def own_directory(data: Path) -> Iterator[str]:
         yield _identity(data / "node.id")
 
 
+@contextmanager
+def alone_in(data: Path) -> Iterator[bool]:
+    """Hold `data` so that no node starts on it meanwhile; False, at once, if one runs."""
+    with (data / "node.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
 def _lock(file: int, data: Path) -> None:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:

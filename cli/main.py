@@ -30,9 +30,17 @@ muvr marathon plan staging.toml        what a deployment on Mesos would change
 muvr schema check                      whether the tables are as this version wants them
 muvr read-models check                 whether what the API shows is what the journal says
 muvr exercises list                    what users contributed to the catalogue
-muvr users check anna                  whether what is stored of a user can be read
+muvr users export anna                 all about a user, to read and to take along
+muvr users erase anna                  for ever, with a signed receipt
+muvr restore /backups/monday           a backup in the place of the embedded store
+muvr backup /backups/monday            the embedded store, while a node runs
+muvr retention --dry-run               what is older than it is to be kept
 muvr import strong.csv --user anna     what another app has of anna's training
 muvr export --user anna --format csv   anna's sets, as other apps read them
+muvr doctor                            what is wrong here, and what to do
+muvr top                               a running node, live
+muvr profile --out node.folded         what a running node is busy with
+muvr metrics list                      what a node counts, for Prometheus
 muvr config show                       every setting, and where its value comes from
 muvr completion bash                   what makes a shell complete these commands
 """
@@ -55,9 +63,16 @@ COMMANDS = (
     ("schema", "cli.schema", "show, make or check the tables of a store"),
     ("read-models", "cli.readmodels", "compare what the API shows with the journal, and make it again"),
     ("exercises", "cli.exercises", "review the exercises that users contributed"),
-    ("users", "cli.users", "check that what is stored of a user can be read"),
+    ("users", "cli.users", "export, import, erase and check users, their consents and who looked at them"),
     ("import", "cli.imports.command", "take in files of other programs: FIT, TCX, GPX, Strong, Hevy, wger"),
     ("export", "cli.exports", "write a user's sessions and sets as CSV, FIT or TCX"),
+    ("backup", "cli.backup:up_to", "save the embedded store while a node runs"),
+    ("restore", "cli.backup:back", "put a backup in the place of the embedded store"),
+    ("retention", "cli.retention", "delete what is older than it is to be kept"),
+    ("doctor", "cli.doctor.command", "check machine, store and keys, and say what to do"),
+    ("top", "cli.top.command", "watch a running node in the terminal"),
+    ("profile", "cli.profile", "see what the processes of a running node are busy with"),
+    ("metrics", "cli.metrics", "list what a node counts; print a dashboard and alert rules"),
     ("config", "cli.config", "show every setting, and where its value comes from"),
     ("completion", "cli.completion", "print what makes a shell complete commands and options"),
 )

@@ -13,6 +13,7 @@ from actors.node import Node
 from cli.keys import first_token_mark
 from cli.metronome import add_metronome_arguments, metronome_settings
 from cli.parsing import explain
+from cli.retention import add_keep_arguments, policy_of
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
 from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
@@ -74,6 +75,8 @@ class _Up:
         _add_gateway_arguments(parser)
         _add_night_arguments(parser)
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
+        add_keep_arguments(parser)
+        _add_watching_arguments(parser)
         add_metronome_arguments(parser)
         explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})
 
@@ -95,11 +98,15 @@ class _Up:
             session_share=options.session_share,
             members_min=options.members_min,
             cluster_models=options.cluster_models,
+            retention=policy_of(options),
             night_cron=None if options.night == NEVER else options.night,
             time_zone=options.time_zone,
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,
             metronome=metronome_settings(options),
+            metrics_host=options.metrics_host,
+            metrics_port=options.metrics_port,
+            log_format=options.log_format,
             debug=options.debug,
         )
         with running_node(settings) as running:
@@ -192,6 +199,16 @@ def serve_until_signal(node: Node) -> None:
         signal.signal(number, lambda *_: ended.set())
     while not ended.wait(CHECK_SECONDS):
         node.check()
+
+
+def _add_watching_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--metrics-port", type=int, metavar="PORT", help="metrics without a token (default: not served)"
+    )
+    parser.add_argument("--metrics-host", default=LOOPBACK, help="of --metrics-port (default: %(default)s)")
+    parser.add_argument(
+        "--log-format", choices=("plain", "json"), default="plain", help="of node.log (default: %(default)s)"
+    )
 
 
 def _add_night_arguments(parser: argparse.ArgumentParser) -> None:

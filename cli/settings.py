@@ -12,6 +12,8 @@ from domain.sensors import SensorSet
 from gateway.limits import limits_of
 from gateway.tls import TlsFiles
 from persistence.learned_tables import MEMBERS_MIN
+from persistence.retention import KEPT_FOR_EVER, Policy
+from telemetry.logs import LogFormat
 
 GATEWAY_PORT = 8081
 API_PORT = 8080
@@ -47,12 +49,16 @@ class NodeSettings:
     session_share: float = 1.0  # of sessions, whose windows the night cuts for training
     members_min: int = MEMBERS_MIN  # users of a group of which the night publishes something
     cluster_models: bool = False  # the night trains a model for each cluster, too
+    retention: Policy = KEPT_FOR_EVER  # how long what is stored is kept
     night_cron: str | None = "30 2 * * *"
     time_zone: str = "UTC"
     night_catch_up: int = 1  # missed nights that are made up for
     night_attempts: int = 3  # of each step
     night_lease_s: float = 30.0  # after it another node goes on with the night of one that is gone
     metronome: MetronomeSettings | None = None  # runs the steps on a cluster instead of on this machine
+    metrics_host: str = LOOPBACK
+    metrics_port: int | None = None  # of metrics without a token; None: with one, at the API's port
+    log_format: LogFormat = "plain"
     debug: bool = False
 
     @property
@@ -67,6 +73,10 @@ class NodeSettings:
     @property
     def store_location(self) -> str:
         return self.store or f"sqlite:{self.data / 'store'}"
+
+    @property
+    def metrics_directory(self) -> Path:
+        return self.data / "metrics"
 
     @property
     def log_directory(self) -> Path:

@@ -24,18 +24,24 @@ from actors.shard_host_actor import ShardHostActor
 from actors.tenure import machine_s
 from cli.directory import own_directory
 from cli.keys import signing_key, token_key
+from cli.privacy import secrets_of
+from cli.retention import keep_words
 from cli.settings import NodeSettings, check
 from gateway.api_actor import ApiActor
 from gateway.api_messages import StartApi
 from gateway.auth import Tokens
 from gateway.device_actor import DeviceGatewayActor, StartGateway
 from gateway.limits import limits_of
+from gateway.privacy import Keys
 from gateway.watch_page import Gateways
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
 from persistence.secret_files import load_or_make_key, numbered_keys
+from telemetry import pages
+from telemetry.logs import definitions
 
 BATCH_SECONDS_MAX = 4 * 3600.0
+RETENTION_SECONDS_MAX = 2 * 3600.0
 EVALUATION_MINUTES = 30.0
 MODELS_COMPARED = 5  # what is served and the newest others, of which the best is served then
 MARGIN_SECONDS = 300.0
@@ -65,7 +71,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
     tokens = partial(open_tokens, settings)
     master_key = load_or_make_key(settings.key_directory / "master.key")
     pseudonym_key = load_or_make_key(settings.key_directory / "pseudonyms.key")
-    with own_directory(settings.data) as node_id, Node(log_definitions) as node:
+    with own_directory(settings.data) as node_id, _counting(settings), Node(log_definitions) as node:
         hosts = [f"shard-host-{number}" for number in range(settings.shard_hosts)]
         lanes = tuple((f"{node_id}/{name}", name) for name in hosts)
         gateway = StartGateway(
@@ -92,6 +98,9 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                 gateways=Gateways(
                     port=gateway_port, advertised=settings.advertise, is_tls=settings.tls is not None
                 ),
+                keys=Keys(master_key=master_key, secrets=secrets_of(settings)),
+                metrics_host=settings.metrics_host,
+                metrics_port=settings.metrics_port,
             ),
         )
         url = settings.advertise or f"{settings.scheme}://{settings.host}:{gateway_port}"
@@ -113,9 +122,19 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
         yield RunningNode(node, gateway_port, api_port or 0)
 
 
+@contextmanager
+def _counting(settings: NodeSettings) -> Iterator[None]:
+    """Every process that is forked meanwhile counts where the node's metrics are read."""
+    pages.begin(settings.metrics_directory)
+    try:
+        yield
+    finally:
+        pages.end()
+
+
 def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
-    """The programs of the night: Spark's batch, then for each sensor set training, evaluation and the choice
-    of what is served.
+    """The programs of the night: the deletion of what is too old, Spark's batch, then for each sensor set
+    training, evaluation and the choice of what is served.
     """
     signing_key(settings)
     sensor_sets = [str(sensor_set) for sensor_set in settings.sensor_sets]
@@ -124,7 +143,11 @@ def night_steps(settings: NodeSettings) -> tuple[Step, ...]:
         *("batch", "run", "--sensor-sets", *sensor_sets, "--master", settings.spark_master),
         *("--members-min", str(settings.members_min), "--session-share", str(settings.session_share)),
     )
-    steps = [Step("batch", batch, BATCH_SECONDS_MAX, is_dated=True)]
+    retention = _program(settings, "retention", *keep_words(settings.retention))
+    steps = [
+        Step("retention", retention, RETENTION_SECONDS_MAX),
+        Step("batch", batch, BATCH_SECONDS_MAX, is_dated=True),
+    ]
     for sensor_set in sensor_sets:
         suffix = "" if len(sensor_sets) == 1 else f" {sensor_set}"
         steps += _model_steps(settings, sensor_set, suffix)
@@ -199,20 +222,7 @@ def _log_to_file(settings: NodeSettings) -> dict[str, Any]:
     """
     settings.log_directory.mkdir(parents=True, exist_ok=True)
     level = logging.DEBUG if settings.debug else logging.INFO
-    definitions = {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-        "handlers": {
-            "file": {
-                "class": "logging.FileHandler",
-                "filename": str(settings.log_directory / "node.log"),
-                "formatter": "plain",
-                "level": level,
-            }
-        },
-        "root": {"handlers": ["file"], "level": level},
-    }
-    logging.config.dictConfig(definitions)
+    to_file = definitions(settings.log_directory / "node.log", settings.log_format, level)
+    logging.config.dictConfig(to_file)
     logging.raiseExceptions = False  # a log on a full disk must not flood the terminal
-    return definitions
+    return to_file

@@ -20,6 +20,7 @@ from coach.week import plan_week
 from domain.commands import CoachSite, Suggest
 from domain.conflicts import overridden
 from domain.events import (
+    ConsentGiven,
     Event,
     FrameReceived,
     LabelConfirmed,
@@ -77,7 +78,7 @@ class Coaching:
 
         A session that begins is planned, one that ends summed up; advice follows a set and what was refused.
         """
-        if isinstance(event, FrameReceived | ProfileEvent | ProgrammeSet):
+        if isinstance(event, FrameReceived | ProfileEvent | ProgrammeSet | ConsentGiven):
             return ()
         session = after.sessions.get(event.session)
         if session is None:

@@ -197,7 +197,8 @@ class AskBests(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="
 
 
 DirectCommand = ProfileCommand | Replace | AskUser | AskBests
-Command = NumberedCommand | AcceptFrame | CareCommand | DirectCommand
+TimedCommand = CareCommand | DirectCommand  # of no session, known by their time
+Command = NumberedCommand | AcceptFrame | TimedCommand
 
 
 class FoundSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,6 +235,6 @@ def is_said(command: Command | InnerCommand) -> TypeGuard[SayableCommand]:
 
 def session_of(command: Command) -> SessionId:
     """The session that a command is of; an empty name for those of no session."""
-    if isinstance(command, CareCommand | DirectCommand):
+    if isinstance(command, TimedCommand):
         return NO_SESSION
     return command.frame.session if isinstance(command, AcceptFrame) else command.session

@@ -5,11 +5,13 @@
     │   ├── InvalidFrame        a sensor frame breaks its limits
     │   ├── InvalidRecording    a recording file is malformed; names file, line and column
     │   ├── InvalidFile         a file of another program cannot be read; names file and line
-    │   └── InvalidArtefact     a model file is truncated, altered, unsigned or of a newer version
+    │   ├── InvalidArtefact     a model file is truncated, altered, unsigned or of a newer version
+    │   └── InvalidArchive      an export, backup or receipt is truncated, altered or not of muvr
     ├── Rejected                a command was refused; nothing was stored, the session goes on
     │   ├── OutOfOrder          a frame came before its predecessor; says which one is expected
     │   ├── Overtaken           what it was to replace has been replaced meanwhile
-    │   └── TooOften            what takes long was asked for again too soon
+    │   ├── TooOften            what takes long was asked for again too soon
+    │   └── Erased              all about the user was erased; nothing is taken under that name again
     ├── NotOwner                another node serves the user, or will in a moment; nothing was stored
     ├── NotAuthorised           the token is missing, wrong, expired or lacks the scope
     ├── TooSlow                 a device does not read what it is sent; it is cut off
@@ -84,6 +86,10 @@ class InvalidArtefact(InvalidInput):
     code = "invalid_artefact"
 
 
+class InvalidArchive(InvalidInput):
+    code = "invalid_archive"
+
+
 class Rejected(MuvrError):
     code = "rejected"
 
@@ -110,6 +116,10 @@ class Overtaken(Rejected):
 class TooOften(Rejected):
     code = "too_often"
     retry = True
+
+
+class Erased(Rejected):
+    code = "erased"
 
 
 class NotOwner(MuvrError):

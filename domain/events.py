@@ -168,6 +168,15 @@ class ProfileChanged(msgspec.Struct, frozen=True, kw_only=True, array_like=True,
     in_statistics: bool
 
 
+class ConsentGiven(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="consent_given"):
+    """The user said what they agree to; what is not agreed to is refused, or withdrawn."""
+
+    at_ms: int
+    recognition: bool
+    statistics: bool
+    training: bool
+
+
 class BodyMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="body_measured"):
     """One of the same quantity and time corrects what was measured before."""
 
@@ -193,7 +202,7 @@ SessionEvent = (
 )
 SayableEvent = LabelConfirmed | LabelWithdrawn | TrainingSet | PlanSet | ExerciseContributed
 ProfileEvent = ProfileChanged | BodyMeasured
-JournalEvent = SessionEvent | ProfileEvent | ProgrammeSet
+JournalEvent = SessionEvent | ProfileEvent | ProgrammeSet | ConsentGiven
 
 
 class FrameReceived(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from domain.events import BodyMeasured, ProfileChanged, ProfileEvent
-from domain.profile_commands import Experience, MeasureBody, ProfileCommand, Quantity, SetProfile, Sex
+from domain.profile_commands import Experience, MeasureBody, Quantity, SetProfile, Sex
 
 MEASUREMENTS_KEPT_MAX = 16  # in a user's state; the rows keep all
 
@@ -33,7 +33,7 @@ Body = tuple[Measurement, ...]  # by time, oldest first
 
 
 def decide_profile(
-    profile: Profile | None, body: Body, command: ProfileCommand
+    profile: Profile | None, body: Body, command: SetProfile | MeasureBody
 ) -> tuple[ProfileChanged] | tuple[BodyMeasured] | tuple[()]:
     """What `command` leads to; nothing if it is known, or a profile that was overtaken by a newer one."""
     if isinstance(command, SetProfile):

@@ -45,12 +45,23 @@ class MeasureBody(msgspec.Struct, frozen=True, kw_only=True, array_like=True, ta
     value: float
 
 
-ProfileCommand = SetProfile | MeasureBody
+class SetConsent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="set_consent"):
+    """What the user agrees to from now on, as a whole; see domain/consent.py. Of no session."""
+
+    at_ms: int
+    recognition: bool
+    statistics: bool
+    training: bool
+
+
+ProfileCommand = SetProfile | MeasureBody | SetConsent
 
 
 def check_profile_command(command: ProfileCommand) -> ProfileCommand:
     """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
     _check("at_ms", command.at_ms, (0, EPOCH_MS_MAX))
+    if isinstance(command, SetConsent):
+        return command
     if isinstance(command, SetProfile):
         _check("birth year", command.birth_year, BIRTH_YEARS)
         _check("height in cm", command.height_cm, HEIGHTS_CM)

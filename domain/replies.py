@@ -182,6 +182,15 @@ class AdherenceTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, 
     weeks: tuple[WeekAdhered, ...]
 
 
+class ConsentHeld(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="consent"):
+    """What the user agreed to, as it holds now, to all of the user's devices."""
+
+    at_ms: int
+    recognition: bool
+    statistics: bool
+    training: bool
+
+
 class UserTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="user"):
     """What holds of the user, once all that it contains is durable: to who said something of it, or asked."""
 
@@ -191,6 +200,7 @@ class UserTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="
     plan: TrainingPlan | None
     programme: Programme
     own_exercises: tuple[Contributed, ...]
+    consent: ConsentHeld
 
 
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):
@@ -210,7 +220,7 @@ class BestsTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag=
     bests: Mapping[str, Best]
 
 
-DeviceReply = Acknowledged | Refused | CareReply | PassingReply
+DeviceReply = Acknowledged | Refused | CareReply | ConsentHeld | PassingReply
 DirectReply = UserTold | BestsTold  # to the API alone
 Reply = DeviceReply | DirectReply
 

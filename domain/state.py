@@ -9,6 +9,7 @@ import msgspec
 from domain.bests import Best, best_with
 from domain.care import NO_CARE, Care
 from domain.commands import CoachSite, RecogniserSite, Stream
+from domain.consent import NO_CONSENT, Consent
 from domain.contributed import Contributed
 from domain.events import Answer, ExerciseSuggested
 from domain.identifiers import DeviceId, SessionId, StreamId
@@ -73,6 +74,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     planned_by: tuple[str, str, int] = ("", "", 0)
     own_exercises: tuple[Contributed, ...] = ()
     care: Care = NO_CARE
+    consent: Consent = NO_CONSENT
 
 
 def bests_of(user: User) -> Mapping[str, Best]:

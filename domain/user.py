@@ -26,9 +26,11 @@ from domain.commands import (
     Stream,
     is_said,
 )
+from domain.consent import NO_CONSENT, consented, decide_consent
 from domain.contributed import contributed
 from domain.errors import Rejected
 from domain.events import (
+    ConsentGiven,
     Event,
     ExerciseContributed,
     ExerciseSuggested,
@@ -53,7 +55,7 @@ from domain.happenings import noted, taken
 from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.numbering import is_next, next_nr
 from domain.profile import decide_profile, profiled
-from domain.profile_commands import ProfileCommand
+from domain.profile_commands import ProfileCommand, SetConsent
 from domain.said import check_unchanged, decide_said, planned, trained
 from domain.sets import NO_NUMBER
 from domain.state import Declined, Session, User, best_of
@@ -89,6 +91,8 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
         return decide(user, command.command)
     if is_said(command):
         return decide_said(user, command)
+    if isinstance(command, SetConsent):
+        return decide_consent(user.consent, command)
     if isinstance(command, ProfileCommand):
         return decide_profile(user.profile, user.body, command)
     if isinstance(command, CareCommand):
@@ -120,6 +124,8 @@ def evolve(user: User, event: Event) -> User:
     if isinstance(event, ProfileEvent):
         profile, body = profiled(user.profile, user.body, event)
         return replace(user, profile=profile, body=body)
+    if isinstance(event, ConsentGiven):
+        return replace(user, consent=consented(event))
     if isinstance(event, ProgrammeSet):
         return replace(user, care=cared(user.care, event, offset_min=user.training.utc_offset_min))
     if isinstance(event, SessionOpened):
@@ -172,7 +178,8 @@ def shared(user: User) -> User:
         for sets in (user.history, user.aside)
     )
     care = NO_CARE if user.care == NO_CARE else user.care
-    return replace(user, sessions=sessions, history=history, aside=aside, care=care)
+    consent = NO_CONSENT if user.consent == NO_CONSENT else user.consent
+    return replace(user, sessions=sessions, history=history, aside=aside, care=care, consent=consent)
 
 
 def _open(user: User, command: OpenSession) -> tuple[Event, ...]:

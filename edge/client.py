@@ -35,6 +35,8 @@ class DeviceClient(Telling):
         self._requests: list[bytes] = []
         self._offer: Message | None = None
         self._part = b""
+        self._consent: Message | None = None  # until it is answered
+        self._is_consent_sent = False  # on this connection, and not refused since
         self._unusable: set[str] = set()  # digests of models that were fetched and refused
         self.outbox = Outbox()
         self.model: Artefact | None = None
@@ -48,7 +50,7 @@ class DeviceClient(Telling):
     @property
     def is_idle(self) -> bool:
         """Everything recorded is acknowledged, and no model is on its way."""
-        return not self.outbox and self._offer is None
+        return not self.outbox and self._offer is None and self._consent is None
 
     def hello(self) -> bytes:
         """A new connection: nothing sent on an older one can be relied on."""
@@ -61,17 +63,21 @@ class DeviceClient(Telling):
         """The connection has ended: what it left unacknowledged, and a model half fetched, comes anew."""
         self._credit = 0
         self._offer, self._requests = None, []
-        self.outbox.rewind()
+        self.retry()
 
     def to_send(self) -> list[bytes]:
         """Messages to send now; none before the server's welcome, and none after its redirect."""
         if not self.is_welcome:
             return []
         requests, self._requests = self._requests, []
+        if self._consent is not None and not self._is_consent_sent:
+            self._is_consent_sent = True
+            requests = [*requests, protocol.encode(self._consent)]
         return requests + self.outbox.take(self._credit)
 
     def retry(self) -> None:
         """Send everything unacknowledged again, after a refusal that said so."""
+        self._is_consent_sent = False
         self.outbox.rewind()
 
     def receive(self, data: bytes) -> Message | None:
@@ -100,9 +106,18 @@ class DeviceClient(Telling):
                 return self._take_part(message)
             case "error":
                 return self._refused(message)
+            case "consent":
+                if self._consent is not None and message["at_ms"] >= self._consent["at_ms"]:
+                    self._consent = None
+                return message
             case _:
                 return message
         return None
+
+    def consent(self, at_ms: int, *, recognition: bool, statistics: bool, training: bool) -> None:
+        """What the user agrees to, as a whole; it is sent before all else until it is answered."""
+        said = {"recognition": recognition, "statistics": statistics, "training": training}
+        self._consent, self._is_consent_sent = {"type": "consent", "at_ms": at_ms, **said}, False
 
     def open_session(
         self, session: str, at_ms: int, recogniser: str, streams: Sequence[Any], *, coach: str = "server"
@@ -202,6 +217,11 @@ class DeviceClient(Telling):
         return message
 
     def _session_refused(self, session: str, message: Message) -> Message | None:
+        if not session:  # a consent
+            if not message["retry"]:
+                self._consent = None
+                self.refusals.append(message)
+            return message
         if self.outbox.is_dropped(session):
             return None  # what was on the way when the session was refused
         stream, expected_nr = message.get("stream") or COMMANDS, message.get("expected_nr")

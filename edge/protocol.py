@@ -42,6 +42,7 @@ _FIELDS: dict[str, dict[str, type | tuple[type, ...]]] = {
         "stop": bool,
     },
     "programme": {"at_ms": int, "prescriptions": (list, tuple)},
+    "consent": {"at_ms": int, "recognition": bool, "statistics": bool, "training": bool},
     "adherence": {"at_ms": int, "weeks": (list, tuple)},
     "record": {"session": str, "at_ms": int, "exercise": str, "kind": str, "value": _FLOAT},
     "summary": {"session": str, "at_ms": int, "set_count": int, "volume_kg": _FLOAT, "streak_weeks": int},

@@ -39,6 +39,7 @@ ROUTES: dict[str, Rule] = {
     "GET /watch": OPEN,
     "GET /health": OPEN,
     "GET /ready": OPEN,
+    "GET /metrics": _OPERATOR,
     "GET /v1/openapi.json": OPEN,
     "GET /v1/live": _OWN_OR_OPERATOR,
     "GET /v1/live/events": _OWN_OR_OPERATOR,
@@ -66,6 +67,11 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/users/{user}/sessions/{session}": _READ,
     "PUT /v1/users/{user}/sessions/{session}/sets/{start_ms}": _OWN,
     "DELETE /v1/users/{user}/sessions/{session}/sets/{start_ms}": _OWN,
+    "GET /v1/users/{user}/consent": _OWN_OR_OPERATOR,
+    "PUT /v1/users/{user}/consent": _OWN,
+    "GET /v1/users/{user}/accesses": _OWN_OR_OPERATOR,
+    "GET /v1/users/{user}/export": _OWN_OR_OPERATOR,
+    "DELETE /v1/users/{user}": _OWN_OR_OPERATOR,
     "GET /v1/models": _OWN_OR_OPERATOR,
     "GET /v1/models/{model_id}": _OWN_OR_OPERATOR,
     "GET /v1/exercises": _EVERYONES,
@@ -90,9 +96,19 @@ ROUTES: dict[str, Rule] = {
 # A browser's EventSource cannot send headers, so here the token may stand in the address.
 TOKEN_IN_QUERY = frozenset({"GET /v1/live/events"})
 
-# What these answer is secret and not kept, so an Idempotency-Key is not heeded.
+# What these answer is secret or must not be kept, so an Idempotency-Key is not heeded.
 UNREPEATABLE = frozenset(
-    {"POST /v1/users/{user}/pairings", "POST /v1/pairings/exchange", "POST /v1/tokens/refresh"}
+    {
+        "DELETE /v1/users/{user}",
+        "POST /v1/users/{user}/pairings",
+        "POST /v1/pairings/exchange",
+        "POST /v1/tokens/refresh",
+    }
+)
+
+# What shows users' data without naming one: who looks is written down for everyone.
+OF_EVERYONE = frozenset(
+    {"GET /v1/users", "GET /v1/live", "GET /v1/live/events", "GET /v1/contributed-exercises"}
 )
 
 _DEVICE: Rule = {"device": Relation.OWN, "user": Relation.OWN}
@@ -115,6 +131,7 @@ MESSAGES: dict[str, Rule] = {
     "exercise": _DEVICE,
     "refuse": _DEVICE,
     "suggestion": _DEVICE,
+    "consent": _DEVICE,
     "prescribe": _COACH,
     "get_adherence": _COACH,
 }

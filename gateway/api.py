@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from domain.errors import MuvrError
 from gateway.api_access import Gate
 from gateway.api_guard import LoopbackOnly, Shell
+from gateway.api_metrics import CountedRequests
 from gateway.api_problems import install
 from gateway.api_reads import Reads
 from gateway.auth import Tokens
@@ -23,6 +24,7 @@ from gateway.commanding import Commands
 from gateway.live import LiveView
 from gateway.loads import Loads
 from gateway.openapi import describe
+from gateway.privacy import Keys, Privacy
 from gateway.rates import Rate, Rates
 from gateway.resources import (
     accounts,
@@ -32,8 +34,10 @@ from gateway.resources import (
     health,
     live,
     load,
+    metrics,
     models,
     nights,
+    privacy,
     profile,
     progress,
     records,
@@ -59,8 +63,10 @@ RESOURCES = (
     health,
     live,
     load,
+    metrics,
     models,
     nights,
+    privacy,
     profile,
     progress,
     records,
@@ -93,11 +99,13 @@ def create_app(
     is_open: bool = False,
     gateways: Gateways = THIS_HOST,
     loads: Loads | None = None,
+    keys: Keys | None = None,
 ) -> FastAPI:
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
 
-    If it `is_open`, or without `tokens`, everyone may do everything, but only under a loopback name; `tokens`
-    are then for devices alone. Phones are sent to `gateways`.
+    If it `is_open`, or without `tokens`, everyone may do everything, but only under a loopback name; nobody
+    is known then, so no one is written down. `tokens` are then for devices alone. Phones are sent to
+    `gateways`. Without `keys` nobody is exported or erased.
     """
     gate = Gate(tokens, is_open=is_open)
     services = Services(
@@ -109,6 +117,8 @@ def create_app(
         requests=RequestStore(store),
         revocations=Revocations(store),
         rates=Rates(RATE_PER_ADDRESS, RATE_OF_ALL, now_s),
+        privacy=Privacy(store, keys, now_ms),
+        slow_reads=Reads(),
         now_ms=now_ms,
         gateways=gateways,
         loads=loads or Loads(),
@@ -125,6 +135,7 @@ def create_app(
         for task in tasks:
             task.cancel()
         services.reads.close()
+        services.slow_reads.close()
 
     app = FastAPI(
         title="muvr",
@@ -144,6 +155,7 @@ def create_app(
     if gate.is_open:
         app.add_middleware(LoopbackOnly)
     app.add_middleware(Shell)
+    app.add_middleware(CountedRequests)
     return app
 
 

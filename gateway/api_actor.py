@@ -32,6 +32,7 @@ from domain.replies import LiveUpdate
 from gateway.api import create_app
 from gateway.api_guard import is_loopback
 from gateway.api_messages import StartApi
+from gateway.api_metrics import serve_metrics
 from gateway.api_server import ApiServer
 from gateway.commanding import Commands
 from gateway.lane_pump import LanePump
@@ -39,6 +40,8 @@ from gateway.lanes import Done, Lanes
 from gateway.live import LiveView
 from gateway.loads import Loads
 from persistence.ports import Store
+from telemetry.metrics import count_as
+from telemetry.pages import node_directory
 
 SWITCH_SECONDS = 0.0005  # how long one thread may hold the interpreter while the others wait
 
@@ -114,6 +117,7 @@ class ApiActor(ActorTypeDispatcher):
     def _start(self, message: StartApi) -> int:
         """The port that is served, also if it was served before."""
         if self._server is None:
+            _count(message)
             sys.setswitchinterval(SWITCH_SECONDS)
             self._store = message.open_store()
             tokens = message.open_tokens() if message.open_tokens else None
@@ -135,6 +139,7 @@ class ApiActor(ActorTypeDispatcher):
                 is_open=is_open,
                 gateways=message.gateways,
                 loads=self._loads,
+                keys=message.keys,
             )
             server = ApiServer(app, message.host, message.port)
             server.start()
@@ -155,3 +160,10 @@ class ApiActor(ActorTypeDispatcher):
                 return  # its threads may still read the store
         if store is not None:
             store.close()
+
+
+def _count(message: StartApi) -> None:
+    count_as("api")
+    directory = node_directory()
+    if directory is not None and message.metrics_port is not None:
+        serve_metrics(directory, message.metrics_host, message.metrics_port)

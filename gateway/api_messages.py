@@ -7,9 +7,10 @@ The node asks `StartApi` once and gets `Started` or `StartFailed`. Shard hosts a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.auth import Tokens
+from gateway.privacy import Keys
 from gateway.watch_page import THIS_HOST, Gateways
 from persistence.ports import Store
 
@@ -22,7 +23,7 @@ class StartApi:
     process. If it `is_open`, or without `open_tokens`, everyone who reaches the port may do everything: for
     loopback only.
     `lanes` are this node's shard hosts: the member id of each, and its name in the Directory.
-    Phones are sent to `gateways`.
+    Phones are sent to `gateways`. Whoever reaches `metrics_port` may read the node's metrics.
     """
 
     host: str
@@ -32,3 +33,6 @@ class StartApi:
     lanes: tuple[tuple[str, str], ...] = ()
     is_open: bool = False
     gateways: Gateways = THIS_HOST
+    keys: Keys | None = field(default=None, repr=False)
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from domain.errors import (
+    Erased,
     InvalidInput,
     MuvrError,
     NotAuthorised,
@@ -91,6 +92,7 @@ _STATUS_BY_CODE = {
     Overtaken.code: 412,
     OutOfOrder.code: 409,
     TooOften.code: 429,
+    Erased.code: 410,
     InvalidInput.code: 422,
 }
 
@@ -106,6 +108,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[MuvrError], int], ...] = (  # the first that 
     (TooManyReaders, 503),
     (NotAnswered, 503),
     (Overtaken, 412),
+    (Erased, 410),
     (Rejected, 409),
     (ServedElsewhere, 307),
     (StoredValueCorrupt, 500),

@@ -7,9 +7,11 @@ from typing import cast
 import msgspec
 
 from domain import form, programme
-from domain.care_commands import AskAdherence, CareCommand, RecordForm, SetProgramme
+from domain.care_commands import AskAdherence, RecordForm, SetProgramme
+from domain.commands import TimedCommand
 from domain.identifiers import DeviceId, SessionId
-from domain.replies import AdherenceTold, CareReply, TipTold
+from domain.profile_commands import SetConsent
+from domain.replies import AdherenceTold, CareReply, ConsentHeld, TipTold
 
 
 class GivenTip(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,19 @@ class GetAdherence(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
 CareMessage = Prescribe | GetAdherence
 
 
+class GiveConsent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="consent"):
+    """What the user agrees to, as a whole; one with a later `at_ms` replaces it."""
+
+    at_ms: int
+    recognition: bool
+    statistics: bool
+    training: bool
+    user: str | None = None
+
+
+TimedMessage = CareMessage | GiveConsent
+
+
 class Tip(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="tip"):
     user: str
     session: str
@@ -108,10 +123,25 @@ class Adherence(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     weeks: tuple[WeekOfExercise, ...]
 
 
-CareAnswer = Tip | Programme | Adherence
+class Consent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="consent"):
+    user: str
+    at_ms: int
+    recognition: bool
+    statistics: bool
+    training: bool
 
 
-def care_command(message: CareMessage, device: DeviceId) -> CareCommand:
+CareAnswer = Tip | Programme | Adherence | Consent
+
+
+def timed_command(message: TimedMessage, device: DeviceId) -> TimedCommand:
+    if isinstance(message, GiveConsent):
+        return SetConsent(
+            at_ms=message.at_ms,
+            recognition=message.recognition,
+            statistics=message.statistics,
+            training=message.training,
+        )
     if isinstance(message, GetAdherence):
         return AskAdherence(at_ms=message.at_ms)
     prescribed = programme.Programme(
@@ -146,10 +176,12 @@ def form_command(message: MeasuredForm) -> RecordForm:
     return RecordForm(session=SessionId(message.session), command_nr=message.nr, form=measured, tip=tip)
 
 
-def care_message_of(user: str, reply: TipTold | CareReply) -> CareAnswer:
+def care_message_of(user: str, reply: TipTold | CareReply | ConsentHeld) -> CareAnswer:
     """What a device, or who prescribes, is told."""
     if isinstance(reply, TipTold):
         return Tip(user=user, **msgspec.structs.asdict(reply))
+    if isinstance(reply, ConsentHeld):
+        return Consent(user=user, **msgspec.structs.asdict(reply))
     if isinstance(reply, AdherenceTold):
         weeks = tuple(WeekOfExercise(**msgspec.structs.asdict(week)) for week in reply.weeks)
         return Adherence(user=user, at_ms=reply.at_ms, weeks=weeks)

@@ -21,7 +21,7 @@ from gateway import care_messages, protocol
 from gateway.coach_commands import coach_command_of
 
 
-def command_of(message: protocol.SessionMessage | care_messages.CareMessage, device: DeviceId) -> Command:
+def command_of(message: protocol.SessionMessage | care_messages.TimedMessage, device: DeviceId) -> Command:
     """The command of a message; raises InvalidInput for a word that is none of those that it may be."""
     match message:
         case protocol.Frame():
@@ -36,8 +36,8 @@ def command_of(message: protocol.SessionMessage | care_messages.CareMessage, dev
                 samples=message.samples,
             )
             return AcceptFrame(frame=frame)
-        case care_messages.Prescribe() | care_messages.GetAdherence():
-            return care_messages.care_command(message, device)
+        case care_messages.Prescribe() | care_messages.GetAdherence() | care_messages.GiveConsent():
+            return care_messages.timed_command(message, device)
         case care_messages.MeasuredForm():
             return care_messages.form_command(message)
         case protocol.Open():

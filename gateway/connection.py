@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import get_args
 
 import msgspec
 
@@ -30,6 +31,9 @@ USERS_COUNTED_MAX = 100_000  # whose rates a connection remembers
 INVALID_MAX = 8  # messages that cannot be read before a connection is cut off
 CLOSE_POLICY = 1008  # RFC 6455: policy violation
 CLOSE_MOVED = 1012  # IANA's WebSocket close code registry: service restart, connect again
+
+# Who may send what, by the message's class: this is asked of every frame.
+_RULES = {kind: MESSAGES[str(kind.__struct_config__.tag)] for kind in get_args(protocol.DeviceMessage)}
 
 
 @dataclass(slots=True)
@@ -177,7 +181,7 @@ class Connection:
             )
         )
 
-    def _forward(self, message: protocol.SessionMessage | care_messages.CareMessage, output: Output) -> None:
+    def _forward(self, message: protocol.SessionMessage | care_messages.TimedMessage, output: Output) -> None:
         claims = self._authenticated()
         _check_scope(claims, message)
         try:
@@ -262,7 +266,7 @@ def _user(claims: Claims, named: str | None) -> UserId:
 
 def _check_scope(claims: Claims, message: protocol.DeviceMessage) -> None:
     """Raise NotAuthorised unless the table has the token's scope for the message."""
-    rule = MESSAGES[str(message.__struct_config__.tag)]
+    rule = _RULES[type(message)]
     if claims.scope not in rule:
         raise NotAuthorised(
             f"the token's scope is {claims.scope!r}",
@@ -283,11 +287,11 @@ def _cut_off(output: Output, error: MuvrError) -> None:
 
 
 def _refused(
-    claims: Claims, message: protocol.SessionMessage | care_messages.CareMessage, error: MuvrError
+    claims: Claims, message: protocol.SessionMessage | care_messages.TimedMessage, error: MuvrError
 ) -> protocol.Error:
     user = message.user if claims.user == ANY_USER else claims.user
     told = msgspec.structs.replace(protocol.error_message(error), user=None if user is None else user[:64])
-    if isinstance(message, care_messages.CareMessage):
+    if isinstance(message, care_messages.TimedMessage):
         return told
     return msgspec.structs.replace(
         told,

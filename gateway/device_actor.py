@@ -42,6 +42,7 @@ from gateway.tls import TlsFiles, tls_context
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
+from telemetry import metrics
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +141,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
             self._loop.call_soon_threadsafe(self._server.reroute, lanes.routes)
 
     def _start(self, message: StartGateway) -> int:
+        metrics.count_as("gateway")
         lanes = Lanes(message.lanes, after_nr=time.time_ns())
         self._pump = LanePump(lanes, send=self.send, deliver=self._deliver)
         self._store = store = message.open_store()

@@ -12,6 +12,7 @@ from typing import Any
 from picows import WSAutoPingStrategy, WSListener, WSUpgradeRequest
 from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
+from gateway import counts
 from gateway.limits import Limits
 
 READ_BUFFER_BYTES = 2048  # to begin with; it grows with what a device sends
@@ -56,9 +57,11 @@ class Doorman:
         """None if there is no place."""
         if self._count >= self._limits.connections_max:
             log.warning("a connection of %s was turned away: there are %d", address, self._count)
+            counts.turned_away()
             return None
         if self._strangers[address] >= self._limits.strangers_max:
             log.warning("a connection of %s was turned away: too many of it said no hello", address)
+            counts.turned_away()
             return None
         self._count += 1
         self._strangers[address] += 1

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from actors.messages import Addressed, Directory, Envelope, ShardAnswer, ShardBatch, decode_addressed
+from gateway import counts
 from gateway.lanes import Done, Lanes
 
 
@@ -72,6 +73,7 @@ class LanePump:
             self._wake_at = self.lanes.wanted()
             if len(self._inbox) < self._wake_at:  # else more came before `_wake_at` was set, and woke nobody
                 break
+        counts.stand(*self.lanes.standing())
         addressed, done = decode_addressed(replies) if replies else [], self.lanes.take_done()
         if addressed or done:
             self._deliver(addressed, done)

@@ -17,6 +17,7 @@ from typing import Any
 from actors.messages import Envelope, ShardBatch, encode_envelopes
 from actors.view import View
 from domain.identifiers import UserId
+from gateway import counts
 from gateway.routes import Routes
 
 LANE_BATCHES_MAX = 4  # on their way to a shard host: what it writes, and what it prepares meanwhile
@@ -55,6 +56,7 @@ class _Lane:
     def next_batch(self, number: int) -> ShardBatch:
         batch = [self.pending.popleft() for _ in range(min(BATCH_MAX, len(self.pending)))]
         self.in_flight[number], self.newest_size = batch, len(batch)
+        counts.sent(number, self.name, batch)
         return ShardBatch(number, encode_envelopes(batch))
 
     def take_back(self) -> None:
@@ -116,7 +118,15 @@ class Lanes:
         """Answers to all commands of these batches have come; unknown ones were taken back meanwhile."""
         for number in numbers:
             for lane in self._lanes.values():
-                self._done += [(each.connection, each.user) for each in lane.in_flight.pop(number, ())]
+                batch = lane.in_flight.pop(number, [])
+                counts.answered(number, batch)
+                self._done += [(each.connection, each.user) for each in batch]
+
+    def standing(self) -> tuple[int, int, int]:
+        """How many commands wait, how many batches are in flight, and how many may be."""
+        lanes = self._lanes.values()
+        waiting = len(self._unrouted) + sum(len(lane.pending) for lane in lanes)
+        return waiting, sum(len(lane.in_flight) for lane in lanes), LANE_BATCHES_MAX * len(lanes)
 
     def take_done(self) -> list[Done]:
         """Of whom each command was that was answered or dropped since the last call."""

@@ -12,7 +12,7 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from domain.errors import InvalidInput, MuvrError, TooSlow
 from domain.identifiers import UserId
-from gateway import protocol
+from gateway import counts, protocol
 from gateway.connection import Connection, Output
 from gateway.doorman import Visit
 from gateway.limits import Limits
@@ -145,6 +145,7 @@ class DeviceListener(WSListener):
             transport.underlying_transport.pause_reading()
 
     def _receive(self, data: bytes) -> None:
+        counts.came(len(data))
         output = self.connection.receive(data)
         self._server.take(self._number, output)
         if self._visit.is_stranger and self.connection.is_authenticated:

@@ -177,6 +177,13 @@ class LiveView:
             found.append(known)
         return tuple(reversed(found))
 
+    def forget(self, user: UserId) -> None:
+        """Show the user no more, until there is news."""
+        with self._lock:
+            if user in self._users:
+                self._users.move_to_end(user, last=False)
+                self._drop_oldest()
+
     def _drop_idle(self, now_ms: int) -> None:
         while self._users and next(iter(self._users.values())).updated_ms < now_ms - IDLE_MS_MAX:
             self._drop_oldest()

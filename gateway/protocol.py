@@ -11,7 +11,7 @@ import msgspec
 from domain.commands import Stream
 from domain.errors import InvalidInput, MuvrError
 from gateway import coach_messages
-from gateway.care_messages import CareAnswer, CareMessage, MeasuredForm
+from gateway.care_messages import CareAnswer, MeasuredForm, TimedMessage
 from gateway.coach_messages import (
     Measured,
     OwnExercise,
@@ -118,7 +118,7 @@ SessionMessage = (
     | OwnSuggestion
     | Close
 )
-DeviceMessage = Hello | SessionMessage | CareMessage | GetModel
+DeviceMessage = Hello | SessionMessage | TimedMessage | GetModel
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="model", omit_defaults=True):

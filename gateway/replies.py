@@ -9,6 +9,7 @@ import msgspec
 from domain.replies import (
     Acknowledged,
     AdherenceTold,
+    ConsentHeld,
     DeviceReply,
     ExerciseAdvised,
     ExerciseRecognised,
@@ -48,7 +49,7 @@ def message_of(user: str, reply: DeviceReply) -> ServerMessage:
             return SettingUp(user=user, **msgspec.structs.asdict(reply))
         case ExerciseAdvised():
             return Suggestion(user=user, **msgspec.structs.asdict(reply))
-        case TipTold() | ProgrammeHeld() | AdherenceTold():
+        case TipTold() | ProgrammeHeld() | AdherenceTold() | ConsentHeld():
             return care_message_of(user, reply)
         case SessionPlanned():
             return plan_of(user, reply)

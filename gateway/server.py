@@ -16,7 +16,7 @@ from actors.messages import Addressed, Envelope
 from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from domain.replies import DirectReply, PassingReply
-from gateway import protocol
+from gateway import counts, protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection, Output
 from gateway.doorman import DeviceProtocol, Doorman, Visit
@@ -117,6 +117,7 @@ class DeviceServer:
         """A connection has begun; its number."""
         self._next_number += 1
         self._listeners[self._next_number] = listener
+        counts.joined(len(self._listeners))
         return self._next_number
 
     def take(self, number: int, output: Output) -> None:
@@ -127,6 +128,7 @@ class DeviceServer:
         for user in output.left:
             self._leave(user, number)
         for message in output.send:
+            counts.told(message)
             listener.send(protocol.encode(message))
         for user, command in output.forward:
             self._forward(Envelope(number, user, command))
@@ -138,6 +140,7 @@ class DeviceServer:
         listener = self._listeners.pop(number, None)
         if listener is None:
             return
+        counts.left(len(self._listeners))
         for user in listener.connection.users:
             self._leave(user, number)
         if not self._listeners:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from domain.commands import AskUser, Command
 from domain.errors import MuvrError
-from domain.identifiers import UserId
+from domain.identifiers import UserId, check_identifier
 from domain.replies import UserTold
-from gateway.api_access import Gate, Viewer, not_theirs
+from gateway.access import OF_EVERYONE
+from gateway.api_access import Gate, Viewer, not_theirs, route_name
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
 from gateway.loads import Loads
+from gateway.privacy import Privacy
 from gateway.rates import Rates
 from gateway.revocations import Revocations
 from gateway.watch_page import Gateways
@@ -36,6 +39,8 @@ class Services:
     requests: RequestStore
     revocations: Revocations
     rates: Rates
+    privacy: Privacy
+    slow_reads: Reads  # what takes long, so that the others do not wait for it
     now_ms: Callable[[], int]
     gateways: Gateways
     loads: Loads
@@ -67,6 +72,17 @@ async def viewer_of(request: Request) -> Viewer:
         if not await services.reads(grants.is_given, viewer.wants, viewer.subject):
             raise not_theirs(viewer.wants)
     return viewer
+
+
+async def attended(request: Request, viewer: Annotated[Viewer, Depends(viewer_of)]) -> None:
+    """Whoever looks at what is another's, or everyone's, is written down before it is shown."""
+    services, name = services_of(request), route_name(request)
+    user = request.path_params.get("user")
+    if user is None and (viewer.user is not None or name not in OF_EVERYONE):
+        return
+    checked = None if user is None else UserId(check_identifier("user", user))
+    why = request.headers.get("x-reason", "")
+    await services.reads(services.privacy.attend, checked, viewer, name, why)
 
 
 async def said_ms_of(request: Request) -> int:

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from domain.errors import StoredValueCorrupt
 from persistence.keys import Cipher
 
-FORMAT_VERSION = 3  # since 3 statements of sets are merged, and there are plans, programmes and form
+FORMAT_VERSION = 4  # since 4 users say what they agree to
 _VERSION_BYTE = bytes([FORMAT_VERSION])
 
 # From a format version to the next: (value as plain lists and maps) -> value of version + 1.

@@ -28,7 +28,7 @@ def _from_version_1(event: list[Any]) -> list[Any]:
     return [tag, session, suggested_ms, "taken" if taken else "refused"]
 
 
-EVENT_UPCASTERS: dict[int, Upcaster] = {1: _from_version_1, 2: as_it_is}
+EVENT_UPCASTERS: dict[int, Upcaster] = {1: _from_version_1, 2: as_it_is, 3: as_it_is}
 
 _codec: BlobCodec[JournalEvent] = BlobCodec(JournalEvent, EVENT_UPCASTERS)
 
@@ -95,10 +95,16 @@ class Journal:
         Rows of owners that had lost their lease are dropped, see persistence/chain.py. `lower` must follow a
         number that counts, as a snapshot's does. Raises StoredValueCorrupt naming the row.
         """
-        for count, row in enumerate(self._valid_rows(user, lower, upper)):
+        for count, (row, event) in enumerate(self.rows(user, cipher, lower=lower, upper=upper)):
             if limit is not None and count >= limit:
                 return
-            yield row.sequence_nr, _opened(user, cipher, row)
+            yield row.sequence_nr, event
+
+    def rows(
+        self, user: UserId, cipher: Cipher, *, lower: int = 1, upper: int | None = None
+    ) -> Iterator[tuple[JournalRow, JournalEvent]]:
+        """As `replay`, with the rows."""
+        return _all_opened(user, cipher, self._valid_rows(user, lower, upper))
 
     def tails(self, after: Mapping[UserId, tuple[Cipher, int]]) -> dict[UserId, Tail]:
         """For each user the events after a number that counts, or after 0; as `replay`, but for many.
@@ -148,12 +154,11 @@ class Journal:
         if number <= deleted:
             return
         epoch = self._epoch_at(user, number)
-        mark = JournalRow(user, 0, _DELETED_NR, epoch, Timestamp(0), str(number).encode(), None)
         partitions = range(_partition_of(deleted + 1), _partition_of(number) + 1)
         deletes = [
             Delete(JOURNAL, (user, nr), lower=(_DELETED_NR + 1,), upper=(number,)) for nr in partitions
         ]
-        self._store.write([Insert(JOURNAL, mark), Then(), *deletes])
+        self._store.write([deletion_mark(user, number, epoch), Then(), *deletes])
 
     def deleted_nr(self, user: UserId) -> int:
         """Up to which number events were deleted; 0 if none were."""
@@ -198,16 +203,23 @@ class Journal:
             partition_nr += 1
 
 
-def _all_opened(
-    user: UserId, cipher: Cipher, rows: Iterable[JournalRow]
-) -> Iterator[tuple[JournalRow, JournalEvent]]:
-    return ((row, _opened(user, cipher, row)) for row in rows)
-
-
-def _opened(user: UserId, cipher: Cipher, row: JournalRow) -> JournalEvent:
+def opened_event(user: UserId, cipher: Cipher, row: JournalRow) -> JournalEvent:
+    """What a row says; raises StoredValueCorrupt that names it."""
     number = row.sequence_nr
     what = "event %d (epoch %d) of user %r"
     return _codec.open(cipher, row.event, context_of(user, number), what, number, row.writer_epoch, user)
+
+
+def deletion_mark(user: UserId, number: int, epoch: int) -> Insert:
+    """What says that the events up to `number`, which was written under `epoch`, were deleted."""
+    mark = JournalRow(user, 0, _DELETED_NR, epoch, Timestamp(0), str(number).encode(), None)
+    return Insert(JOURNAL, mark)
+
+
+def _all_opened(
+    user: UserId, cipher: Cipher, rows: Iterable[JournalRow]
+) -> Iterator[tuple[JournalRow, JournalEvent]]:
+    return ((row, opened_event(user, cipher, row)) for row in rows)
 
 
 def _partition_of(sequence_nr: int) -> int:

@@ -14,6 +14,7 @@ from domain.errors import ConfigurationError
 from persistence import sqlite_schema
 from persistence.cassandra import ddl
 from persistence.cassandra.settings import FORM, SCHEME, CassandraSettings, parse_location
+from persistence.counted import CountedStore
 from persistence.ports import Store
 from persistence.sqlite import SqliteStore, directory_differences
 
@@ -37,11 +38,11 @@ def open_store(location: str) -> Store:
     """
     parsed = _parsed(location)
     if isinstance(parsed, Path):
-        return SqliteStore(parsed)
+        return CountedStore(SqliteStore(parsed), "sqlite")
     _check_driver()
     from persistence.cassandra.store import CassandraStore
 
-    return CassandraStore(parsed)
+    return CountedStore(CassandraStore(parsed), DRIVER)
 
 
 def prepare_store(location: str) -> list[str]:
@@ -72,6 +73,15 @@ def schema_differences(location: str) -> list[str]:
         return directory_differences(parsed)
     with _schema_session(parsed) as session:
         return session.differences()
+
+
+def store_clock_s(location: str) -> float | None:
+    """What a server of the store takes for the time, since 1970; None where it has no clock of its own."""
+    parsed = _parsed(location)
+    if isinstance(parsed, Path):
+        return None
+    with _schema_session(parsed) as session:
+        return session.clock_s()
 
 
 def schema_statements(location: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from domain.errors import ConfigurationError
 from persistence.schema import KEYS, TRAINING
 
-SCHEMA_VERSION = 6  # since 6 there are users' goals, and requests, grants and logins of the API
+SCHEMA_VERSION = 7  # since 7 there are erasures, accesses and consents
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,9 @@ class Store(Protocol):
     def scan(self, table: Table[RowT], tokens: TokenRange | None = None) -> Iterator[RowT]:
         """All rows whose partition's token lies in `tokens` (all, if None), partition by partition."""
 
+    def partitions(self, table: Table[Any], tokens: TokenRange | None = None) -> Iterator[Key]:
+        """The partition keys that have rows, as `scan` has them, each once; the rows are not read."""
+
     def token_ranges(self, table: Table[Any], count: int) -> list[TokenRange]:
         """Disjoint ranges that cover all partitions; about `count`, of about equal size."""
 

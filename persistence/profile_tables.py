@@ -15,6 +15,8 @@ class ProfileRow(NamedTuple):
     height_cm: float | None
     experience: str | None
     in_statistics: bool
+    in_training: bool | None = None  # these two are None in rows of schema 6
+    is_recognised: bool | None = None
 
 
 PROFILE = Table(
@@ -22,7 +24,7 @@ PROFILE = Table(
     keyspace=MAIN,
     row=ProfileRow,
     partition=("user_id",),
-    comment="Read model: who a user is; in_statistics: agreed to be counted in statistics about groups",
+    comment="Read model: who a user is, and to what the user agrees; None is what holds if nothing was said",
 )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from domain.consent import consented, is_counted
 from domain.contributed import contributed
 from domain.events import (
     BodyMeasured,
+    ConsentGiven,
     Event,
     ExerciseContributed,
     ExerciseSuggested,
@@ -24,7 +26,7 @@ from domain.events import (
     TrainingSet,
 )
 from domain.identifiers import UserId, shard_of
-from domain.profile import decide_profile
+from domain.profile import decide_profile, profiled
 from domain.sets import PastSet
 from domain.statements import stated
 from domain.user import User, evolve
@@ -90,20 +92,30 @@ def project(user: UserId, before: User, event: Event) -> list[Change]:
             return [Insert(GOAL, told)] if training is event.training else []
         case PlanSet() | SetMeasured() | TipGiven() | ProgrammeSet():
             return []
-        case ProfileChanged():
-            newest = ProfileRow(
-                user,
-                Timestamp(event.at_ms),
-                event.birth_year,
-                event.sex,
-                event.height_cm,
-                event.experience,
-                event.in_statistics,
-            )
-            return [Insert(PROFILE, newest)]
+        case ProfileChanged() | ConsentGiven():
+            return [Insert(PROFILE, _profile_row(user, before, event))]
         case BodyMeasured():
             measured = MeasurementRow(user, event.quantity, Timestamp(event.at_ms), event.value)
             return [Insert(MEASUREMENT_BY_USER, measured)]
+
+
+def _profile_row(user: UserId, before: User, event: ProfileChanged | ConsentGiven) -> ProfileRow:
+    profile, consent = before.profile, before.consent
+    if isinstance(event, ConsentGiven):
+        consent = consented(event)
+    else:
+        profile, _ = profiled(profile, (), event)
+    return ProfileRow(
+        user,
+        Timestamp(event.at_ms),
+        None if profile is None else profile.birth_year,
+        None if profile is None else profile.sex,
+        None if profile is None else profile.height_cm,
+        None if profile is None else profile.experience,
+        is_counted(consent, profile),
+        consent.training,
+        consent.recognition,
+    )
 
 
 def _labels(user: UserId, before: User, event: LabelConfirmed | LabelWithdrawn) -> list[Change]:

@@ -174,7 +174,7 @@ class ReadModels:
     def _looked_together(self, users: Sequence[UserId]) -> Iterator[tuple[UserId, Outcome | None]]:
         ciphers: dict[UserId, Cipher] = {}
         for user, cipher in self._ciphers(users).items():
-            if isinstance(cipher, StoredValueCorrupt):
+            if isinstance(cipher, MuvrError):
                 yield user, Outcome(user=user, problem=cipher)
             else:
                 ciphers[user] = cipher
@@ -190,10 +190,10 @@ class ReadModels:
                 group = []
         yield from self._against_stored(group)
 
-    def _ciphers(self, users: Sequence[UserId]) -> Mapping[UserId, Cipher | StoredValueCorrupt]:
+    def _ciphers(self, users: Sequence[UserId]) -> Mapping[UserId, Cipher | MuvrError]:
         """As DataKeyStore's, which would make a new key for a user who has none."""
         found = self._store.read_many(DATA_KEY, [Slice((user,)) for user in users])
-        ciphers: dict[UserId, Cipher | StoredValueCorrupt] = {
+        ciphers: dict[UserId, Cipher | MuvrError] = {
             user: lost_key(user) for user, rows in zip(users, found, strict=True) if not rows
         }
         return ciphers | self._keys.ciphers_of([user for user in users if user not in ciphers])

@@ -22,6 +22,7 @@ from persistence.sqlite_schema import apply_schema, differences
 from persistence.sqlite_statements import (
     execute,
     insert_sql,
+    partition_after,
     row_of,
     select,
     select_by_token,
@@ -119,6 +120,19 @@ class SqliteStore:
     def scan(self, table: Table[RowT], tokens: TokenRange | None = None) -> Iterator[RowT]:
         tokens = tokens or TokenRange(TOKEN_MIN, TOKEN_MAX)
         return self._rows(table, select_by_token(table), [tokens.lower, tokens.upper])
+
+    def partitions(self, table: Table[Any], tokens: TokenRange | None = None) -> Iterator[Key]:
+        """As the port says; each is found by one search, so that rows in between are not passed."""
+        tokens = tokens or TokenRange(TOKEN_MIN, TOKEN_MAX)
+        sql = partition_after(table)
+        after: list[Value] = [tokens.lower]
+        while True:
+            with errors_of(self._path(table.keyspace)), self._connection(table.keyspace) as connection:
+                found = connection.execute(sql[len(after) == 1], [*after, tokens.upper]).fetchone()
+            if found is None:
+                return
+            after = list(found)
+            yield tuple(found[1:])
 
     def token_ranges(self, table: Table[Any], count: int) -> list[TokenRange]:
         return even_token_ranges(count)

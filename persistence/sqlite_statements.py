@@ -89,6 +89,15 @@ def select_by_token(table: Table[Any]) -> str:
     )
 
 
+@lru_cache
+def partition_after(table: Table[Any]) -> tuple[str, str]:
+    """The first partition behind a token and key, and the first at or above a token, up to another token."""
+    names = ", ".join(["token", *table.partition])
+    marks = ", ".join("?" for _ in range(len(table.partition) + 1))
+    begin, end = f"SELECT {names} FROM {table.name} WHERE ", f" AND token <= ? ORDER BY {names} LIMIT 1"
+    return f"{begin}({names}) > ({marks}){end}", f"{begin}token >= ?{end}"
+
+
 def row_of(table: Table[RowT], found: Sequence[Value]) -> RowT:
     """The row that SQLite gave as `found`."""
     converted = (

@@ -10,6 +10,7 @@ from persistence.api_tables import API_TABLES
 from persistence.batch_tables import BATCH_TABLES
 from persistence.exercise_tables import EXERCISE_TABLES
 from persistence.night_tables import NIGHT_TABLES
+from persistence.privacy_tables import PRIVACY_TABLES
 from persistence.profile_tables import PROFILE_TABLES
 from persistence.schema import KEYS, MAIN, SAMPLES_COMPRESSED, TRAINING, Samples, Table, Timestamp
 
@@ -334,5 +335,6 @@ TABLES: tuple[Table[Any], ...] = (
     *PROFILE_TABLES,
     *EXERCISE_TABLES,
     *API_TABLES,
+    *PRIVACY_TABLES,
 )
 KEYSPACES = (MAIN, TRAINING, KEYS)

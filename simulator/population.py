@@ -2,8 +2,8 @@
 
 `population(settings)` makes a block of users in one go with NumPy. What the night learns about users is
 judged on it, since here the truth is known. Each session of a kind adds its own effect to what its user's
-body does, on top of what would have happened anyway. Who prefers which kind follows from
-the same profile as the latter, so that a naive comparison of kinds is wrong.
+body does, on top of what would have happened anyway. Who prefers which kind follows from the same profile as
+the latter, so that a naive comparison of kinds is wrong.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PopulationSettings:
 
     `effect` 0: kinds of sessions do all the same. `confounding`: how strongly preferences follow the profile;
     `hidden`: how strongly they follow something that no profile tells. `missing` is the share of profile
-    values that are not known, `consent` of users who agreed to be counted.
+    values that are not known, `consent` of users who agreed to be counted, and to be learned from.
     """
 
     user_count: int
@@ -225,7 +225,9 @@ class _People:
             "sex": sex,
             "height_cm": self._known(np.round(self._height_cm, 1)),
             "experience": experience,
-            "in_statistics": self._random.random(count) < self._settings.consent,
+            "in_statistics": (agreed := self._random.random(count) < self._settings.consent),
+            "in_training": agreed,
+            "is_recognised": np.ones(count, bool),
         }
 
     def measurements(self, states: dict[str, FloatArray]) -> Columns:
@@ -296,9 +298,9 @@ class _People:
         }
 
     def goals(self, groups: tuple[Group, ...]) -> Columns:
-        goal = drawn_goals(groups, self.group, self._random)
-        goal[self._unknown(len(goal))] = None
-        return {"user_id": self._users, "said_at": np.full(len(goal), _TOLD_MS), "goal": goal}
+        goals = drawn_goals(groups, self.group, self._random)
+        goals[self._unknown(len(goals))] = None
+        return {"user_id": self._users, "said_at": np.full(len(goals), _TOLD_MS), "goal": goals}
 
     def _maximum_kg(self, name_count: int, strength: FloatArray, exercises: IntArray) -> FloatArray:
         """One-repetition maximum [users, sessions, exercises], 0 where the body is the weight."""
@@ -330,8 +332,7 @@ class _People:
         invented = random.random(shape) < _INVENTED
         done[invented, -1] = len(MOVEMENTS) + rank[invented]
         alone = random.random(shape) < _OWN
-        user_nr = np.broadcast_to(np.arange(shape[0])[:, None], shape)
-        done[alone, -1] = len(MOVEMENTS) + len(CONTRIBUTED) + user_nr[alone]
+        done[alone, -1] = len(MOVEMENTS) + len(CONTRIBUTED) + np.nonzero(alone)[0]
         return done, names
 
     def _starts_ms(self) -> IntArray:

@@ -18,7 +18,7 @@ import msgspec
 
 from gateway import protocol
 from tests.edge.test_device_protocol import MESSAGES as FROM_SERVER
-from tests.gateway.device_example import CARE_MESSAGES, MESSAGES
+from tests.gateway.device_example import CARE_MESSAGES, CONSENT, MESSAGES
 
 PATH = Path(__file__).parents[1] / "docs" / "protocol-vectors.json"
 HELLO = {"type": "hello", "version": 1, "token": "TOKEN", "device": "watch-1"}
@@ -27,7 +27,7 @@ GET_MODEL = {"type": "get_model", "digest": "ab" * 32, "offset": 8192}
 
 def messages() -> list[dict[str, Any]]:
     """Every message of a device as MessagePack libraries write it, and every one of the server."""
-    from_devices = [HELLO, *MESSAGES.values(), *CARE_MESSAGES.values(), GET_MODEL]
+    from_devices = [HELLO, *MESSAGES.values(), *CARE_MESSAGES.values(), CONSENT, GET_MODEL]
     from_devices += [{**MESSAGES["frame"], "user": "ann"}, {**MESSAGES["open"], "coach": "device"}]
     found = [_vector("device", fields, msgpack.packb(fields)) for fields in from_devices]
     for kind in get_args(protocol.ServerMessage):

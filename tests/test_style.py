@@ -16,8 +16,8 @@ from cli.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
-    "domain", "coach", "edge", "simulator", "persistence", "actors", "gateway", "batch", "training",
-    "exchange", "marathon", "cli",
+    "domain", "telemetry", "coach", "edge", "simulator", "persistence", "actors", "gateway", "batch",
+    "training", "exchange", "marathon", "cli",
 )  # fmt: skip
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 350

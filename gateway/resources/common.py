@@ -12,7 +12,7 @@ from domain.identifiers import UserId, check_identifier
 from gateway.api_access import Viewer
 from gateway.api_route import ApiRoute
 from gateway.openapi import PROBLEM
-from gateway.services import Services, said_ms_of, services_of, viewer_of
+from gateway.services import Services, attended, said_ms_of, services_of, viewer_of
 
 LIMIT_MAX = 200
 
@@ -34,8 +34,9 @@ class Said(BaseModel):
 
 
 def router() -> APIRouter:
-    """Every route passes the gate, also one that asks for nothing else."""
-    return APIRouter(dependencies=[Depends(viewer_of)], route_class=ApiRoute, responses=PROBLEM)
+    """Every route passes the gate and the audit log, also one that asks for nothing else."""
+    needed = [Depends(viewer_of), Depends(attended)]
+    return APIRouter(dependencies=needed, route_class=ApiRoute, responses=PROBLEM)
 
 
 async def user_of(user: Annotated[str, InPath(max_length=64)]) -> UserId:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from marathon.fake.planning import is_new_version, steps
+from marathon.fake.planning import Action, is_new_version, steps
 from marathon.fake.serving import Answer
 from marathon.fake.state import App, Deployment, State, filled
 from marathon.findings import Finding
@@ -75,8 +75,8 @@ def restart(state: State, name: str, *, force: bool) -> Deployment:
     """The same definition, as a new version that every task has to have."""
     version = state.next_version()
     after = {**state.definitions(), name: {**state.apps[name].definition, "version": version}}
-    deployment = _deploy(state, after, version, force=force)
-    deployment.steps = [[{"action": "RestartApplication", "app": name}]]
+    planned = [[{"action": "RestartApplication", "app": name}]]
+    deployment = _deploy(state, after, version, force=force, planned=planned)
     state.apps[name].config_version = version
     return deployment
 
@@ -92,25 +92,25 @@ def scale_down(state: State, names: Sequence[str]) -> Deployment:
 def go_back(state: State, deployment: Deployment) -> Deployment:
     """To what there was before it, as a deployment of its own in its place."""
     state.deployments.remove(deployment)
-    after = {app: each for app, each in state.definitions().items() if app not in deployment.apps}
-    version = state.next_version()
+    others = {app: each for app, each in state.definitions().items() if app not in deployment.apps}
     before = {app: each for app, each in deployment.before.items() if app in deployment.apps}
-    for name in set(before) - set(state.apps):
-        state.apps[name] = App(definition=before[name])
-    return _deploy(state, {**after, **before}, version, force=True, is_going_back=True)
+    after = {**others, **before}
+    # What runs is compared, not what is defined: an app whose step had not come yet is as it was.
+    runs = {name: app.active or app.definition for name, app in state.apps.items()}
+    return _deploy(state, after, state.next_version(), force=True, planned=steps(runs, after))
 
 
 def _deploy(
-    state: State, after: Mapping[str, Definition], version: str, *, force: bool, is_going_back: bool = False
+    state: State,
+    after: Mapping[str, Definition],
+    version: str,
+    *,
+    force: bool,
+    planned: list[list[Action]] | None = None,
 ) -> Deployment:
     before = state.definitions()
-    # What is on its way to another version goes back to its old one, whatever its definition says now.
-    compared = (
-        {name: app.active or app.definition for name, app in state.apps.items()} if is_going_back else before
-    )
-    deployment = Deployment(
-        version=version, steps=steps(compared, after), before=dict(before), after=dict(after)
-    )
+    found = steps(before, after) if planned is None else planned
+    deployment = Deployment(version=version, steps=found, before=before, after=dict(after))
     _exclude(state, deployment, force=force)
     for name, definition in after.items():
         app = state.apps.setdefault(name, App(definition=definition))

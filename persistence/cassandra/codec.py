@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from domain.errors import StoredValueCorrupt, StoreRejected
 from persistence.cassandra.generated import compiled_decoder, compiled_encoder
-from persistence.cassandra.values import KEY_BYTES_MAX, KINDS, LENGTH, LONG, MISFITS, with_length
+from persistence.cassandra.values import KEY_BYTES_MAX, KINDS, LENGTH, LONG, MISFITS, Kind, with_length
 from persistence.schema import Key, Table, Value
 
 RowT = TypeVar("RowT", bound=NamedTuple)
@@ -78,15 +78,14 @@ class TableCodec(Generic[RowT]):
                 remedy="compare the table with `muvr schema check`",
             ) from error
 
+    def decode_partitions(self, buffer: bytes, position: int, count: int) -> list[Key]:
+        """`count` partition keys that begin at `position` of a RESULT message."""
+        return [
+            tuple(key) for key in _values(self._kinds[: len(self.table.partition)], buffer, position, count)
+        ]
+
     def _decode_slowly(self, buffer: bytes, position: int, count: int) -> Iterator[RowT]:
-        for _ in range(count):
-            values: list[Any] = []
-            for kind in self._kinds:
-                (size,) = LENGTH.unpack_from(buffer, position)
-                position += 4
-                values.append(None if size < 0 else kind.decode(buffer[position : position + size]))
-                position += max(size, 0)
-            yield self.table.row._make(values)
+        return map(self.table.row._make, _values(self._kinds, buffer, position, count))
 
     def _value(self, index: int, value: Value) -> bytes:
         kind = self._kinds[index]
@@ -107,6 +106,18 @@ class TableCodec(Generic[RowT]):
                 expected=f"at most {KEY_BYTES_MAX} in a column of the key",
             )
         return encoded
+
+
+def _values(kinds: Sequence[Kind], buffer: bytes, position: int, count: int) -> Iterator[list[Any]]:
+    """The values of `count` rows, each of so many columns as there are `kinds`."""
+    for _ in range(count):
+        values: list[Any] = []
+        for kind in kinds:
+            (size,) = LENGTH.unpack_from(buffer, position)
+            position += 4
+            values.append(None if size < 0 else kind.decode(buffer[position : position + size]))
+            position += max(size, 0)
+        yield values
 
 
 def routing_key(partition: Sequence[bytes]) -> bytes:

@@ -21,6 +21,7 @@ from persistence.ports import TOKEN_MAX, TOKEN_MIN, Slice, TokenRange
 from persistence.schema import Key, Table
 
 RowT = TypeVar("RowT", bound=NamedTuple)
+Decode = Callable[[bytes, int, int], list[Any]]
 
 PAGE_BYTES = 1 << 20  # about what a page holds
 PAGE_ROWS_FIRST, PAGE_ROWS_MIN, PAGE_ROWS_MAX = 100, 10, 5000
@@ -121,16 +122,27 @@ class Reader:
         return [list(found[part]) for part in slices]
 
     def scan(self, table: Table[RowT], tokens: TokenRange | None = None) -> Iterator[RowT]:
+        of = self._of[table.name]
+        return self._scan(of, of.codec.decode, tokens, is_of_keys=False)
+
+    def partitions(self, table: Table[Any], tokens: TokenRange | None = None) -> Iterator[Key]:
+        of = self._of[table.name]
+        return self._scan(of, of.codec.decode_partitions, tokens, is_of_keys=True)
+
+    def _scan(
+        self, of: TableStatements, decode: Decode, tokens: TokenRange | None, *, is_of_keys: bool
+    ) -> Iterator[Any]:
         tokens = tokens or TokenRange(TOKEN_MIN, TOKEN_MAX)
         if tokens.lower > tokens.upper or tokens.upper == TOKEN_MIN:  # a token that no partition has
             return
-        of = self._of[table.name]
         # The lowest token stands for no bound at all, so it must not be one.
         bounds = [tokens.lower] * (tokens.lower > TOKEN_MIN) + [tokens.upper] * (tokens.upper < TOKEN_MAX)
-        prepared = of.scan(has_lower=tokens.lower > TOKEN_MIN, has_upper=tokens.upper < TOKEN_MAX)
+        prepared = of.scan(
+            has_lower=tokens.lower > TOKEN_MIN, has_upper=tokens.upper < TOKEN_MAX, is_of_keys=is_of_keys
+        )
         values = [LONG.pack(bound) for bound in bounds]
         query = EncodedQuery(prepared, values, consistency=of.consistency, page_rows=self._page_rows(of))
-        yield from self._rows(of, query)
+        yield from self._rows(of, query, decode=decode)
 
     def _query(
         self,
@@ -194,7 +206,9 @@ class Reader:
         asked: ResponseFuture | None = None,
         *,
         page_rows_max: int = PAGE_ROWS_MAX,
+        decode: Decode | None = None,
     ) -> Iterator[Any]:
+        decode = decode or of.codec.decode
         asked = asked or self._asker.send(query)
         paging_state: bytes | None = None
         while True:
@@ -206,7 +220,7 @@ class Reader:
             if paging_state is not None:
                 query.fetch_size = min(self._page_rows(of), query.fetch_size * 4, page_rows_max)
                 asked = self._asker.send(query, paging_state)
-            yield from of.codec.decode(*raw)
+            yield from decode(*raw)
             if paging_state is None:
                 return
 

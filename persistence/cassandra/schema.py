@@ -56,6 +56,12 @@ class SchemaSession:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def clock_s(self) -> float:
+        """What the node that answers takes for the time, since 1970; raises StoreError."""
+        cql = "SELECT toUnixTimestamp(now()) FROM system.local"
+        row = self._repeated(SimpleStatement(cql), None).one()
+        return float(row[0]) / 1000
+
     def is_current(self) -> bool:
         """Whether the schema is of this version; raises ConfigurationError if it is of a newer one."""
         version = _version(self._session, self._settings)

@@ -76,12 +76,13 @@ class TableStatements:
             )
         return self._get(cql + (" LIMIT ?" if many is None else " PER PARTITION LIMIT ?"))
 
-    def scan(self, *, has_lower: bool, has_upper: bool) -> PreparedStatement:
-        """Of all partitions between two tokens."""
-        token = f"token({', '.join(self.table.partition)})"
-        where = [f"{token} >= ?"] * has_lower + [f"{token} <= ?"] * has_upper
+    def scan(self, *, has_lower: bool, has_upper: bool, is_of_keys: bool = False) -> PreparedStatement:
+        """Of all partitions between two tokens: their rows, or their keys, each once."""
+        partition = ", ".join(self.table.partition)
+        where = [f"token({partition}) >= ?"] * has_lower + [f"token({partition}) <= ?"] * has_upper
         condition = f" WHERE {' AND '.join(where)}" if where else ""
-        return self._get(f"SELECT {self._columns()} FROM {self._name}{condition}")
+        wanted = f"DISTINCT {partition}" if is_of_keys else self._columns()
+        return self._get(f"SELECT {wanted} FROM {self._name}{condition}")
 
     def insert_if_absent(self) -> PreparedStatement:
         marks = ", ".join("?" for _ in self.table.columns)

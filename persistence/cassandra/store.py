@@ -106,6 +106,9 @@ class CassandraStore:
         """As the port says, not linearisably, whatever the table."""
         return self._reader.scan(table, tokens)
 
+    def partitions(self, table: Table[Any], tokens: TokenRange | None = None) -> Iterator[Key]:
+        return self._reader.partitions(table, tokens)
+
     def token_ranges(self, table: Table[Any], count: int) -> list[TokenRange]:
         return even_token_ranges(count)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.events import (
+    ConsentGiven,
     ExerciseContributed,
     ExerciseSuggested,
     JournalEvent,
@@ -72,7 +73,7 @@ def _check_commands(events: list[JournalEvent], sessions: Mapping[str, Sent]) ->
         if isinstance(event, SetMeasured):
             assert event.command_nr is None, "no device here measures"
             continue
-        if isinstance(event, ProfileEvent | ProgrammeSet | TipGiven):
+        if isinstance(event, ProfileEvent | ProgrammeSet | ConsentGiven | TipGiven):
             continue
         if event.command_nr is None:
             if not isinstance(event, SetRecognised):

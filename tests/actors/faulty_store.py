@@ -116,6 +116,9 @@ class FaultyStore:
     def scan(self, table: Table[Any], tokens: TokenRange | None = None) -> Iterator[Any]:
         return self._failing(self.inner.scan(table, tokens))
 
+    def partitions(self, table: Table[Any], tokens: TokenRange | None = None) -> Iterator[Key]:
+        return self._failing(self.inner.partitions(table, tokens))
+
     def token_ranges(self, table: Table[Any], count: int) -> list[TokenRange]:
         return self.inner.token_ranges(table, count)
 

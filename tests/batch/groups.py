@@ -30,7 +30,7 @@ def parameters(members_min: int) -> Parameters:
 
 def profile(user: str, **fields: Any) -> tuple[Any, ...]:
     told: dict[str, Any] = {"birth_year": None, "sex": None, "height_cm": None, "experience": None}
-    told |= {"in_statistics": True} | fields
+    told |= {"in_statistics": True, "in_training": None, "is_recognised": None} | fields
     return (user, 0, *(told[name] for name in PROFILE.columns[2:]))
 
 

@@ -21,6 +21,7 @@ from domain.sensors import SensorSet
 from persistence.arrivals import DAY_MS, arrival, day_of
 from persistence.location import open_store
 from persistence.ports import Insert, Store
+from persistence.profile_tables import PROFILE, ProfileRow
 from persistence.runs import RUNS_KEPT, RunStore
 from persistence.schema import Timestamp
 from persistence.sensors import SensorStore
@@ -80,7 +81,14 @@ def confirm(
 ) -> None:
     times = Timestamp(START_MS + first_s * 1000), Timestamp(START_MS + last_s * 1000)
     store.write([Insert(LABEL, LabelRow(user, session, *times, exercise, 12, None))])
+    agree(store, user)
     arrived(store, user, session, ["a.wrist", "g.wrist"], day)
+
+
+def agree(store: Store, user: str, *, training: bool = True) -> None:
+    """To be learned from, and to no statistics."""
+    told = ProfileRow(user, Timestamp(START_MS), None, None, None, None, False, training, True)
+    store.write([Insert(PROFILE, told)])
 
 
 def arrived(store: Store, user: str, session: str, streams: Sequence[str], day: date) -> None:

@@ -15,6 +15,7 @@ from domain.recording import REST
 from persistence.batch_tables import ARRIVAL
 from persistence.location import open_store
 from persistence.ports import Delete, Insert
+from persistence.profile_tables import PROFILE
 from persistence.runs import RunStore
 from persistence.sqlite import SqliteStore
 from persistence.tables import LABEL, SENSOR, WINDOW
@@ -25,6 +26,7 @@ from tests.batch.running import (
     DAY,
     KEY,
     START_MS,
+    agree,
     arrived,
     confirm,
     next_day,
@@ -181,3 +183,25 @@ def test_cassandra_gives_the_same_windows_through_the_connector(
     assert {row.run_nr for row in other.scan(WINDOW)} == {2}
     assert START_MS in {row.start_at for row in other.scan(SENSOR)}
     other.close()
+
+
+def test_of_users_who_did_not_agree_no_window_is_cut(spark, location, store) -> None:
+    agree(store, "bob", training=False)
+    run_batch(spark, location)
+    assert {row.subject for row in store.scan(WINDOW)} == {ADA}
+    store.write([Delete(PROFILE, ("ada",))])  # who never said anything
+    run_batch(spark, location, everything=True)
+    assert list(store.scan(WINDOW)) == []
+
+
+def test_who_withdraws_is_in_no_window_after_the_next_night(spark, location, store) -> None:
+    run_batch(spark, location)
+    assert {row.subject for row in store.scan(WINDOW)} == {ADA, BOB}
+    agree(store, "ada", training=False)
+    quiet = run_batch(spark, location, day=next_day(days=9))  # of nothing that arrived
+    assert measured(quiet)["sessions"] == 0
+    assert {row.subject for row in store.scan(WINDOW)} == {BOB}
+    assert {window.subject for window in WindowStore(store).read(BOTH)} == {BOB}
+    agree(store, "ada")
+    run_batch(spark, location, day=next_day(days=10), everything=True)
+    assert {row.subject for row in store.scan(WINDOW)} == {ADA, BOB}

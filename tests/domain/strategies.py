@@ -25,6 +25,7 @@ from domain.commands import (
 from domain.contributed import Contributed
 from domain.events import (
     BodyMeasured,
+    ConsentGiven,
     ExerciseContributed,
     ExerciseSuggested,
     LabelConfirmed,
@@ -44,7 +45,15 @@ from domain.events import (
 )
 from domain.frames import SensorFrame
 from domain.plans import PlannedExercise, PlanSession, TrainingPlan
-from domain.profile_commands import BIRTH_YEARS, HEIGHTS_CM, VALUES, MeasureBody, ProfileCommand, SetProfile
+from domain.profile_commands import (
+    BIRTH_YEARS,
+    HEIGHTS_CM,
+    VALUES,
+    MeasureBody,
+    ProfileCommand,
+    SetConsent,
+    SetProfile,
+)
 from domain.sensors import SENSORS, SensorSet
 from domain.training import EQUIPMENT, MUSCLES, Place, Training
 from tests.domain.care_strategies import forms, kept_forms, programmes, tips
@@ -65,8 +74,8 @@ streams = st.lists(
 ).map(tuple)
 
 
-def profile_events() -> st.SearchStrategy[ProfileEvent]:
-    """Profiles and measurements within their limits."""
+def profile_events() -> st.SearchStrategy[ProfileEvent | ConsentGiven]:
+    """Profiles, measurements and consents within their limits."""
     return st.one_of(
         st.builds(
             ProfileChanged,
@@ -74,6 +83,7 @@ def profile_events() -> st.SearchStrategy[ProfileEvent]:
             birth_year=st.none() | st.integers(*BIRTH_YEARS),
             height_cm=st.none() | st.floats(*HEIGHTS_CM),
         ),
+        st.builds(ConsentGiven, at_ms=times_ms),
         st.builds(
             BodyMeasured,
             at_ms=times_ms,
@@ -230,6 +240,7 @@ def wild_commands() -> st.SearchStrategy[Command]:
         ),
         st.builds(SetProgramme, device=text, programme=programmes(text, floats, integers)),
         st.builds(AskAdherence, at_ms=integers),
+        st.builds(SetConsent, at_ms=integers),
     )
 
 

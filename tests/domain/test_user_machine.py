@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from domain import user as rules
-from domain.care_commands import CareCommand, GiveTip, RecordForm, SetProgramme
+from domain.care_commands import GiveTip, RecordForm, SetProgramme
 from domain.command_checks import check_command
 from domain.commands import (
     COMMANDS,
@@ -27,6 +27,7 @@ from domain.commands import (
     Stream,
     Suggest,
     SuggestHere,
+    TimedCommand,
     WithdrawLabel,
     session_of,
 )
@@ -212,7 +213,7 @@ class Devices(RuleBasedStateMachine):
         """What a device sends is taken, was taken before, or is refused with what to do; no other error."""
         check_command(command)
         self.sent.append(command)
-        if isinstance(command, CareCommand):
+        if isinstance(command, TimedCommand):
             self.take(command)
             return
         session = session_of(command)

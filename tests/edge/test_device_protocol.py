@@ -58,6 +58,7 @@ MESSAGES: list[dict[str, Any]] = [
         ],
     },
     {"type": "adherence", "at_ms": 9, "weeks": []},
+    {"type": "consent", "at_ms": 9, "recognition": True, "statistics": False, "training": True},
     {
         "type": "plan",
         "session": "s",

@@ -47,7 +47,7 @@ def seeds() -> dict[str, list[bytes]]:
             b"\x03" + _joined(care),
             b"\x01" + _joined([b"\x82\xa4type\xa5close\xa1x" + b"\x91" * DEEP]),
         ],
-        "frame": [struct.pack("<cqdfB", b"a", 1_700_000_000_000, 50.0, 0.001, 0) + bytes(600)],
+        "frame": [struct.pack("<cqdfB", b"a", 1_700_000_000_000, 50.0, 0.001, 0) + bytes(2400)],
         "server_messages": [
             _joined(told),
             *(_joined([data]) for data in told),

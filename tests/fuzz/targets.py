@@ -98,7 +98,7 @@ def frame(data: bytes) -> None:
         check_command(AcceptFrame(frame=made))
         listening = Recogniser(SensorSet.parse("a@50"), ("rest", "squat"))
         for window in listening.push(made):
-            assert np.isfinite(window.values).all()
+            assert np.isfinite(window.samples).all()
 
 
 def server_messages(data: bytes) -> None:

@@ -21,8 +21,10 @@ from gateway.api import create_app
 from gateway.auth import Scope, Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.privacy import Keys
+from persistence.erasure import Secrets
 from persistence.sqlite import SqliteStore
-from tests.actors.driving import DrivenHost
+from tests.actors.driving import MASTER_KEY, DrivenHost
 from tests.actors.stub_models import StubShelf
 from tests.gateway.api_example import START_MS
 
@@ -80,6 +82,7 @@ class Rig:
         self.store = SqliteStore(directory)
         self.live = LiveView()
         self.host = HostThread(self.store, lambda: self.now_ms)
+        keys = Keys(master_key=MASTER_KEY, secrets=Secrets(pseudonym_key=b"p" * 32, signing_key=b"s" * 32))
         app = create_app(
             self.store,
             self.live,
@@ -88,6 +91,7 @@ class Rig:
             lambda: self.now_ms,
             lambda: self.now_ms / 1000,
             is_open=not with_tokens,
+            keys=keys,
         )
         self.client = TestClient(app, base_url=HERE)
 

@@ -1,11 +1,16 @@
-"""What the tests of connections share."""
+"""What the tests of connections and of the page share."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
 import pytest
+from playwright.sync_api import Browser, Page
 
 from gateway.offers import Offers
 from persistence.sqlite import SqliteStore
+from tests.browser import chromium
 from tests.gateway.device_example import offers_of, serve_model
 
 
@@ -14,3 +19,39 @@ def offers(tmp_path_factory: pytest.TempPathFactory) -> Offers:
     store = SqliteStore(tmp_path_factory.mktemp("store"))
     serve_model(store)
     return offers_of(store)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages of which, at the end, each has logged nothing and asked no other host."""
+    pages: list[tuple[Page, list[str], list[str]]] = []
+
+    def opened(
+        address: str, width: int = 1280, scheme: str = "light", quiet: bool = True, signed: str | None = None
+    ) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        told: list[str] = []
+        asked: list[str] = []
+        page.on("console", lambda message: told.append(message.text))
+        page.on("pageerror", lambda error: told.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(address)
+        if signed is not None:
+            page.get_by_label("Code or token").fill(signed)
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("button", name="Sign out").wait_for()
+        pages.append((page, told if quiet else [], asked))
+        return page
+
+    yield opened
+    for page, told, asked in pages:  # the server has ended by now, which the page may have noticed
+        own = {urlsplit(page.url).netloc}
+        page.close()
+        assert [text for text in told if "ERR_CONNECTION_REFUSED" not in text] == []
+        assert {urlsplit(url).netloc for url in asked} == own

@@ -157,6 +157,15 @@ MESSAGES: dict[str, dict[str, Any]] = {
 }
 
 
+CONSENT: dict[str, Any] = {
+    "type": "consent",
+    "at_ms": START_MS,
+    "recognition": True,
+    "statistics": True,
+    "training": False,
+}
+
+
 CARE_MESSAGES: dict[str, dict[str, Any]] = {
     "prescribe": {
         "type": "prescribe",
@@ -211,7 +220,7 @@ def serve_model(
 
 
 def message(kind: str, **changed: object) -> bytes:
-    packed: bytes = msgpack.packb((MESSAGES | CARE_MESSAGES)[kind] | changed)
+    packed: bytes = msgpack.packb((MESSAGES | CARE_MESSAGES | {"consent": CONSENT})[kind] | changed)
     return packed
 
 

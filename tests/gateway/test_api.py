@@ -82,7 +82,7 @@ def test_models_say_which_is_served_and_how_well_they_do(store: SqliteStore, cli
 
 
 def test_nights_are_newest_first_with_progress_and_logs(store: SqliteStore, client: TestClient) -> None:
-    assert client.get("/v1/nights").json() == {"items": []}
+    assert client.get("/v1/nights").json() == {"items": [], "next_cursor": None}
     fill(store)
     running, failed = client.get("/v1/nights").json()["items"]
     assert [night["state"] for night in (running, failed)] == ["running", "failed"]

@@ -43,6 +43,7 @@ BODIES: dict[str, Any] = {
     "PUT /v1/exercises/{name}": {"user": "alice"},
     "PUT /v1/users/{user}/profile": {},
     "POST /v1/users/{user}/measurements": {"quantity": "body_weight_kg", "value": 80},
+    "PUT /v1/users/{user}/consent": {"recognition": True, "statistics": False, "training": True},
     "PUT /v1/users/{user}/sessions/{session}/sets/{start_ms}": {"end_ms": 9, "exercise": "x"},
 }
 

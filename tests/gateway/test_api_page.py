@@ -55,7 +55,9 @@ def _made_up(shown: dict[str, Any], real: dict[str, Any]) -> dict[str, str]:
     for name in shown.keys() - secret:
         assert shown[name] == real[name], name
     made_up = {shown[name]: real[name] for name in shown.keys() & secret}
-    return made_up | {name.lower().replace("-", " "): value for name, value in made_up.items()}
+    if "code" in shown and secret:
+        made_up[shown["code"].lower().replace("-", " ")] = real["code"]
+    return made_up
 
 
 def _with(real: dict[str, str], text: str) -> str:

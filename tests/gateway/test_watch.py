@@ -18,19 +18,12 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from persistence.ports import Store
 from persistence.tables import LABEL, SENSOR, SESSION_BY_USER, SET_BY_SESSION, SensorRow
-from tests.browser import chromium
 from tests.gateway.phone import USER, Gym, gym, play, sign_in, start
 from tests.gateway.proxy import Proxy
 
 PHONE = {"width": 390, "height": 844}
 
 expect.set_options(timeout=30_000)  # processes of a node may have to wait for a busy machine
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

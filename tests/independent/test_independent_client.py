@@ -151,7 +151,8 @@ def test_it_uploads_what_it_recorded_offline(nodes: Rig) -> None:
         device.record("training", session, at_ms=start_ms, goal="strength", utc_offset_min=60)
         for second in range(FRAMES):
             device.frame(session, "a", second)
-        device.record("label", session, start_ms=start_ms, end_ms=start_ms + 30_000, exercise="squat")
+        set_ms = start_ms + 60_000 * number  # of the same time the one said last would count
+        device.record("label", session, start_ms=set_ms, end_ms=set_ms + 30_000, exercise="squat")
 
     async def act() -> None:
         await device.until(lambda: device.is_idle)

@@ -21,7 +21,7 @@ from tests.actors.helpers import eventually
 OVER = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST", "TASK_GONE", "TASK_GONE_BY_OPERATOR",
         "TASK_ERROR", "TASK_DROPPED", "TASK_UNREACHABLE"}  # fmt: skip
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 
 class Running(NamedTuple):

@@ -172,6 +172,15 @@ def test_scale_and_destroy(fake: FakeMarathon, there: Cluster) -> None:
     assert destroy(there, "/try", []) is None
 
 
+def test_what_was_stopped_by_the_way_comes_back_with_the_rest(fake: FakeMarathon, there: Cluster) -> None:
+    good = group(app("/try/one"), app("/try/two"))
+    deployed(there, good)
+    bad = group(app("/try/one", cmd=FAILS))
+    assert deployed(there, bad).state == "rolled back"
+    assert not current_plan(there, good)
+    assert hosts(fake, "/try/two")
+
+
 def test_two_deployments_of_the_same_exclude_each_other(there: Cluster) -> None:
     waits = group(app("/try/one", constraints=[["zone", "IS", "z"]]))
     there.marathon.put_group(waits.group)

@@ -21,7 +21,7 @@ from domain.errors import OutOfOrder, Rejected
 from domain.events import JournalEvent
 from domain.form import SetForm, Tip
 from domain.identifiers import DeviceId, SessionId, UserId
-from domain.profile_commands import MeasureBody, ProfileCommand, SetProfile
+from domain.profile_commands import MeasureBody, ProfileCommand, SetConsent, SetProfile
 from domain.programme import Prescription, Programme
 from domain.training import Training
 from domain.user import User, decide, evolve
@@ -71,7 +71,10 @@ def history(rng: random.Random, count: int) -> list[JournalEvent]:
     return happened[:count]
 
 
-def _profile_command(rng: random.Random, at_ms: int) -> ProfileCommand:
+def _profile_command(rng: random.Random, at_ms: int) -> ProfileCommand | SetConsent:
+    if rng.random() < 0.3:
+        said = {name: rng.random() < 0.5 for name in ("recognition", "statistics", "training")}
+        return SetConsent(at_ms=at_ms, **said)
     if rng.random() < 0.5:
         return MeasureBody(at_ms=at_ms, quantity="body_weight_kg", value=rng.uniform(50, 90))
     return SetProfile(

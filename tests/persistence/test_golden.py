@@ -131,6 +131,7 @@ def test_another_form_is_noticed() -> None:
         "TrainingPlan",
         "PlanSession",
         "PlannedExercise",
+        "Consent",
         "Contributed",
         "Care",
         "Programme",

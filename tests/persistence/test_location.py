@@ -10,6 +10,7 @@ import pytest
 
 from domain.errors import ConfigurationError
 from persistence import location as location_module
+from persistence.counted import CountedStore
 from persistence.location import (
     apply_schema,
     make_roles,
@@ -19,7 +20,6 @@ from persistence.location import (
     schema_statements,
     sqlite_directory,
 )
-from persistence.sqlite import SqliteStore
 from persistence.tables import TABLES
 
 
@@ -31,7 +31,7 @@ def test_a_directory_holds_the_embedded_store(tmp_path: Path) -> None:
     assert len(prepare_store(location)) == 3
     assert apply_schema(location) == prepare_store(location) == schema_differences(location) == []
     store = open_store(location)
-    assert isinstance(store, SqliteStore)
+    assert isinstance(store, CountedStore)
     store.close()
 
 

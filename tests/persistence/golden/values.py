@@ -6,9 +6,11 @@ from msgspec.structs import replace
 
 from domain.bests import Best
 from domain.commands import COMMANDS, NO_SESSION, Stream
+from domain.consent import Consent
 from domain.contributed import Contributed
 from domain.events import (
     BodyMeasured,
+    ConsentGiven,
     ExerciseContributed,
     ExerciseSuggested,
     JournalEvent,
@@ -229,6 +231,8 @@ EVENTS: dict[str, JournalEvent] = {
     "profile, nothing told": ProfileChanged(
         at_ms=0, birth_year=None, sex=None, height_cm=None, experience=None, in_statistics=False
     ),
+    "consent": ConsentGiven(at_ms=1_700_000_000_000, recognition=False, statistics=True, training=False),
+    "consent to train": ConsentGiven(at_ms=0, recognition=True, statistics=False, training=True),
     "weighed": BodyMeasured(at_ms=1_700_000_000_000, quantity="body_weight_kg", value=71.5),
     "heart rate": BodyMeasured(at_ms=1, quantity="resting_heart_rate_per_minute", value=58.0),
 }
@@ -310,6 +314,7 @@ STATES: dict[str, User] = {
             Measurement(at_ms=2, quantity="resting_heart_rate_per_minute", value=61.5),
         ),
     ),
+    "with consent": User(consent=Consent(at_ms=5, recognition=False, statistics=True, training=True)),
     "with a profile that tells nothing": User(
         profile=Profile(
             changed_ms=0, birth_year=None, sex=None, height_cm=None, experience=None, in_statistics=False

@@ -1,0 +1,1 @@
+"""`muvr top`: a running node in the terminal, from its metrics."""
