@@ -46,7 +46,7 @@ class Secured:
     def location(
         self, user: str | None, *, password: Path | None = None, tls: Path | None = None, has_tls: bool = True
     ) -> str:
-        options = ["replication=1", "datacenter=muvr", "retry-seconds=2"]
+        options = ["replication=1", "datacenter=muvr", "retry-seconds=20"]
         if has_tls:
             options.append(f"tls={tls or self.certificates / 'muvr'}")
         if password is not None:
