@@ -12,9 +12,8 @@ from batch.registry import chosen
 from batch.session import spark_session
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId
-from persistence.location import open_store
 from tests.batch.running import START_MS, confirm, run_batch, upload, window_rows
-from tests.containers.secured import Secured
+from tests.containers.secured import Secured, opened
 
 pytestmark = pytest.mark.soak
 
@@ -34,7 +33,7 @@ def test_a_night_runs_with_certificates_and_its_own_role(tmp_path: Path) -> None
     secured = Secured(tmp_path / "secured")
     try:
         secured.up()
-        with closing(open_store(secured.of_role("node"))) as store:
+        with closing(opened(secured.of_role("node"))) as store:
             for stream in ("a.wrist", "g.wrist"):
                 upload(store, "ada", [frame(stream, number) for number in range(SECONDS)])
             confirm(store, "ada", "s1", 20, 50, "squat")
@@ -42,7 +41,7 @@ def test_a_night_runs_with_certificates_and_its_own_role(tmp_path: Path) -> None
         with spark_session(tmp_path / "spark", location=location) as spark:
             result = run_batch(spark, location, jobs=chosen(()))
         assert result
-        with closing(open_store(secured.of_role("read"))) as store:
+        with closing(opened(secured.of_role("read"))) as store:
             assert window_rows(store)
     finally:
         secured.node.kill()
