@@ -18,6 +18,7 @@ from cli.cassandra.cluster import LocalCluster
 from persistence.batch_tables import ARRIVAL
 from persistence.location import open_store, prepare_store
 from persistence.ports import Insert
+from persistence.profile_tables import PROFILE
 from persistence.runs import RunStore
 from persistence.sqlite import SqliteStore
 from persistence.tables import LABEL, SENSOR, WINDOW
@@ -136,7 +137,7 @@ def test_cassandra_is_killed_and_comes_back_in_the_middle(original, undisturbed,
         location = f"cassandra://{servers.hosts[0]}:{servers.port}/faults?replication=1"
         prepare_store(location)
         store, source = open_store(location), SqliteStore(original)
-        for table in (SENSOR, LABEL, ARRIVAL):
+        for table in (SENSOR, LABEL, ARRIVAL, PROFILE):
             store.write([Insert(table, row) for row in source.scan(table)])
         source.close()
         program = Program(location, keys, "--master", "local[2]")

@@ -168,7 +168,7 @@ def test_cassandra_gives_the_same_windows_through_the_connector(
     spark, location, store, cassandra_location
 ) -> None:
     other = open_store(cassandra_location)
-    for table in (SENSOR, LABEL, ARRIVAL):
+    for table in (SENSOR, LABEL, ARRIVAL, PROFILE):
         other.write([Insert(table, row) for row in store.scan(table)])
     first, second = run_batch(spark, location), run_batch(spark, cassandra_location)
     assert measured(second) == measured(first)
@@ -195,7 +195,7 @@ def test_of_users_who_did_not_agree_no_window_is_cut(spark, location, store) -> 
 
 
 def test_who_withdraws_is_in_no_window_after_the_next_night(spark, location, store) -> None:
-    run_batch(spark, location)
+    run_batch(spark, location, day=next_day())
     assert {row.subject for row in store.scan(WINDOW)} == {ADA, BOB}
     agree(store, "ada", training=False)
     quiet = run_batch(spark, location, day=next_day(days=9))  # of nothing that arrived
