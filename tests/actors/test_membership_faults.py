@@ -155,7 +155,7 @@ def test_a_view_that_cannot_be_read_is_named(rig: Rig) -> None:
     ada = rig.member("ada")
     ada.step()
     rig.rows.change(VIEW, rig.view(), rig.view()._replace(number=2, members="{"))
-    with pytest.raises(StoredValueCorrupt, match="members of view 2"):
+    with pytest.raises(StoredValueCorrupt, match="member list of view 2"):
         ada.step()
 
 

@@ -256,9 +256,9 @@ def test_cassandra_needs_another_java_than_spark(tmp_path: Path) -> None:
 
 
 def test_debug_may_stand_before_and_after(program: list[str]) -> None:
-    for arguments in (["--debug", "down"], ["down", "--debug"]):
+    for arguments in (["--debug", "cassandra", "down"], ["cassandra", "down", "--debug"]):
         with pytest.raises(ConfigurationError):
-            main(["cassandra", *arguments, "--data", "/nonexistent"])
+            main([*arguments, "--data", "/nonexistent"])
 
 
 def test_a_node_that_had_to_be_killed_is_mentioned(

@@ -42,7 +42,7 @@ def test_a_nodes_command_is_one_of_muvrs() -> None:
     assert options.data == Path("/sandbox/muvr-data")
     assert options.night == "never"
     assert options.spark_master == "spark://master-spark-muvr.marathon.mesos:7077"
-    assert options.store.startswith("cassandra://muvr@node-0-cassandra-muvr.marathon.mesos:9042,")
+    assert options.store.startswith("cassandra://muvr_node@node-0-cassandra-muvr.marathon.mesos:9042,")
     assert sqlite_directory(options.store) is None, "it is a store's location"
 
 

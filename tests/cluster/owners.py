@@ -205,7 +205,7 @@ class Owners:
         for number in answers.finished:
             for envelope in self._unfinished.pop(number, ()):
                 if (device := self.connections.get(envelope.connection)) is not None:
-                    device.connection.answered(1)
+                    device.connection.answered(envelope.user, 1)
 
     def _tick(self) -> None:
         """A little time passes, and everybody who is awake looks at the members."""

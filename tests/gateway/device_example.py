@@ -12,6 +12,7 @@ from gateway.auth import ANY_USER, Scope, Tokens
 from gateway.connection import Connection, Output
 from gateway.offers import Offers
 from persistence.models import EVERYONE, ModelStore, evaluation_row
+from persistence.ports import Store
 from persistence.schema import Timestamp
 from persistence.sqlite import SqliteStore
 from persistence.tables import ModelRow
@@ -208,9 +209,7 @@ def offers_of(store: SqliteStore) -> Offers:
     return offers
 
 
-def serve_model(
-    store: SqliteStore, file: bytes = MODEL_FILE, name: str = "m-1", *, scope: str = EVERYONE
-) -> None:
+def serve_model(store: Store, file: bytes = MODEL_FILE, name: str = "m-1", *, scope: str = EVERYONE) -> None:
     """Store a model and serve it; its file is only bytes here."""
     digest = hashlib.sha256(file).hexdigest()
     row = ModelRow(scope, "a@50", Timestamp(START_MS), name, digest, "rest", 1, len(file), 0.0, "{}")

@@ -17,7 +17,6 @@ from domain.identifiers import UserId
 from edge import artefact
 from gateway.auth import ANY_USER
 from persistence.location import prepare_store
-from persistence.sqlite import SqliteStore
 from persistence.tables import LABEL, SENSOR
 from tests.cluster.node import MuvrNode
 from tests.cluster.rig import Rig
@@ -40,7 +39,6 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     location = f"sqlite:{directory / 'store'}"
     prepare_store(location)
     rig = Rig(directory / "rig", location, count=2)
-    assert isinstance(rig.store, SqliteStore)
     serve_model(rig.store, MODEL, "gym-1")
     rig.up()
     yield rig

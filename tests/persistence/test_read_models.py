@@ -74,7 +74,8 @@ def test_a_suggestion_is_open_until_the_next_label_answers_it(store: Store) -> N
 def test_a_profile_has_one_row_and_every_measurement_its_own(store: Store) -> None:
     later = msgspec.structs.replace(PROFILED, at_ms=20, in_statistics=False)
     happen(store, PROFILED, later, MEASURED, msgspec.structs.replace(MEASURED, at_ms=20))
-    assert list(store.read(PROFILE, (ADA,))) == [(ADA, 20, 1985, "female", 170.0, "novice", False)]
+    profile = (ADA, 20, 1985, "female", 170.0, "novice", False, False, True)
+    assert list(store.read(PROFILE, (ADA,))) == [profile]
     weighed = [(ADA, "body_weight_kg", at_ms, 70.0) for at_ms in (20, 10)]
     assert list(store.read(MEASUREMENT_BY_USER, (ADA,))) == weighed
 
