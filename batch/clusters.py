@@ -22,20 +22,20 @@ from persistence.learned_tables import CLUSTER, CLUSTER_MEMBER
 from persistence.profile_tables import GOAL, MEASUREMENT_BY_USER, PROFILE
 from persistence.schema import Table
 
-# Height and weight count together, as a body-mass index.
-FEATURES = (
-    "age_years", "male_share", "body_mass_index", "resting_heart_rate", "experience",
-    "strength_goal_share", "weight_loss_goal_share",
-)  # fmt: skip
-SAMPLE_USERS_MAX = 20_000  # who the centres are computed from; everyone is assigned to one
-_DESCRIBED = (
-    "age_years", "male_share", "height_cm", "weight_kg", "resting_heart_rate", "experience",
-    "strength_goal_share", "weight_loss_goal_share",
-)  # fmt: skip
 _GOAL_SHARES: Mapping[str, tuple[Goal, ...]] = {
     "strength_goal_share": ("strength", "muscle"),
     "weight_loss_goal_share": ("weight-loss",),
 }
+# Height and weight count together, as a body-mass index.
+FEATURES = (
+    "age_years", "male_share", "body_mass_index", "resting_heart_rate", "experience",
+    *_GOAL_SHARES,
+)  # fmt: skip
+SAMPLE_USERS_MAX = 20_000  # who the centres are computed from; everyone is assigned to one
+_DESCRIBED = (
+    "age_years", "male_share", "height_cm", "weight_kg", "resting_heart_rate", "experience",
+    *_GOAL_SHARES,
+)  # fmt: skip
 
 
 def features(profiles: DataFrame, measurements: DataFrame, key: bytes, day: date) -> DataFrame:
