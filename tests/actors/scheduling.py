@@ -23,7 +23,8 @@ from persistence.location import open_store
 from persistence.night_tables import JobRunRow
 from tests.actors.helpers import DEADLINE_SECONDS, eventually
 
-LEASE_S = 3.0
+LEASE_S = 6.0  # of schedulers that are to be taken over
+CALM_LEASE_S = 60.0  # of those that are not, however slow the machine
 FINE = 'import json; print(json.dumps({"done": 1, "total": 4, "message": "half way"}))'
 RESULT = 'print(\'{"result": {"models": 1}}\')'
 HANGS = """
@@ -61,7 +62,7 @@ class Scheduling:
             "open_launcher": partial(LocalLauncher, self._directory / "log"),
             "cron": None,
             "time_zone": "Europe/Berlin",
-            "lease_s": LEASE_S,
+            "lease_s": CALM_LEASE_S,
         }
         self.actors.append(self._system.createActor(SchedulerActor))
         return self.ask(StartScheduler(**(fields | changes)))

@@ -49,7 +49,7 @@ from persistence.ports import Store
 from persistence.schema import Timestamp
 from persistence.tables import ModelRow
 from tests.actors.helpers import DEADLINE_SECONDS, are_gone, eventually, is_alive
-from tests.actors.scheduling import FINE, HANGS, HANGS_ONCE, RESULT, Scheduling, scheduler_of, step
+from tests.actors.scheduling import FINE, HANGS, HANGS_ONCE, LEASE_S, RESULT, Scheduling, scheduler_of, step
 from tests.persistence.backends import BACKENDS, location_of
 
 
@@ -184,10 +184,10 @@ def test_a_scheduler_that_is_killed_or_stands_still_is_taken_over(
 ) -> None:
     pids = tmp_path / "pids"
     steps = step("first", FINE), step("batch", HANGS_ONCE, pids)
-    night_id = nights.run(*steps)
+    night_id = nights.run(*steps, lease_s=LEASE_S)
     (family,) = nights.families(pids)
     scheduler = scheduler_of(family[0])
-    nights.start(*steps)  # another node's
+    nights.start(*steps, lease_s=LEASE_S)  # another node's
     scheduler.send_signal(number)
     try:
         night = nights.over(night_id)
@@ -203,10 +203,10 @@ def test_a_scheduler_that_is_killed_or_stands_still_is_taken_over(
 
 def test_a_scheduler_that_wakes_up_too_late_changes_nothing(nights: Scheduling, tmp_path: Path) -> None:
     pids, others = tmp_path / "pids", tmp_path / "others"
-    night_id = nights.run(step("batch", HANGS_ONCE, pids))
+    night_id = nights.run(step("batch", HANGS_ONCE, pids), lease_s=LEASE_S)
     (family,) = nights.families(pids)
     scheduler = scheduler_of(family[0])
-    nights.start(step("batch", HANGS, others))
+    nights.start(step("batch", HANGS, others), lease_s=LEASE_S)
     scheduler.send_signal(signal.SIGSTOP)
     (successors,) = nights.families(others)
     assert are_gone(family)
