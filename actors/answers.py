@@ -32,9 +32,9 @@ def stream_of(command: Command) -> StreamId:
 
 def number_of(command: Command) -> int:
     """The number that the device gave `command`; 0 for one that is known by its time."""
-    if isinstance(command, TimedCommand):
-        return 0
-    return command.frame.sequence_nr if isinstance(command, AcceptFrame) else command.command_nr or 0
+    if isinstance(command, AcceptFrame):
+        return command.frame.sequence_nr
+    return 0 if isinstance(command, TimedCommand) else command.command_nr or 0
 
 
 def refusal(command: Command, error: MuvrError) -> Refused:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.answers import consent_held
+from actors.answers import consent_held, what_holds
 from actors.listening import Listening
 from actors.recognition import Model
 from coach.adherence import adherence
 from coach.tips import Judge, heart_tip
 from domain.care_commands import AskAdherence, GiveTip, NoteForm
-from domain.commands import TimedCommand
+from domain.commands import Command, TimedCommand
 from domain.events import ConsentGiven, Event, ProgrammeSet, SessionOpened
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId
 from domain.profile_commands import SetConsent
 from domain.progress import DoneWeek, week_start_ms
-from domain.replies import AdherenceTold, CareReply, ConsentHeld, ProgrammeHeld, WeekAdhered
+from domain.replies import AdherenceTold, CareReply, ConsentHeld, ProgrammeHeld, Reply, WeekAdhered
 from domain.user import User
 from edge.recogniser import Exercising, Observation, SetEnded
 
@@ -51,16 +51,18 @@ def observed(
             yield GiveTip(session=name, at_ms=end_ms, tip=judged.tip)
 
 
-def heart_beats(user: User, frame: SensorFrame) -> Iterator[GiveTip]:
-    """Stop advice when the heart beats faster than is prescribed."""
-    limit = user.care.programme.heart_rate_limit
+def heart_beats(user: User, frame: SensorFrame) -> tuple[GiveTip, ...]:
+    """Stop advice, if the heart beats faster than is prescribed."""
+    if frame.sensor != "h" or (limit := user.care.programme.heart_rate_limit) is None:
+        return ()
     session = user.sessions.get(frame.session)
-    if limit is None or frame.sensor != "h" or session is None or session.closed:
-        return
+    if session is None or session.closed:
+        return ()
     at_ms = round(frame.end_ms)
     tip = heart_tip(limit, float(frame.values().mean()))
-    if tip is not None and at_ms - session.tip_ms >= HEART_EVERY_MS:
-        yield GiveTip(session=frame.session, at_ms=at_ms, tip=tip)
+    if tip is None or at_ms - session.tip_ms < HEART_EVERY_MS:
+        return ()
+    return (GiveTip(session=frame.session, at_ms=at_ms, tip=tip),)
 
 
 def told(user: User, event: Event) -> Iterator[ProgrammeHeld | ConsentHeld]:
@@ -81,6 +83,11 @@ def answer(user: User, command: TimedCommand) -> CareReply | ConsentHeld:
     offset_min = user.training.utc_offset_min
     weeks = adherence(user.care, command.at_ms, offset_min=offset_min)
     return AdherenceTold(at_ms=command.at_ms, weeks=tuple(_adhered(week, offset_min) for week in weeks))
+
+
+def answer_to_api(user: User, command: Command) -> Reply:
+    """What a request of the API is answered, whatever it asked or said."""
+    return answer(user, command) if isinstance(command, AskAdherence) else what_holds(user, command)
 
 
 def _adhered(week: DoneWeek, offset_min: int) -> WeekAdhered:

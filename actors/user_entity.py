@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from actors.answers import heard, live_reply, number_of, refusal, stream_of, what_holds
+from actors.answers import heard, live_reply, number_of, refusal, stream_of
 from actors.arriving import Arrivals
-from actors.caring import answer, heart_beats, observed, told
+from actors.caring import answer, answer_to_api, heart_beats, observed, told
 from actors.effects import Classified, Effects
 from actors.histories import missing, superseded
 from actors.listening import REFEED_FRAMES_MAX, Listening, refeed
@@ -20,7 +20,6 @@ from actors.pace import Pace
 from actors.recognition import Model, ModelShelf
 from actors.user_stores import UserStores
 from coach.coaching import Coaching
-from domain.care_commands import AskAdherence
 from domain.commands import (
     AcceptFrame,
     CloseSession,
@@ -38,7 +37,7 @@ from domain.errors import Rejected
 from domain.events import ConsentGiven, Event, FrameReceived, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
-from domain.replies import Acknowledged, Reply
+from domain.replies import Acknowledged
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
 from edge.recogniser import Observation
 from persistence.journal import Journal, Tail
@@ -127,9 +126,9 @@ class UserEntity:
                 effects.replies.append((connection, refusal(command, error)))
                 continue
             if is_of_api(connection):
-                effects.replies.append((connection, self._answer(command)))
+                effects.replies.append((connection, answer_to_api(self._state, command)))
                 continue
-            if isinstance(command, TimedCommand):
+            if not isinstance(command, AcceptFrame) and isinstance(command, TimedCommand):
                 if self._state is before:  # else all of the user's connections are told
                     effects.replies.append((connection, answer(self._state, command)))
                 continue
@@ -228,15 +227,13 @@ class UserEntity:
             if self._listening is not None and frame.start_ms >= session.last_set_end_ms:
                 self._listening.hear(frame)
 
-    def _answer(self, command: Command) -> Reply:
-        """To a request of the API."""
-        if isinstance(command, AskAdherence):
-            return answer(self._state, command)
-        return what_holds(self._state, command)
-
     def _apply(self, command: Command | InnerCommand, effects: Effects) -> None:
-        if self._unpositioned and isinstance(command, AcceptFrame):
-            self._reposition(command.frame.session)
+        if isinstance(command, AcceptFrame):
+            if self._unpositioned:
+                self._reposition(command.frame.session)
+            for event in decide(self._state, command):
+                self._happened(event, effects)
+            return
         events = decide(self._state, command)
         if events and isinstance(command, SetTraining | SetPlan):
             self._take_turn(command)

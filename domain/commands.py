@@ -235,6 +235,6 @@ def is_said(command: Command | InnerCommand) -> TypeGuard[SayableCommand]:
 
 def session_of(command: Command) -> SessionId:
     """The session that a command is of; an empty name for those of no session."""
-    if isinstance(command, TimedCommand):
-        return NO_SESSION
-    return command.frame.session if isinstance(command, AcceptFrame) else command.session
+    if isinstance(command, AcceptFrame):  # nearly all of them: asked first
+        return command.frame.session
+    return NO_SESSION if isinstance(command, TimedCommand) else command.session

@@ -84,6 +84,8 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
 
     `command` has passed `domain.command_checks.check_command`.
     """
+    if isinstance(command, AcceptFrame):  # nearly all of them: asked first
+        return _accept_frame(user, command)
     if isinstance(command, AskUser | AskBests):
         return ()
     if isinstance(command, Replace):
@@ -97,8 +99,6 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
         return decide_profile(user.profile, user.body, command)
     if isinstance(command, CareCommand):
         return decide_care(user.care, command)
-    if isinstance(command, AcceptFrame):
-        return _accept_frame(user, command)
     if isinstance(command, InnerCommand):
         return _note(user, command)
     if command.session in user.forgotten:
