@@ -91,8 +91,9 @@ def rescaling_of(layer: Convolution, length: int) -> Rescaling:
     reached, beyond = steps <= bound, steps > -bound  # a step outside is never taken or always
     gain = np.ldexp(layer.multiplier.astype(np.float64), layer.shift - 31)
     at = (steps - raw_bias(layer)).astype(np.float64)
-    least = np.where(reached, levels - at * gain, -np.inf).max(axis=0)
-    most = np.where(beyond, levels - (at - 1) * gain, np.inf).min(axis=0)
+    # An activation of one level takes no step at all.
+    least = np.where(reached, levels - at * gain, -np.inf).max(axis=0, initial=-np.inf)
+    most = np.where(beyond, levels - (at - 1) * gain, np.inf).min(axis=0, initial=np.inf)
     middle = np.where(np.isfinite(least) & np.isfinite(most), (least + most) / 2, 0.0)
     offset = middle - 0.5 + ROUNDING  # what is rounded to the nearest is to be rounded down
     stepped = (_scaled(at.copy(), gain, offset) >= levels + ROUNDING) | ~reached

@@ -160,6 +160,18 @@ def length_after(layers: tuple[Layer, ...]) -> int:
     return samples
 
 
+@pytest.mark.parametrize("only", [-128, 3, 127])
+def test_an_activation_of_one_level_gives_that_level(only: int) -> None:
+    random = np.random.default_rng(3)
+    layers = (
+        convolution(random, 5, 4, 3, activation_min=only, activation_max=only),
+        GlobalAverage(size=17),
+        convolution(random, 2, 1, 5),
+    )
+    windows = random.integers(-128, 128, (3, 20, 3), dtype=np.int8)
+    assert Int8Network(artefact(layers, 2)).run(windows).tolist() == [run_slowly(layers, w) for w in windows]
+
+
 @pytest.mark.parametrize("extreme", [-128, 127])
 @pytest.mark.parametrize("shift", [-31, -12, 0, 3])
 def test_extremes_saturate_as_integers_do(extreme: int, shift: int) -> None:

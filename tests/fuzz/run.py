@@ -20,11 +20,13 @@ CORPUS = Path(__file__).parent / "corpus"
 INPUT_BYTES_MAX = 16 * 1024
 INPUT_SECONDS_MAX = 5
 MEMORY_MB_MAX = 4096
+# Not parsers: NumPy's comparisons, of which atheris 3 lets no result go, take 3 KB of an input.
+NUMERIC = ["edge.rescaling", "edge.int8"]
 OURS = ["domain", "coach", "edge", "persistence", "actors", "gateway"]
 
 
 def main() -> None:
-    with atheris.instrument_imports(include=[*OURS, "jwt"]):
+    with atheris.instrument_imports(include=[*OURS, "jwt"], exclude=NUMERIC):
         from tests.fuzz.seeds import seeds
         from tests.fuzz.targets import TARGETS
     options = _parser(list(TARGETS)).parse_args()
