@@ -35,15 +35,16 @@ from domain.commands import (
     session_of,
 )
 from domain.errors import Rejected
-from domain.events import ConsentGiven, Event, FrameReceived, SetRecognised
+from domain.events import ConsentGiven, Event, FrameReceived, JournalEvent, SessionDeleted, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged, Reply
 from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
 from edge.recogniser import Observation
+from persistence.arrivals import arrival
 from persistence.journal import Journal, Tail
 from persistence.keys import Cipher
-from persistence.ports import Mutation
+from persistence.ports import Mutation, Then
 from persistence.projections import project
 from persistence.snapshots import Snapshot, SnapshotStore
 from persistence.tables import JournalRow
@@ -73,10 +74,12 @@ class UserEntity:
         "_cipher",
         "_coaching",
         "_frames_unsaved",
+        "_is_snapshot_due",
         "_last_epoch",
         "_last_row",
         "_listening",
         "_now_ms",
+        "_owed",
         "_pace",
         "_sequence_nr",
         "_shelf",
@@ -106,6 +109,8 @@ class UserEntity:
         self._pace: Pace | None = None  # of plans, which take long; few users ask for one
         self._arrivals = Arrivals()
         self._frames_unsaved = 0
+        self._is_snapshot_due = False  # what a deletion took away is not to be kept, or made up for, for long
+        self._owed: tuple[tuple[User, JournalEvent], ...] = ()  # whose rows may not have been written
         self._last_row: JournalRow | None = None  # as found; None once a row of this writer's follows it
         self._last_epoch = 0
         self._replay(history)
@@ -149,6 +154,7 @@ class UserEntity:
         effects.snapshot_due = (
             self._sequence_nr - self._snapshot_nr >= EVENTS_PER_SNAPSHOT
             or self._frames_unsaved >= FRAMES_PER_SNAPSHOT
+            or self._is_snapshot_due
         )
         return effects
 
@@ -169,6 +175,7 @@ class UserEntity:
         if is_saved or self._last_row is not None:
             return []  # what was found but not pinned may yet turn out to be another's
         previous_nr, self._snapshot_nr, self._frames_unsaved = self._snapshot_nr, self._sequence_nr, 0
+        self._is_snapshot_due = False
         return SnapshotStore.entries(
             self.user, self._cipher, self._sequence_nr, self._state, self._now_ms, previous_nr=previous_nr
         )
@@ -200,6 +207,8 @@ class UserEntity:
         for row, event in history.tail.events:
             if row.sequence_nr != sequence_nr + 1:
                 raise missing(self.user, sequence_nr + 1, row.sequence_nr - 1)
+            if self._owed or isinstance(event, SessionDeleted):
+                self._owed += ((state, event),)
             sequence_nr, state = row.sequence_nr, evolve(state, event)
         self._sequence_nr, self._state, self._last_row = sequence_nr, state, row
         if self._last_row is not None:
@@ -275,8 +284,11 @@ class UserEntity:
             self._resume(name, session, stored)
 
     def _happened(self, event: Event, effects: Effects) -> None:
-        effects.writes += project(self.user, self._state, event)
         before, self._state = self._state, evolve(self._state, event)
+        if isinstance(event, SessionDeleted):
+            self._forget(before, event, effects)
+            return
+        effects.writes += project(self.user, before, event)
         if isinstance(event, FrameReceived):
             self._frames_unsaved += 1
             if self._listening is not None:
@@ -284,17 +296,7 @@ class UserEntity:
             for stop in heart_beats(self._state, event.frame):
                 self._apply(stop, effects)
             return
-        self._sequence_nr += 1
-        effects.writes += Journal.entries(
-            self.user,
-            self._cipher,
-            [event],
-            first_nr=self._sequence_nr,
-            writer_epoch=self._writer_epoch,
-            previous_epoch=self._last_epoch,
-            now_ms=self._now_ms,
-        )
-        self._last_epoch, self._last_row = self._writer_epoch, None
+        self._journal(event, effects)
         if (reply := live_reply(event)) is not None:
             effects.replies.append((None, reply))
         effects.replies += [(None, held) for held in told(self._state, event)]
@@ -308,6 +310,35 @@ class UserEntity:
             else:
                 effects.replies.append((None, said))
 
+    def _journal(self, event: JournalEvent, effects: Effects) -> None:
+        self._sequence_nr += 1
+        effects.writes += Journal.entries(
+            self.user,
+            self._cipher,
+            [event],
+            first_nr=self._sequence_nr,
+            writer_epoch=self._writer_epoch,
+            previous_epoch=self._last_epoch,
+            now_ms=self._now_ms,
+        )
+        self._last_epoch, self._last_row = self._writer_epoch, None
+
+    def _forget(self, before: User, event: SessionDeleted, effects: Effects) -> None:
+        """Rows go only once it is durable that they shall: whoever recovers the user makes up for them."""
+        self._journal(event, effects)
+        effects.writes += [Then(), *self._changes(before, event)]
+        self._unpositioned = tuple(each for each in self._unpositioned if each != event.session)
+        self._is_snapshot_due = True
+        if self._listening is not None:
+            self._listening.keep(self._state.sessions)
+
+    def _changes(self, before: User, event: JournalEvent) -> list[Mutation]:
+        """What an event does to rows; the night is told of a session that is gone, to cut it anew."""
+        changes: list[Mutation] = [*project(self.user, before, event)]
+        if isinstance(event, SessionDeleted):
+            changes.append(arrival(self.user, event.session, event.streams, self._now_ms))
+        return changes
+
     def _listen_anew(self) -> None:
         """To all open sessions, or none, as the user agreed; what was heard is forgotten."""
         self._listening = None
@@ -316,6 +347,9 @@ class UserEntity:
 
     def _pin(self, effects: Effects) -> None:
         """Before anything is acknowledged, what was found is made this writer's: see persistence/chain.py."""
+        if self._owed and effects.replies:
+            effects.writes[:0] = [change for owed in self._owed for change in self._changes(*owed)]
+            self._owed, self._is_snapshot_due = (), True
         if self._last_row is not None and effects.replies:
             effects.writes.append(Journal.pin(self._last_row, self._writer_epoch))
             self._last_epoch, self._last_row = self._writer_epoch, None
