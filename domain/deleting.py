@@ -8,7 +8,7 @@ as only rows know them; whoever gives it has read them, see `settled_ms`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -81,6 +81,13 @@ def deleted(user: User, event: SessionDeleted) -> User:
         bests=_with_bests(user.bests, event.bests),
         care=without_session(user.care, name),
     )
+
+
+def without_sessions(user: User, events: Iterable[SessionDeleted]) -> User:
+    """The state as if these sessions, deleted later, had never been; their names are not remembered."""
+    for event in events:
+        user = deleted(user, event)
+    return replace(user, deleted=())
 
 
 def apart_from_session(user: User, event: SessionEvent) -> tuple[JournalEvent, ...]:
