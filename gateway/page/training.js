@@ -3,8 +3,10 @@
 import { claims } from "./account.js";
 import { get } from "./client.js";
 import { element } from "./dom.js";
-import { refreshHistory } from "./history.js";
+import { refreshGrants } from "./grants.js";
+import { afterDeletion, refreshHistory } from "./history.js";
 import { pairDevice } from "./pairing.js";
+import { planWeek } from "./planning.js";
 import { refreshProgress } from "./progress.js";
 import { refreshRecords } from "./records.js";
 import { refreshWeek } from "./week.js";
@@ -13,16 +15,22 @@ const USERS_MAX = 200; // one page of the API
 
 const chooser = document.getElementById("training-user");
 const pair = document.getElementById("training-pair");
+const plan = document.getElementById("week-plan");
 let shown = null;
 chooser.addEventListener("change", () => refresh());
 pair.addEventListener("click", () => pairDevice(shown));
+plan.addEventListener("click", () => planWeek(shown, () => refreshWeek(shown)));
+afterDeletion(() => refresh());
 
 /** Reads all of it again, for the user who is signed in, or the one whom an operator chose. */
 export async function refresh() {
   const user = await whose();
   shown = user;
   pair.hidden = user === null;
-  if (user !== null) await Promise.all([refreshWeek(user), refreshRecords(user), refreshProgress(user)]);
+  plan.hidden = user === null || claims()?.scope === "operator";
+  if (user !== null) {
+    await Promise.all([refreshWeek(user), refreshRecords(user), refreshProgress(user), refreshGrants(user)]);
+  }
   await refreshHistory(user);
 }
 
