@@ -9,7 +9,7 @@ const dialog = document.getElementById("deleting");
 /** A button that asks, deletes `session`, and then calls `onDeleted`. `facts` say what there is of it. */
 export function deleteButton(session, facts, onDeleted) {
   const when = `${day(session.started_ms)}, ${time(session.started_ms)}`;
-  const button = element("button", { type: "button", class: "quiet danger", "aria-label": `Delete the session of ${when}` }, "Delete this session");
+  const button = element("button", { type: "button", class: "word quiet danger", "aria-label": `Delete the session of ${when}` }, "Delete this session");
   button.addEventListener("click", () => ask(session, when, facts, onDeleted));
   return button;
 }

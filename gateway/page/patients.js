@@ -6,6 +6,7 @@ import { get } from "./client.js";
 import { day, element, emptyState, exerciseName, percent } from "./dom.js";
 import { planWeek } from "./planning.js";
 import { prescribe } from "./prescribing.js";
+import { choose } from "./training.js";
 import { planBox, programmeBox } from "./week.js";
 
 const WEEKS_SHOWN = 6;
@@ -58,6 +59,7 @@ function patientView(programme, plan, weeks) {
       element("h3", { id: "patient-title" }, chosen),
       writeButton("patient-programme", programme.prescriptions.length ? "Change the programme" : "Prescribe", prescribe),
       writeButton("patient-plan", "Plan the week", planWeek),
+      trainingLink(),
     ),
     programme.prescriptions.length ? programmeBox(programme) : emptyState("Nothing is prescribed", "A programme says which exercises to do, how often and within which bounds."),
     plan.sessions.length ? element("h4", {}, "Planned for the week") : null,
@@ -66,6 +68,13 @@ function patientView(programme, plan, weeks) {
     weeks.length ? adherenceTable(exercises, weeks) : null,
     ...exercises.map((exercise) => qualityChart(exercise, weeks.filter((week) => week.exercise === exercise))),
   );
+}
+
+/** To the patient's sessions, records and progress. */
+function trainingLink() {
+  const link = element("a", { class: "button", href: "#training" }, "Sessions and progress");
+  link.addEventListener("click", () => choose(chosen));
+  return link;
 }
 
 /** Opens what `write` writes for the patient who is open; the focus comes back to the button. */

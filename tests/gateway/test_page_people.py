@@ -168,7 +168,7 @@ def test_a_physiotherapist_sees_patients_by_their_grant(
         trained(here)
         here.say("eve", "coach", "GET", "users/alice/adherence")
         page.reload()
-        expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(["Patients"])
+        expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(["Patients", "Training"])
         expect(page.get_by_role("article", name="Programme")).to_contain_text("Squat 2 × 10, 3 days a week")
         expect(page.get_by_role("article", name="Programme")).to_contain_text(
             "a repetition in at least 2\u00a0s"

@@ -154,6 +154,27 @@ def test_a_physiotherapist_prescribes_and_plans(
         assert here.say("alice", "user", "GET", "users/alice/plan")["author"] == "eve"
 
 
+def test_a_physiotherapist_sees_a_patient_s_sessions_and_progress(tmp_path: Path, open_page: Open) -> None:
+    with gym(tmp_path, TOKENS) as here:
+        for user in ("alice", "bob"):
+            trained(here, user)
+            here.say(user, "user", "PUT", f"users/{user}/grants/eve")
+        trained(here, "carol")
+        page = open_page(here.address, WIDTHS["phone"], quiet=False, signed=token("eve", "coach"))
+        page.get_by_role("button", name="bob").click()
+        page.get_by_role("link", name="Sessions and progress").click()
+        chooser = page.get_by_label("User")
+        expect(chooser).to_have_value("bob")
+        expect(chooser.get_by_role("option")).to_have_text(["alice", "bob"])
+        expect(page.locator("#history table").first).to_be_visible()
+        expect(page.locator("#progress canvas").first).to_be_visible()
+        check_accessible(page)
+        check_fits(page, WIDTHS["phone"])
+        for name in ("Delete", "Correct", "Pair a device"):
+            expect(page.get_by_role("button", name=name)).to_have_count(0)
+        expect(page.get_by_role("button", name="Plan the week")).to_be_visible()
+
+
 def test_a_patient_gives_access_and_takes_it_back(tmp_path: Path, open_page: Open) -> None:
     with gym(tmp_path, TOKENS) as here:
         trained(here)
