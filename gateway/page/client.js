@@ -38,7 +38,7 @@ export async function send(method, path, body, conditions = {}) {
 }
 
 /** The answer to a request, if it is a success. */
-async function ask(method, path, body, conditions = {}) {
+export async function ask(method, path, body, conditions = {}) {
   const headers = await authorised({ ...conditions });
   if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID?.() ?? String(Math.random());
   if (body !== undefined) headers["Content-Type"] = "application/json";

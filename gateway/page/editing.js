@@ -82,7 +82,20 @@ export function numberField(label, value, { least, most, step = 1, required = tr
 /** An exercise by its name as people write it, of those that are known or another. */
 export function exerciseField(value) {
   const made = field("Exercise", value === null ? null : exerciseName(value), { required: true, maxlength: 64, list: "exercise-names" });
-  return { node: made.node, value: () => exerciseOf(made.value(), value) };
+  return { node: made.node, value: () => exerciseOf(made.value(), value === null ? [] : [value]) };
+}
+
+/** Several of them, or none. */
+export function exercisesField(label, values) {
+  const made = field(`${label}, separated by commas`, values.map(exerciseName).join(", "));
+  const texts = () => made.value().split(",").map((text) => text.trim()).filter(Boolean);
+  return { node: made.node, value: () => texts().map((text) => exerciseOf(text, values)) };
+}
+
+/** Numbers, or none; a comma in one is its point. */
+export function numbersField(label, values) {
+  const made = field(`${label}, separated by spaces`, values.join(" "), { pattern: "[0-9., ]*", inputmode: "decimal" });
+  return { node: made.node, value: () => made.value().replaceAll(",", ".").split(" ").filter(Boolean).map(Number) };
 }
 
 /** Fills the list that exercise fields choose from; without it names are typed. */
@@ -102,10 +115,10 @@ async function names() {
   return found;
 }
 
+/** The exercise that people call so: one of those that stood there, of the catalogue, or another. */
 function exerciseOf(text, before) {
   const same = (name) => exerciseName(name).toLowerCase() === text.toLowerCase();
-  if (before !== null && same(before)) return before;
-  return (catalogue ?? []).find(same) ?? identifier(text);
+  return before.find(same) ?? (catalogue ?? []).find(same) ?? identifier(text);
 }
 
 /** Rows that are added and taken away: `row` gives, of an item, `nodes` and their `value`. */

@@ -5,6 +5,7 @@ import { get } from "./client.js";
 import { element } from "./dom.js";
 import { refreshGrants } from "./grants.js";
 import { afterDeletion, refreshHistory } from "./history.js";
+import { showMine } from "./mine.js";
 import { pairDevice } from "./pairing.js";
 import { planWeek } from "./planning.js";
 import { refreshProgress } from "./progress.js";
@@ -35,6 +36,7 @@ export async function refresh() {
       refreshWeek(user), refreshRecords(user), refreshProgress(user), ...(scope === "coach" ? [] : [refreshGrants(user)]),
     ]);
   }
+  if (user !== null && (scope ?? "user") === "user") showMine(user); // an open page is its user's own
   await refreshHistory(user);
 }
 

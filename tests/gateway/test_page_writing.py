@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from domain.commands import OpenSession, RecordSet
 from domain.identifiers import DeviceId, ModelId, SessionId
 from persistence.tables import SESSION_BY_USER, SUGGESTION_BY_SESSION
 from tests.gateway.api_example import START_MS, advised, live, recognised
+from tests.gateway.api_rig import KEYS
 from tests.gateway.page_rig import TOKENS, WIDTHS, Gym, check_accessible, check_fits, gym, token, trained
 
 Open = Callable[..., Page]
@@ -274,3 +276,74 @@ def test_a_suggestion_is_refused_with_a_tap(tmp_path: Path, open_page: Open) -> 
         state = here.say("alice", "user", "GET", "users/alice/sessions/now")
         assert all(each["exercise"] != "biceps_curl" for each in state["suggested"])
         assert [row.session_id for row in here.store.scan(SUGGESTION_BY_SESSION)].count("now") > 1
+
+
+@pytest.mark.parametrize(("width", "scheme"), [("phone", "dark"), ("desktop", "light")])
+def test_a_lifter_says_how_to_train_and_what_to_agree_to(
+    tmp_path: Path, open_page: Open, width: str, scheme: str
+) -> None:
+    with gym(tmp_path, TOKENS) as here:
+        trained(here)
+        page = open_page(
+            here.address + "#training", WIDTHS[width], scheme, quiet=False, signed=token("alice")
+        )
+        section = page.get_by_role("region", name="You and your data")
+        section.get_by_role("button", name="How I train").click()
+        dialog = page.get_by_role("dialog", name="How I train")
+        dialog.get_by_label("Goal").select_option("Strength")
+        dialog.get_by_label("Exercises never to suggest").fill("Back squat, My own thing")
+        filled(dialog, Where_I_train="Cellar")
+        dialog.get_by_label("Plates in kg").fill("1,25 5 20")
+        check_accessible(page)
+        check_fits(page, WIDTHS[width])
+        dialog.get_by_role("button", name="Save").click()
+        expect(section.get_by_role("status")).to_have_text("Saved")
+        kept = here.say("alice", "user", "GET", "users/alice/training")
+        assert (kept["goal"], kept["excluded_exercises"]) == ("strength", ["back-squat", "my_own_thing"])
+        assert (kept["place"]["name"], kept["place"]["plates_kg"]) == ("cellar", [1.25, 5.0, 20.0])
+
+        section.get_by_role("button", name="What I agree to").click()
+        dialog = page.get_by_role("dialog", name="What I agree to")
+        expect(dialog.get_by_label("Name my exercises")).to_be_checked()
+        dialog.get_by_label("Let models learn").check()
+        check_accessible(page)
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_have_count(0)
+        held = here.say("alice", "user", "GET", "users/alice/consent")
+        assert (held["recognition"], held["statistics"], held["training"]) == (True, False, True)
+
+        section.get_by_label("Body weight in kg").fill("71.5")
+        section.get_by_role("button", name="Note it").click()
+        expect(section.get_by_role("status")).to_have_text("Body weight noted")
+        (weighed,) = here.say("alice", "user", "GET", "users/alice/measurements")["items"]
+        assert weighed["value"] == 71.5
+        here.say("root", "operator", "GET", "users/alice/sessions")
+        section.get_by_text("Who looked at my data").click()
+        expect(section).to_contain_text("root (operator)")
+        check_accessible(page)
+        check_fits(page, WIDTHS[width])
+
+
+def test_a_lifter_takes_the_data_along_and_erases_them(tmp_path: Path, open_page: Open) -> None:
+    with gym(tmp_path, TOKENS, keys=KEYS) as here:
+        trained(here)
+        page = open_page(here.address + "#training", quiet=False, signed=token("alice"))
+        section = page.get_by_role("region", name="You and your data")
+        with page.expect_download() as download:
+            section.get_by_role("button", name="Take all my data along").click()
+        assert download.value.suggested_filename == "alice.zip"
+        with zipfile.ZipFile(download.value.path()) as archive:
+            assert b"squat" in archive.read("label.csv")
+
+        section.get_by_role("button", name="Erase everything").click()
+        dialog = page.get_by_role("dialog", name="Erase everything?")
+        dialog.get_by_label("Type alice to confirm").fill("alcie")
+        dialog.get_by_role("button", name="Erase everything").click()
+        expect(dialog.get_by_role("alert")).to_have_text("That is not alice.")
+        check_accessible(page)
+        dialog.get_by_label("Type alice to confirm").fill("alice")
+        with page.expect_download() as download:
+            dialog.get_by_role("button", name="Erase everything").click()
+        assert download.value.suggested_filename == "receipt-alice.json"
+        expect(page.get_by_label("Code or token")).to_be_focused()
+        assert not list(here.store.scan(SESSION_BY_USER))
