@@ -7,13 +7,12 @@ effects; if that fails the entity is thrown away and recovered.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from actors.answers import heard, live_reply, number_of, refusal, stream_of, what_holds
 from actors.arriving import Arrivals
 from actors.caring import answer, heart_beats, observed, told
 from actors.effects import Classified, Effects
-from actors.histories import missing, superseded
+from actors.histories import History, changes_of, replayed
 from actors.listening import REFEED_FRAMES_MAX, Listening, refeed
 from actors.messages import is_of_api
 from actors.pace import Pace
@@ -39,27 +38,15 @@ from domain.events import ConsentGiven, Event, FrameReceived, JournalEvent, Sess
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged, Reply
-from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
+from domain.user import Session, User, decide, evolve, next_nr, positioned
 from edge.recogniser import Observation
-from persistence.arrivals import arrival
-from persistence.journal import Journal, Tail
-from persistence.keys import Cipher
+from persistence.journal import Journal
 from persistence.ports import Mutation, Then
 from persistence.projections import project
-from persistence.snapshots import Snapshot, SnapshotStore
-from persistence.tables import JournalRow
+from persistence.snapshots import SnapshotStore
 
 EVENTS_PER_SNAPSHOT = 200
 FRAMES_PER_SNAPSHOT = 600  # bounds how many stored frames a recovery reads to find where a stream stands
-
-
-@dataclass(frozen=True)
-class History:
-    """What is stored of a user: the newest snapshot, and the events after it."""
-
-    cipher: Cipher
-    snapshot: Snapshot | None
-    tail: Tail
 
 
 class UserEntity:
@@ -99,9 +86,10 @@ class UserEntity:
         self._shelf = shelf
         self._writer_epoch = writer_epoch
         self._cipher = history.cipher
-        self._state = User()
-        self._sequence_nr = 0
-        self._snapshot_nr = 0
+        found = replayed(user, history, writer_epoch)
+        self._state = found.state
+        self._sequence_nr = found.sequence_nr
+        self._snapshot_nr = 0 if history.snapshot is None else history.snapshot[0]
         self._listening: Listening | None = None
         self._coaching = Coaching(groups=stores.groups)
         self._unpositioned: tuple[SessionId, ...] = ()  # closed sessions whose frames nobody asked for yet
@@ -110,10 +98,9 @@ class UserEntity:
         self._arrivals = Arrivals()
         self._frames_unsaved = 0
         self._is_snapshot_due = False  # what a deletion took away is not to be kept, or made up for, for long
-        self._owed: tuple[tuple[User, JournalEvent], ...] = ()  # whose rows may not have been written
-        self._last_row: JournalRow | None = None  # as found; None once a row of this writer's follows it
-        self._last_epoch = 0
-        self._replay(history)
+        self._owed = found.owed
+        self._last_row = found.last_row  # None once a row of this writer's follows it
+        self._last_epoch = found.last_epoch
 
     @property
     def state(self) -> User:
@@ -196,27 +183,6 @@ class UserEntity:
                 self._unpositioned = (*self._unpositioned, name)
             else:
                 self._resume(name, session, stored)
-
-    def _replay(self, history: History) -> None:
-        if history.snapshot is not None:
-            self._sequence_nr, state = history.snapshot
-            self._state = shared(state)
-            self._snapshot_nr = self._sequence_nr
-        self._last_row = history.tail.anchor
-        sequence_nr, state, row = self._sequence_nr, self._state, self._last_row
-        for row, event in history.tail.events:
-            if row.sequence_nr != sequence_nr + 1:
-                raise missing(self.user, sequence_nr + 1, row.sequence_nr - 1)
-            if self._owed or isinstance(event, SessionDeleted):
-                self._owed += ((state, event),)
-            sequence_nr, state = row.sequence_nr, evolve(state, event)
-        self._sequence_nr, self._state, self._last_row = sequence_nr, state, row
-        if self._last_row is not None:
-            self._last_epoch = self._last_row.writer_epoch
-            if self._last_epoch > self._writer_epoch:
-                raise superseded(self.user, self._last_epoch, self._writer_epoch)
-            if self._last_epoch == self._writer_epoch:
-                self._last_row = None
 
     def _resume(
         self,
@@ -326,18 +292,11 @@ class UserEntity:
     def _forget(self, before: User, event: SessionDeleted, effects: Effects) -> None:
         """Rows go only once it is durable that they shall: whoever recovers the user makes up for them."""
         self._journal(event, effects)
-        effects.writes += [Then(), *self._changes(before, event)]
+        effects.writes += [Then(), *changes_of(self.user, before, event, self._now_ms)]
         self._unpositioned = tuple(each for each in self._unpositioned if each != event.session)
         self._is_snapshot_due = True
         if self._listening is not None:
             self._listening.keep(self._state.sessions)
-
-    def _changes(self, before: User, event: JournalEvent) -> list[Mutation]:
-        """What an event does to rows; the night is told of a session that is gone, to cut it anew."""
-        changes: list[Mutation] = [*project(self.user, before, event)]
-        if isinstance(event, SessionDeleted):
-            changes.append(arrival(self.user, event.session, event.streams, self._now_ms))
-        return changes
 
     def _listen_anew(self) -> None:
         """To all open sessions, or none, as the user agreed; what was heard is forgotten."""
@@ -348,7 +307,9 @@ class UserEntity:
     def _pin(self, effects: Effects) -> None:
         """Before anything is acknowledged, what was found is made this writer's: see persistence/chain.py."""
         if self._owed and effects.replies:
-            effects.writes[:0] = [change for owed in self._owed for change in self._changes(*owed)]
+            effects.writes[:0] = [
+                change for owed in self._owed for change in changes_of(self.user, *owed, self._now_ms)
+            ]
             self._owed, self._is_snapshot_due = (), True
         if self._last_row is not None and effects.replies:
             effects.writes.append(Journal.pin(self._last_row, self._writer_epoch))

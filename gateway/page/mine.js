@@ -12,6 +12,7 @@ const PURPOSES = {
   statistics: ["Count me in statistics of groups", "Of at least 20 people, from the next night on."],
   training: ["Let models learn from my sessions", "Mine and everyone's, from the next night on."],
 };
+const NAMELESS = "gym"; // a place that has things and was not called anything
 const ACCESSES_SHOWN = 20;
 
 const section = document.getElementById("mine");
@@ -69,6 +70,11 @@ function wishes(training) {
   const bar = numberField("The bar, in kg", training.place?.bar_kg ?? 20, { least: 0, most: 100, step: "any" });
   const plates = numbersField("Plates in kg", training.place?.plates_kg ?? []);
   const dumbbells = numbersField("Dumbbells in kg", training.place?.dumbbells_kg ?? []);
+  const placed = () => {
+    const loads = { plates_kg: plates.value(), dumbbells_kg: dumbbells.value() };
+    const called = identifier(name.value()) || (loads.plates_kg.length || loads.dumbbells_kg.length ? NAMELESS : "");
+    return called ? { ...training.place, ...loads, name: called, bar_kg: bar.value() } : null;
+  };
   return {
     nodes: [
       element("label", {}, element("span", {}, "Goal"), goal), excluded.node, name.node,
@@ -77,7 +83,7 @@ function wishes(training) {
     value: () => ({
       ...training, at_ms: null, goal: goal.value || null, excluded_exercises: excluded.value(),
       utc_offset_min: -new Date().getTimezoneOffset(),
-      place: name.value() ? { ...training.place, name: identifier(name.value()), bar_kg: bar.value(), plates_kg: plates.value(), dumbbells_kg: dumbbells.value() } : null,
+      place: placed(),
     }),
   };
 }
