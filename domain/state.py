@@ -57,7 +57,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     user wants to train and `plan` what is planned, said by device, session and number `trained_by` and
     `planned_by`; `declined` which suggestions were not wanted of late; `bests` those of what `history` no
     longer has; `aside` what domain/sets.py says; `care` how the user is looked after; `deleted` sessions that
-    the user deleted; `settled_ms` what the function of that name said at the last deletion.
+    the user deleted; `settled_ms` when the latest set of those began that are kept as bests alone.
     """
 
     sessions: Mapping[SessionId, Session] = {}
@@ -81,7 +81,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
 
 
 def settled_ms(user: User) -> int:
-    """Of sets that began up to then some are kept as bests alone, so that none is changed any more."""
+    """Of sets that began up to then some are kept as bests alone, so that none is changed any more.
+
+    States from before version 5 do not say so, and lose it when their first set is withdrawn.
+    """
     is_full = len(user.history) == HISTORY_MAX
     return max(user.settled_ms, user.history[0].start_ms - 1 if is_full else 0)
 

@@ -22,6 +22,7 @@ from domain.commands import (
     DeleteSession,
     OpenSession,
     SetTraining,
+    WithdrawLabel,
 )
 from domain.identifiers import DeviceId, SessionId, UserId
 from domain.replies import Refused, Reply, UserTold
@@ -208,6 +209,16 @@ def test_records_of_long_ago_go_with_their_session(store: Store) -> None:
     assert settled_ms(owner.entity.state) > T0_MS
     assert len(owner.entity.state.history) == HISTORY_MAX
     assert bests_of(owner.entity.state)["squat"].weight_kg == 200.0
+    last = label("later-3", 90, T0_MS + (302 + 89) * MINUTE_MS, 40.0)
+    withdrawn = WithdrawLabel(
+        session=last.session,
+        command_nr=None,
+        start_ms=last.start_ms,
+        end_ms=last.end_ms,
+        said_ms=last.end_ms + 1,
+    )
+    owner.take(withdrawn)  # fewer than HISTORY_MAX are left, and what was settled stays so
+    assert len(owner.entity.state.history) == HISTORY_MAX - 1
     owner.delete("heavy")
     assert bests_of(owner.entity.state)["squat"].weight_kg == 90.0
     owner.delete("light")
@@ -215,7 +226,7 @@ def test_records_of_long_ago_go_with_their_session(store: Store) -> None:
     correction = ConfirmLabel(
         **{**_fields(label("later-0", 1, T0_MS + 2 * MINUTE_MS, 1.0)), "command_nr": None, "said_ms": T0_MS}
     )
-    owner.delete("later-3")  # fewer than HISTORY_MAX are left, and what was settled stays so
+    owner.delete("later-3")
     (reply,) = owner.take(correction)
     assert isinstance(reply, Refused)
     assert "too long ago" in reply.wrong
