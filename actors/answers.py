@@ -21,7 +21,7 @@ from domain.replies import (
     TipTold,
     UserTold,
 )
-from domain.state import bests_of
+from domain.state import bests_of, settled_ms
 from domain.user import User
 from edge.recogniser import Exercising, Observation, Resting, SettingUp
 
@@ -69,6 +69,8 @@ def what_holds(user: User, command: Command) -> UserTold | BestsTold:
         programme=user.care.programme,
         own_exercises=user.own_exercises,
         consent=consent_held(user),
+        deleted=user.deleted,
+        settled_ms=settled_ms(user),
     )
 
 

@@ -6,8 +6,9 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
+from actors.histories import History
 from actors.recognition import ModelShelf
-from actors.user_entity import History, UserEntity
+from actors.user_entity import UserEntity
 from actors.user_stores import UserStores
 from domain.errors import Erased, MuvrError, NotOwner, StoredValueCorrupt
 from domain.frames import SensorFrame

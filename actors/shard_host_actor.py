@@ -25,7 +25,6 @@ from actors.answers import refusal
 from actors.erasing import ErasureThread
 from actors.groups import GroupThread
 from actors.handlers import handled_once
-from actors.load import Load
 from actors.membership import Holding, Membership
 from actors.membership_thread import MembershipThread
 from actors.messages import (
@@ -63,7 +62,7 @@ PASSIVATE_MAX = 200  # at a time: batches wait meanwhile
 CLOSE_SECONDS_MAX = 1.0
 SWITCH_SECONDS = 0.0005  # how long the loop may hold the interpreter while the store's threads wait
 LEAVE_SECONDS_MAX = 2.0
-WATCHERS = ("api",)  # who is sent live updates, and reports of the load
+WATCHERS = ("api",)  # who is sent live updates
 ROUTERS = ("gateway", "api")  # who is told which host owns which shard
 
 
@@ -78,7 +77,6 @@ class ShardHostActor(ActorTypeDispatcher):
     _groups: GroupThread
     _erasing: ErasureThread
     _erased: deque[list[UserId]]
-    _load: Load
     _holdings: deque[Holding]
     _holding: Holding | None = None
     _is_releasing = False
@@ -117,7 +115,6 @@ class ShardHostActor(ActorTypeDispatcher):
         try:
             envelopes = decode_envelopes(message.envelopes)
             assert self._host is not None, "started first"
-            self._load.came(message.number, len(envelopes), machine_s())
             self._host.submit(message.number, envelopes)
         except Exception as error:
             log.exception("a batch cannot be taken")
@@ -149,7 +146,6 @@ class ShardHostActor(ActorTypeDispatcher):
         if self._host is not None:
             idle_ms = int(self._start.passivate_after_s * 1000)
             self._host.passivate(idle_ms, PASSIVATE_MAX)
-            self._send_all(WATCHERS, self._load.report(machine_s(), _now_ms(), self._host.live_count))
             gc.collect()  # only what came since the last time is looked at:
             gc.freeze()  # walking 100,000 live users again and again would be a pause of 0.2 s each time
 
@@ -177,7 +173,6 @@ class ShardHostActor(ActorTypeDispatcher):
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
         tenure = Tenure(machine_s)
-        self._load = Load(message.member_id, machine_s())
         self._host = ShardHost(
             store, stores, self._shelf, tenure, _now_ms, woken=self._wake, sessions_max=message.sessions_max
         )
@@ -236,8 +231,6 @@ class ShardHostActor(ActorTypeDispatcher):
     def _answer(self, answers: Answers) -> None:
         """Batches are answered to who sent them; what no connection asked for is the gateway's."""
         counts.answered(answers.finished, answers.replies)
-        if self._host is not None:
-            self._load.answered(answers.finished, machine_s())
         for_api, for_gateway = _parted(answers)
         self._answer_to(self._api, for_api)
         self._answer_to(self._gateway or self._addresses.get("gateway"), for_gateway)

@@ -7,13 +7,12 @@ effects; if that fails the entity is thrown away and recovered.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from actors.answers import heard, live_reply, number_of, refusal, stream_of
 from actors.arriving import Arrivals
 from actors.caring import answer, answer_to_api, heart_beats, observed, told
 from actors.effects import Classified, Effects
-from actors.histories import missing, superseded
+from actors.histories import History, changes_of, replayed
 from actors.listening import REFEED_FRAMES_MAX, Listening, refeed
 from actors.messages import is_of_api
 from actors.pace import Pace
@@ -34,30 +33,19 @@ from domain.commands import (
     session_of,
 )
 from domain.errors import Rejected
-from domain.events import ConsentGiven, Event, FrameReceived, SetRecognised
+from domain.events import ConsentGiven, Event, FrameReceived, JournalEvent, SessionDeleted, SetRecognised
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged
-from domain.user import Session, User, decide, evolve, next_nr, positioned, shared
+from domain.user import Session, User, decide, evolve, next_nr, positioned
 from edge.recogniser import Observation
-from persistence.journal import Journal, Tail
-from persistence.keys import Cipher
-from persistence.ports import Mutation
+from persistence.journal import Journal
+from persistence.ports import Mutation, Then
 from persistence.projections import project
-from persistence.snapshots import Snapshot, SnapshotStore
-from persistence.tables import JournalRow
+from persistence.snapshots import SnapshotStore
 
 EVENTS_PER_SNAPSHOT = 200
 FRAMES_PER_SNAPSHOT = 600  # bounds how many stored frames a recovery reads to find where a stream stands
-
-
-@dataclass(frozen=True)
-class History:
-    """What is stored of a user: the newest snapshot, and the events after it."""
-
-    cipher: Cipher
-    snapshot: Snapshot | None
-    tail: Tail
 
 
 class UserEntity:
@@ -72,10 +60,12 @@ class UserEntity:
         "_cipher",
         "_coaching",
         "_frames_unsaved",
+        "_is_snapshot_due",
         "_last_epoch",
         "_last_row",
         "_listening",
         "_now_ms",
+        "_owed",
         "_pace",
         "_sequence_nr",
         "_shelf",
@@ -95,9 +85,10 @@ class UserEntity:
         self._shelf = shelf
         self._writer_epoch = writer_epoch
         self._cipher = history.cipher
-        self._state = User()
-        self._sequence_nr = 0
-        self._snapshot_nr = 0
+        found = replayed(user, history, writer_epoch)
+        self._state = found.state
+        self._sequence_nr = found.sequence_nr
+        self._snapshot_nr = 0 if history.snapshot is None else history.snapshot[0]
         self._listening: Listening | None = None
         self._coaching = Coaching(groups=stores.groups)
         self._unpositioned: tuple[SessionId, ...] = ()  # closed sessions whose frames nobody asked for yet
@@ -105,9 +96,10 @@ class UserEntity:
         self._pace: Pace | None = None  # of plans, which take long; few users ask for one
         self._arrivals = Arrivals()
         self._frames_unsaved = 0
-        self._last_row: JournalRow | None = None  # as found; None once a row of this writer's follows it
-        self._last_epoch = 0
-        self._replay(history)
+        self._is_snapshot_due = False  # what a deletion took away is not to be kept, or made up for, for long
+        self._owed = found.owed
+        self._last_row = found.last_row  # None once a row of this writer's follows it
+        self._last_epoch = found.last_epoch
 
     @property
     def state(self) -> User:
@@ -148,6 +140,7 @@ class UserEntity:
         effects.snapshot_due = (
             self._sequence_nr - self._snapshot_nr >= EVENTS_PER_SNAPSHOT
             or self._frames_unsaved >= FRAMES_PER_SNAPSHOT
+            or self._is_snapshot_due
         )
         return effects
 
@@ -168,6 +161,7 @@ class UserEntity:
         if is_saved or self._last_row is not None:
             return []  # what was found but not pinned may yet turn out to be another's
         previous_nr, self._snapshot_nr, self._frames_unsaved = self._snapshot_nr, self._sequence_nr, 0
+        self._is_snapshot_due = False
         return SnapshotStore.entries(
             self.user, self._cipher, self._sequence_nr, self._state, self._now_ms, previous_nr=previous_nr
         )
@@ -188,25 +182,6 @@ class UserEntity:
                 self._unpositioned = (*self._unpositioned, name)
             else:
                 self._resume(name, session, stored)
-
-    def _replay(self, history: History) -> None:
-        if history.snapshot is not None:
-            self._sequence_nr, state = history.snapshot
-            self._state = shared(state)
-            self._snapshot_nr = self._sequence_nr
-        self._last_row = history.tail.anchor
-        sequence_nr, state, row = self._sequence_nr, self._state, self._last_row
-        for row, event in history.tail.events:
-            if row.sequence_nr != sequence_nr + 1:
-                raise missing(self.user, sequence_nr + 1, row.sequence_nr - 1)
-            sequence_nr, state = row.sequence_nr, evolve(state, event)
-        self._sequence_nr, self._state, self._last_row = sequence_nr, state, row
-        if self._last_row is not None:
-            self._last_epoch = self._last_row.writer_epoch
-            if self._last_epoch > self._writer_epoch:
-                raise superseded(self.user, self._last_epoch, self._writer_epoch)
-            if self._last_epoch == self._writer_epoch:
-                self._last_row = None
 
     def _resume(
         self,
@@ -272,8 +247,11 @@ class UserEntity:
             self._resume(name, session, stored)
 
     def _happened(self, event: Event, effects: Effects) -> None:
-        effects.writes += project(self.user, self._state, event)
         before, self._state = self._state, evolve(self._state, event)
+        if isinstance(event, SessionDeleted):
+            self._forget(before, event, effects)
+            return
+        effects.writes += project(self.user, before, event)
         if isinstance(event, FrameReceived):
             self._frames_unsaved += 1
             if self._listening is not None:
@@ -281,17 +259,7 @@ class UserEntity:
             for stop in heart_beats(self._state, event.frame):
                 self._apply(stop, effects)
             return
-        self._sequence_nr += 1
-        effects.writes += Journal.entries(
-            self.user,
-            self._cipher,
-            [event],
-            first_nr=self._sequence_nr,
-            writer_epoch=self._writer_epoch,
-            previous_epoch=self._last_epoch,
-            now_ms=self._now_ms,
-        )
-        self._last_epoch, self._last_row = self._writer_epoch, None
+        self._journal(event, effects)
         if (reply := live_reply(event)) is not None:
             effects.replies.append((None, reply))
         effects.replies += [(None, held) for held in told(self._state, event)]
@@ -305,6 +273,28 @@ class UserEntity:
             else:
                 effects.replies.append((None, said))
 
+    def _journal(self, event: JournalEvent, effects: Effects) -> None:
+        self._sequence_nr += 1
+        effects.writes += Journal.entries(
+            self.user,
+            self._cipher,
+            [event],
+            first_nr=self._sequence_nr,
+            writer_epoch=self._writer_epoch,
+            previous_epoch=self._last_epoch,
+            now_ms=self._now_ms,
+        )
+        self._last_epoch, self._last_row = self._writer_epoch, None
+
+    def _forget(self, before: User, event: SessionDeleted, effects: Effects) -> None:
+        """Rows go only once it is durable that they shall: whoever recovers the user makes up for them."""
+        self._journal(event, effects)
+        effects.writes += [Then(), *changes_of(self.user, before, event, self._now_ms)]
+        self._unpositioned = tuple(each for each in self._unpositioned if each != event.session)
+        self._is_snapshot_due = True
+        if self._listening is not None:
+            self._listening.keep(self._state.sessions)
+
     def _listen_anew(self) -> None:
         """To all open sessions, or none, as the user agreed; what was heard is forgotten."""
         self._listening = None
@@ -313,6 +303,11 @@ class UserEntity:
 
     def _pin(self, effects: Effects) -> None:
         """Before anything is acknowledged, what was found is made this writer's: see persistence/chain.py."""
+        if self._owed and effects.replies:
+            effects.writes[:0] = [
+                change for owed in self._owed for change in changes_of(self.user, *owed, self._now_ms)
+            ]
+            self._owed, self._is_snapshot_due = (), True
         if self._last_row is not None and effects.replies:
             effects.writes.append(Journal.pin(self._last_row, self._writer_epoch))
             self._last_epoch, self._last_row = self._writer_epoch, None

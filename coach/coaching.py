@@ -29,6 +29,7 @@ from domain.events import (
     ProfileEvent,
     ProgrammeSet,
     SessionClosed,
+    SessionDeleted,
     SessionEvent,
     SessionOpened,
     SetRecognised,
@@ -78,7 +79,7 @@ class Coaching:
 
         A session that begins is planned, one that ends summed up; advice follows a set and what was refused.
         """
-        if isinstance(event, FrameReceived | ProfileEvent | ProgrammeSet | ConsentGiven):
+        if isinstance(event, FrameReceived | ProfileEvent | ProgrammeSet | ConsentGiven | SessionDeleted):
             return ()
         session = after.sessions.get(event.session)
         if session is None:
@@ -115,7 +116,7 @@ class Coaching:
                 return self._plan(user, event.session, at_ms, with_week=True)
             case SetRecognised():
                 return self._advice(user, event.session, event.end_ms, event)
-            case SuggestionAnswered() if event.command_nr is not None:
+            case SuggestionAnswered() if event.is_refusal:
                 return self._advice(user, event.session, event.at_ms, None)
         return ()
 

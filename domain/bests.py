@@ -19,6 +19,9 @@ class Best(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     maximum_kg: float = 0.0
 
 
+NO_BEST = Best()
+
+
 def best_with(best: Best | None, done: Iterable[tuple[int | None, float | None]]) -> Best | None:
     """`best` and sets of (repetitions, weight in kg); None if there is none with repetitions."""
     counting = [(repetitions, weight_kg) for repetitions, weight_kg in done if repetitions]

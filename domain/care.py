@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from domain.care_commands import CareCommand, SetProgramme
 from domain.events import LabelConfirmed, LabelWithdrawn, ProgrammeSet, SetMeasured, SetRecognised
 from domain.form import KeptForm
+from domain.identifiers import SessionId
 from domain.programme import Programme
 from domain.progress import DoneSet, Progress, done, folded, undone, week_of
 
@@ -24,11 +25,15 @@ CareEvent = ProgrammeSet | LabelConfirmed | LabelWithdrawn | SetRecognised | Set
 
 
 class Care(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """`programme` is prescribed, `progress` what was done of it, `forms` the best set of each exercise."""
+    """`programme` is prescribed, `progress` what was done of it, `forms` the best set of each exercise.
+
+    `formed_in` are the sessions of those sets, as far as they are known.
+    """
 
     programme: Programme = Programme()
     progress: Progress = Progress()
     forms: Mapping[str, KeptForm] = {}
+    formed_in: Mapping[str, SessionId] = {}
 
 
 NO_CARE = Care()  # most users have no programme, and keep this one
@@ -48,12 +53,28 @@ def cared(care: Care, event: CareEvent, *, offset_min: int) -> Care:
     if isinstance(event, SetMeasured) and event.kept is not None:
         exercise = intern(event.form.exercise)
         others = {name: kept for name, kept in care.forms.items() if name != exercise}
-        care = replace(care, forms=dict([*others.items(), (exercise, event.kept)][-FORMS_KEPT_MAX:]))
+        forms = dict([*others.items(), (exercise, event.kept)][-FORMS_KEPT_MAX:])
+        sessions = {**care.formed_in, exercise: event.session}
+        formed_in = {name: sessions[name] for name in forms if name in sessions}
+        care = replace(care, forms=forms, formed_in=formed_in)
     if not care.programme.prescriptions:
         return care
     if isinstance(event, LabelWithdrawn):
         return replace(care, progress=undone(care.progress, event.session, event.start_ms, event.end_ms))
     return replace(care, progress=done(care.progress, care.programme, _set(event), offset_min=offset_min))
+
+
+def without_session(care: Care, session: SessionId) -> Care:
+    """Without the sets of `session`; those of weeks that were summed up stay counted."""
+    sets = tuple(known for known in care.progress.sets if known.session != session)
+    if len(sets) != len(care.progress.sets):
+        care = replace(care, progress=replace(care.progress, sets=sets))
+    if session not in care.formed_in.values():
+        return care
+    formed_in = {name: of for name, of in care.formed_in.items() if of != session}
+    gone = care.formed_in.keys() - formed_in.keys()
+    forms = {name: kept for name, kept in care.forms.items() if name not in gone}
+    return replace(care, forms=forms, formed_in=formed_in)
 
 
 def _prescribed(care: Care, programme: Programme, offset_min: int) -> Care:

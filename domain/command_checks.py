@@ -18,6 +18,7 @@ from domain.commands import (
     Command,
     ConfirmLabel,
     ContributeExercise,
+    DeleteSession,
     DirectCommand,
     OpenSession,
     RecordSet,
@@ -43,6 +44,8 @@ from domain.sensors import SENSORS
 from domain.sets import SET_MS_MAX
 from domain.training import check_training
 
+OfSession = Statement | RefuseSuggestion  # also when they are said through the API
+
 
 def check_command(command: Command) -> Command:
     """Return `command` if every field keeps its limits, else raise InvalidInput naming one that does not."""
@@ -55,7 +58,7 @@ def check_command(command: Command) -> Command:
         return check_care(command)
     if isinstance(command, DirectCommand):
         return _check_direct(command)
-    if session_of(command) != NO_SESSION or not is_said(command) or isinstance(command, Statement):
+    if session_of(command) != NO_SESSION or not is_said(command) or isinstance(command, OfSession):
         check_identifier("session", session_of(command))
     if command.command_nr is not None:
         check(0 <= command.command_nr < 2**31, f"command number {command.command_nr}", "0 to 2147483647")
@@ -93,7 +96,21 @@ def _check_direct(command: DirectCommand) -> DirectCommand:
     elif isinstance(command, Replace):
         check_command(command.command)
         _check_time("seen_ms", command.seen_ms)
+    elif isinstance(command, DeleteSession):
+        _check_deletion(command)
     return command
+
+
+def _check_deletion(command: DeleteSession) -> None:
+    check_identifier("session", command.session)
+    for name in ("at_ms", "opened_ms", "settled_ms"):
+        _check_time(name, getattr(command, name))
+    for stream in command.streams:
+        check_identifier("stream", stream)
+    for exercise, best in command.bests.items():
+        check_identifier("exercise", exercise)
+        _check_weight(best.weight_kg)
+        _check_repetitions(best.repetitions)
 
 
 def _check_streams(streams: tuple[Stream, ...]) -> None:

@@ -10,10 +10,12 @@ time at which it was said, and its `session` is NO_SESSION unless it is about on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeGuard
 
 import msgspec
 
+from domain.bests import Best
 from domain.care_commands import CareCommand, GiveTip, NoteForm, RecordForm, SetProgramme
 from domain.contributed import Contributed
 from domain.frames import SensorFrame
@@ -143,7 +145,7 @@ class RefuseSuggestion(msgspec.Struct, frozen=True, kw_only=True, array_like=Tru
     """The user does not want `exercise` today."""
 
     session: SessionId
-    command_nr: int
+    command_nr: int | None
     at_ms: int
     exercise: str
 
@@ -178,7 +180,7 @@ NumberedCommand = (
 
 
 Statement = ConfirmLabel | WithdrawLabel
-SayableCommand = ConfirmLabel | WithdrawLabel | SetTraining | SetPlan | ContributeExercise
+SayableCommand = ConfirmLabel | WithdrawLabel | SetTraining | SetPlan | ContributeExercise | RefuseSuggestion
 
 
 class Replace(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="replace"):
@@ -196,7 +198,22 @@ class AskBests(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="
     """Somebody asks for the user's personal bests."""
 
 
-DirectCommand = ProfileCommand | Replace | AskUser | AskBests
+class DeleteSession(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="delete_session"):
+    """The user wants a session, which began at `opened_ms` and had `streams`, to be as if it had never been.
+
+    `bests` are, of each exercise that the session had sets of up to `settled_ms`, those of the user's other
+    sets up to then. Said by the server, which looks these up for whoever asks.
+    """
+
+    session: SessionId
+    at_ms: int
+    opened_ms: int
+    streams: tuple[StreamId, ...] = ()
+    settled_ms: int = 0
+    bests: Mapping[str, Best] = {}
+
+
+DirectCommand = ProfileCommand | Replace | AskUser | AskBests | DeleteSession
 TimedCommand = CareCommand | DirectCommand  # of no session, known by their time
 Command = NumberedCommand | AcceptFrame | TimedCommand
 

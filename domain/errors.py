@@ -10,6 +10,7 @@
     ├── Rejected                a command was refused; nothing was stored, the session goes on
     │   ├── OutOfOrder          a frame came before its predecessor; says which one is expected
     │   ├── Overtaken           what it was to replace has been replaced meanwhile
+    │   ├── Deleted             the session was deleted by its user; nothing of it is taken again
     │   ├── TooOften            what takes long was asked for again too soon
     │   └── Erased              all about the user was erased; nothing is taken under that name again
     ├── NotOwner                another node serves the user, or will in a moment; nothing was stored
@@ -111,6 +112,10 @@ class OutOfOrder(Rejected):
 
 class Overtaken(Rejected):
     code = "overtaken"
+
+
+class Deleted(Rejected):
+    code = "deleted"
 
 
 class TooOften(Rejected):

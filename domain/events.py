@@ -7,15 +7,17 @@ on. It is None, and `session` perhaps empty, of what was said through the API.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
+from domain.bests import Best
 from domain.commands import CoachSite, RecogniserSite, Stream
 from domain.contributed import Contributed
 from domain.form import KeptForm, SetForm, Tip
 from domain.frames import SensorFrame
-from domain.identifiers import DeviceId, SessionId
+from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.plans import TrainingPlan
 from domain.profile_commands import Experience, MeasureBody, Quantity, SetProfile, Sex
 from domain.programme import Programme
@@ -85,8 +87,9 @@ Answer = Literal["taken", "changed", "refused"]
 class SuggestionAnswered(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="answered"):
     """The next confirmed set was as suggested, of the exercise with another load, or of another exercise.
 
-    With a `command_nr` the user said that `exercise` is not wanted; `suggested_ms` is None if it was not
-    what was suggested last. Of events from before version 2, `exercise` and `at_ms` are empty.
+    With a `command_nr`, or if it `is_said` through the API, the user said that `exercise` is not wanted;
+    `suggested_ms` is None if it was not what was suggested last. Of events from before version 2, `exercise`
+    and `at_ms` are empty.
     """
 
     session: SessionId
@@ -95,6 +98,12 @@ class SuggestionAnswered(msgspec.Struct, frozen=True, kw_only=True, array_like=T
     command_nr: int | None = None
     exercise: str = ""
     at_ms: int = 0
+    is_said: bool = False
+
+    @property
+    def is_refusal(self) -> bool:
+        """The user said so; else the next set did."""
+        return self.is_said or self.command_nr is not None
 
 
 class SessionClosed(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="session_closed"):
@@ -185,6 +194,16 @@ class BodyMeasured(msgspec.Struct, frozen=True, kw_only=True, array_like=True, t
     value: float
 
 
+class SessionDeleted(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="session_deleted"):
+    """The user deleted a session that began at `opened_ms`; `bests` replace those of settled sets."""
+
+    session: SessionId
+    at_ms: int
+    opened_ms: int
+    streams: tuple[StreamId, ...]
+    bests: Mapping[str, Best]
+
+
 SessionEvent = (
     SessionOpened
     | LabelConfirmed
@@ -202,7 +221,7 @@ SessionEvent = (
 )
 SayableEvent = LabelConfirmed | LabelWithdrawn | TrainingSet | PlanSet | ExerciseContributed
 ProfileEvent = ProfileChanged | BodyMeasured
-JournalEvent = SessionEvent | ProfileEvent | ProgrammeSet | ConsentGiven
+JournalEvent = SessionEvent | SessionDeleted | ProfileEvent | ProgrammeSet | ConsentGiven
 
 
 class FrameReceived(msgspec.Struct, frozen=True, kw_only=True):

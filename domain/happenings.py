@@ -177,4 +177,5 @@ def _refused(command: RefuseSuggestion, suggestion: ExerciseSuggested | None) ->
         command_nr=command.command_nr,
         exercise=command.exercise,
         at_ms=command.at_ms,
+        is_said=command.command_nr is None,
     )

@@ -201,6 +201,8 @@ class UserTold(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="
     programme: Programme
     own_exercises: tuple[Contributed, ...]
     consent: ConsentHeld
+    deleted: tuple[SessionId, ...] = ()
+    settled_ms: int = 0
 
 
 class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="ended"):

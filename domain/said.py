@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from domain.commands import (
     ConfirmLabel,
     ContributeExercise,
+    RefuseSuggestion,
     Replace,
     SayableCommand,
     SetPlan,
@@ -19,12 +20,13 @@ from domain.commands import (
     WithdrawLabel,
 )
 from domain.contributed import contributed
+from domain.deleting import check_not_deleted
 from domain.errors import Overtaken, Rejected
 from domain.events import Event, PlanSet, TrainingSet
 from domain.happenings import taken
 from domain.profile_commands import SetProfile
 from domain.sets import HISTORY_MAX, NO_NUMBER, NOTHING, PastSet
-from domain.state import User
+from domain.state import Declined, User, settled_ms
 
 SaidBy = tuple[str, str, int]
 
@@ -38,6 +40,8 @@ def decide_said(user: User, command: SayableCommand) -> tuple[Event, ...]:
             is_new = user.plan is None or command.plan.at_ms > user.plan.at_ms
         case ContributeExercise():
             is_new = contributed(user.own_exercises, command.exercise) != user.own_exercises
+        case RefuseSuggestion():
+            return _refused(user, command)
         case _:
             is_new = _is_new(user, command)
     return taken(command, None) if is_new else ()
@@ -81,8 +85,23 @@ def _times(user: User, command: Replace) -> tuple[int, int]:
             return user.care.programme.at_ms, programme.programme.at_ms
 
 
+def _refused(user: User, command: RefuseSuggestion) -> tuple[Event, ...]:
+    """Raises Rejected but for a session that goes on: a refusal is of today."""
+    check_not_deleted(user, command.session)
+    session = user.sessions.get(command.session)
+    if session is None or session.closed:
+        raise Rejected(
+            f"session {command.session!r} is not open",
+            expected="the session that goes on",
+            remedy="say what you never want in your training wishes",
+        )
+    said = Declined(exercise=command.exercise, at_ms=command.at_ms, answer="refused")
+    return () if said in user.declined else taken(command, session.suggestion)
+
+
 def _is_new(user: User, said: Statement) -> bool:
     """Whether a statement was not made before. Raises Rejected if it can change nothing any more."""
+    check_not_deleted(user, said.session)
     of_session = [past for past in (*user.history, *user.aside) if past.session == said.session]
     if not of_session and not _is_remembered(user, said):
         raise Rejected(
@@ -90,7 +109,7 @@ def _is_new(user: User, said: Statement) -> bool:
             expected=f"one of the user's last sessions, with one of the last {HISTORY_MAX} sets",
             remedy="correct it sooner",
         )
-    if len(user.history) == HISTORY_MAX and said.start_ms < user.history[0].start_ms:
+    if said.start_ms <= settled_ms(user):
         raise Rejected(
             "the set is too long ago to be corrected",
             expected=f"one of the last {HISTORY_MAX}",

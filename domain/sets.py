@@ -77,6 +77,25 @@ def merged(history: tuple[PastSet, ...], aside: tuple[PastSet, ...], said: PastS
     return _bounded(tuple(kept), tuple(beside[-ASIDE_MAX:]), (tuple(counting), tuple(other)))
 
 
+def without(history: tuple[PastSet, ...], aside: tuple[PastSet, ...], session: SessionId) -> Merged:
+    """Without the statements of `session`: those about the same sets as these are weighed anew.
+
+    `about` has, of other sessions, what counts that did not, and what does not that did.
+    """
+    gone = [each for each in (*history, *aside) if each.session == session]
+    kept = [each for each in history if each.session != session]
+    others = [each for each in aside if each.session != session]
+    again = [each for each in others if any(is_the_same(each, one) for one in gone)]
+    known = {id(each) for each in again}
+    sets = Merged(tuple(kept), tuple(each for each in others if id(each) not in known))
+    for each in again:
+        sets = merged(sets.history, sets.aside, each)
+    before, after = {id(each) for each in kept}, {id(each) for each in sets.history}
+    counting = tuple(each for each in sets.history if id(each) not in before)
+    other = tuple(each for each in kept if id(each) not in after)
+    return Merged(sets.history, sets.aside, about=(counting, other))
+
+
 def overrider(history: Sequence[PastSet], aside: Sequence[PastSet], said: PastSet) -> PastSet | None:
     """The statement in place of which `said` does not count; None if it counts or is not known."""
     others = [each for each in (*history, *aside) if each is not said and is_the_same(each, said)]

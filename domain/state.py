@@ -15,7 +15,7 @@ from domain.events import Answer, ExerciseSuggested
 from domain.identifiers import DeviceId, SessionId, StreamId
 from domain.plans import TrainingPlan
 from domain.profile import Body, Profile
-from domain.sets import PastSet
+from domain.sets import HISTORY_MAX, PastSet
 from domain.training import Training
 
 
@@ -56,7 +56,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     comes for them is stored, and `given_up` those that were left open; oldest first. `training` is how the
     user wants to train and `plan` what is planned, said by device, session and number `trained_by` and
     `planned_by`; `declined` which suggestions were not wanted of late; `bests` those of what `history` no
-    longer has; `aside` what domain/sets.py says; `care` how the user is looked after.
+    longer has; `aside` what domain/sets.py says; `care` how the user is looked after; `deleted` sessions that
+    the user deleted; `settled_ms` when the latest set of those began that are kept as bests alone.
     """
 
     sessions: Mapping[SessionId, Session] = {}
@@ -75,6 +76,17 @@ class User(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
     own_exercises: tuple[Contributed, ...] = ()
     care: Care = NO_CARE
     consent: Consent = NO_CONSENT
+    deleted: tuple[SessionId, ...] = ()
+    settled_ms: int = 0
+
+
+def settled_ms(user: User) -> int:
+    """Of sets that began up to then some are kept as bests alone, so that none is changed any more.
+
+    States from before version 5 do not say so, and lose it when their first set is withdrawn.
+    """
+    is_full = len(user.history) == HISTORY_MAX
+    return max(user.settled_ms, user.history[0].start_ms - 1 if is_full else 0)
 
 
 def bests_of(user: User) -> Mapping[str, Best]:

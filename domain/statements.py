@@ -27,10 +27,11 @@ def stated(user: User, event: Statement) -> Merged:
 
 def with_sets(user: User, sets: Merged) -> User:
     """The state once `sets` are what counts; what is no longer kept is remembered by its bests."""
-    bests = user.bests
+    bests, settled = user.bests, user.settled_ms
     for past in sets.settled:
         bests = bettered(bests, past.exercise, past.repetitions, past.weight_kg)
-    return replace(user, history=sets.history, aside=sets.aside, bests=bests)
+        settled = max(settled, past.start_ms)
+    return replace(user, history=sets.history, aside=sets.aside, bests=bests, settled_ms=settled)
 
 
 def _past(user: User, event: Statement) -> PastSet:

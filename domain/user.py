@@ -19,6 +19,7 @@ from domain.commands import (
     AskBests,
     AskUser,
     Command,
+    DeleteSession,
     FoundSet,
     InnerCommand,
     OpenSession,
@@ -28,6 +29,7 @@ from domain.commands import (
 )
 from domain.consent import NO_CONSENT, consented, decide_consent
 from domain.contributed import contributed
+from domain.deleting import check_not_deleted, decide_deletion, deleted
 from domain.errors import Rejected
 from domain.events import (
     ConsentGiven,
@@ -43,6 +45,7 @@ from domain.events import (
     ProgrammeSet,
     SayableEvent,
     SessionClosed,
+    SessionDeleted,
     SessionEvent,
     SessionOpened,
     SetMeasured,
@@ -93,6 +96,8 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
         return decide(user, command.command)
     if is_said(command):
         return decide_said(user, command)
+    if isinstance(command, DeleteSession):
+        return decide_deletion(user, command)
     if isinstance(command, SetConsent):
         return decide_consent(user.consent, command)
     if isinstance(command, ProfileCommand):
@@ -103,6 +108,7 @@ def decide(user: User, command: Command | InnerCommand) -> tuple[Event, ...]:
         return _note(user, command)
     if command.session in user.forgotten:
         return ()
+    check_not_deleted(user, command.session)
     if isinstance(command, OpenSession):
         return _open(user, command)
     session = _session(user, command.session)
@@ -130,6 +136,8 @@ def evolve(user: User, event: Event) -> User:
         return replace(user, care=cared(user.care, event, offset_min=user.training.utc_offset_min))
     if isinstance(event, SessionOpened):
         return _opened(user, event)
+    if isinstance(event, SessionDeleted):
+        return deleted(user, event)
     session = user.sessions.get(event.session)
     if session is not None:
         user = replace(user, sessions={**user.sessions, event.session: _changed(session, event)})
@@ -151,7 +159,7 @@ def evolve(user: User, event: Event) -> User:
             for each in decide_profile(profile, body, event.told):
                 profile, body = profiled(profile, body, each)
             return replace(user, profile=profile, body=body)
-        case SuggestionAnswered() if event.command_nr is not None or event.answer == "changed":
+        case SuggestionAnswered() if event.is_refusal or event.answer == "changed":
             declined = Declined(exercise=event.exercise, at_ms=event.at_ms, answer=event.answer)
             latest = sorted((*user.declined, declined), key=_declined_order)[-DECLINED_MAX:]
             return replace(user, declined=tuple(latest))
@@ -205,6 +213,7 @@ def _accept_frame(user: User, command: AcceptFrame) -> tuple[Event, ...]:
     if session is None:
         if frame.session in user.forgotten:
             return ()
+        check_not_deleted(user, frame.session)
         session = _session(user, frame.session)
     if not is_next(session.next_nrs, frame.stream, frame.sequence_nr):
         return ()
@@ -295,7 +304,7 @@ def _crowded_out(sessions: Mapping[SessionId, Session]) -> list[SessionId]:
 def _answered(session: Session, event: SuggestionAnswered) -> Session:
     if event.suggested_ms is not None:
         session = replace(session, suggestion=None)
-    if event.command_nr is None or event.exercise in session.refused:
+    if not event.is_refusal or event.exercise in session.refused:
         return session
     return replace(session, refused=(*session.refused, event.exercise)[-REFUSED_MAX:])
 

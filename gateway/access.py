@@ -65,6 +65,8 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/users/{user}/progress": _READ,
     "GET /v1/users/{user}/sessions": _READ,
     "GET /v1/users/{user}/sessions/{session}": _READ,
+    "DELETE /v1/users/{user}/sessions/{session}": _OWN,
+    "POST /v1/users/{user}/sessions/{session}/refusals": _OWN,
     "PUT /v1/users/{user}/sessions/{session}/sets/{start_ms}": _OWN,
     "DELETE /v1/users/{user}/sessions/{session}/sets/{start_ms}": _OWN,
     "GET /v1/users/{user}/consent": _OWN_OR_OPERATOR,

@@ -22,7 +22,7 @@ from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
-from gateway.loads import Loads
+from gateway.node_load import LOOK_SECONDS, NodeLoad
 from gateway.openapi import describe
 from gateway.privacy import Keys, Privacy
 from gateway.rates import Rate, Rates
@@ -98,7 +98,7 @@ def create_app(
     *,
     is_open: bool = False,
     gateways: Gateways = THIS_HOST,
-    loads: Loads | None = None,
+    node_load: NodeLoad | None = None,
     keys: Keys | None = None,
 ) -> FastAPI:
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
@@ -121,12 +121,12 @@ def create_app(
         slow_reads=Reads(),
         now_ms=now_ms,
         gateways=gateways,
-        loads=loads or Loads(),
+        load=node_load or NodeLoad(),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_purge_now_and_then(services))]
+        tasks = [asyncio.create_task(each(services)) for each in (_purge_now_and_then, _look_now_and_then)]
         if tokens is not None:
             await services.reads(services.revocations.refresh)
             tokens.is_revoked = services.revocations.include
@@ -173,6 +173,15 @@ async def _purge_now_and_then(services: Services) -> None:
             except MuvrError as error:
                 _log.warning("what is over was not forgotten: %s", error)
         await asyncio.sleep(PURGE_SECONDS)
+
+
+async def _look_now_and_then(services: Services) -> None:
+    while True:
+        try:
+            await services.reads(services.load.look)
+        except (MuvrError, OSError) as error:
+            _log.warning("the node's load was not read: %s", error)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _follow_revocations(services: Services, tokens: Tokens) -> None:

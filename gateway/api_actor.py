@@ -17,7 +17,6 @@ from thespian.actors import (
 )
 
 from actors.handlers import handled_once
-from actors.load import LoadReport
 from actors.messages import (
     Addressed,
     Directory,
@@ -38,7 +37,7 @@ from gateway.commanding import Commands
 from gateway.lane_pump import LanePump
 from gateway.lanes import Done, Lanes
 from gateway.live import LiveView
-from gateway.loads import Loads
+from gateway.node_load import NodeLoad
 from persistence.ports import Store
 from telemetry.metrics import count_as
 from telemetry.pages import node_directory
@@ -61,7 +60,6 @@ class ApiActor(ActorTypeDispatcher):
     def __init__(self) -> None:
         super().__init__()
         self._live = LiveView()
-        self._loads = Loads()
         self._store: Store | None = None
         self._server: ApiServer | None = None
 
@@ -107,10 +105,6 @@ class ApiActor(ActorTypeDispatcher):
         self._live.apply(_UPDATES.decode(message.encoded))
 
     @handled_once
-    def receiveMsg_LoadReport(self, message: LoadReport, _: ActorAddress) -> None:  # noqa: N802
-        self._loads.take(message)
-
-    @handled_once
     def receiveMsg_ActorExitRequest(self, _: ActorExitRequest, __: ActorAddress) -> None:  # noqa: N802
         self._stop()
 
@@ -138,7 +132,7 @@ class ApiActor(ActorTypeDispatcher):
                 self._commands,
                 is_open=is_open,
                 gateways=message.gateways,
-                loads=self._loads,
+                node_load=NodeLoad([member_id for member_id, _ in message.lanes]),
                 keys=message.keys,
             )
             server = ApiServer(app, message.host, message.port)

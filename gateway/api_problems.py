@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from domain.errors import (
+    Deleted,
     Erased,
     InvalidInput,
     MuvrError,
@@ -93,6 +94,7 @@ _STATUS_BY_CODE = {
     OutOfOrder.code: 409,
     TooOften.code: 429,
     Erased.code: 410,
+    Deleted.code: 410,
     InvalidInput.code: 422,
 }
 

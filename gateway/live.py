@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from domain.errors import Rejected
-from domain.identifiers import UserId
+from domain.identifiers import SessionId, UserId
 from domain.replies import LiveUpdate, SessionEnded
 from gateway.live_state import LiveUser, begun, evolve
 
@@ -183,6 +183,14 @@ class LiveView:
             if user in self._users:
                 self._users.move_to_end(user, last=False)
                 self._drop_oldest()
+
+    def forget_session(self, user: UserId, session: SessionId) -> None:
+        """As `forget`, if that session is shown."""
+        with self._lock:
+            known = self._users.get(user)
+            is_shown = known is not None and known.session == session
+        if is_shown:
+            self.forget(user)
 
     def _drop_idle(self, now_ms: int) -> None:
         while self._users and next(iter(self._users.values())).updated_ms < now_ms - IDLE_MS_MAX:

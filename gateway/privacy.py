@@ -14,7 +14,7 @@ from gateway.api_access import Viewer
 from persistence.access import EVERYONE, AccessStore
 from persistence.erasure import Eraser, ErasureStore, Secrets
 from persistence.export import Exporter
-from persistence.keys import DataKeyStore
+from persistence.keys import Cipher, DataKeyStore
 from persistence.ports import Store
 from persistence.receipts import Receipt
 
@@ -56,6 +56,10 @@ class Privacy:
         if claims is not None and claims.user != user:
             whom = EVERYONE if user is None else user
             self._accesses.record(whom, claims.user, claims.scope, what, why, self._now_ms())
+
+    def cipher_of(self, user: UserId) -> Cipher | None:
+        """What opens the user's journal; None without keys, or for who has none."""
+        return None if self._keys is None else self._data_keys(self._keys).known_cipher(user)
 
     def exported(self, user: UserId) -> IO[bytes]:
         """The archive in a nameless file, from its beginning; the caller closes it."""

@@ -17,7 +17,7 @@ from gateway.api_access import Gate, Viewer, not_theirs, route_name
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
-from gateway.loads import Loads
+from gateway.node_load import NodeLoad
 from gateway.privacy import Privacy
 from gateway.rates import Rates
 from gateway.revocations import Revocations
@@ -43,7 +43,7 @@ class Services:
     slow_reads: Reads  # what takes long, so that the others do not wait for it
     now_ms: Callable[[], int]
     gateways: Gateways
-    loads: Loads
+    load: NodeLoad
 
     async def say(self, user: UserId, command: Command) -> UserTold:
         """What holds of the user once `command` is durable; raises what `Commands` does."""

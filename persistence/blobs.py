@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from domain.errors import StoredValueCorrupt
 from persistence.keys import Cipher
 
-FORMAT_VERSION = 4  # since 4 users say what they agree to
+FORMAT_VERSION = 5  # since 5 sessions are deleted, and suggestions refused by others than devices
 _VERSION_BYTE = bytes([FORMAT_VERSION])
 
 # From a format version to the next: (value as plain lists and maps) -> value of version + 1.

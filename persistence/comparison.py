@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from domain.errors import MuvrError, StoredValueCorrupt
-from domain.events import JournalEvent, SessionEvent, SessionOpened
+from domain.events import JournalEvent, SessionDeleted, SessionEvent, SessionOpened
 from domain.identifiers import UserId
 from domain.user import evolve
 from persistence.exercise_tables import CONTRIBUTED_EXERCISE
@@ -92,7 +92,8 @@ class Outcome:
 
 @dataclass
 class Expected:
-    """What the events of a user lead to. `opened_ms` has the sessions that were opened by them."""
+    """What the events of a user lead to. `opened_ms` has the sessions that were opened by them,
+    `deleted` those that were deleted."""
 
     user: UserId
     cipher: Cipher
@@ -102,6 +103,7 @@ class Expected:
     rows: Rows = field(default_factory=dict)
     sessions: set[str] = field(default_factory=set)
     opened_ms: dict[str, int] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
 
 
 def projected(
@@ -116,8 +118,10 @@ def projected(
     expected = Expected(user, cipher, number, number, epoch)
     for row, event in events:
         check_follows(user, expected.last_nr, row.sequence_nr)
-        if isinstance(event, SessionEvent):
+        if isinstance(event, SessionEvent | SessionDeleted):
             expected.sessions.add(event.session)
+        if isinstance(event, SessionDeleted):
+            expected.deleted.add(event.session)
         if isinstance(event, SessionOpened):
             expected.opened_ms.setdefault(event.session, event.at_ms)
         for change in project(user, state, event):
@@ -128,11 +132,15 @@ def projected(
 
 
 def apply(change: Insert | Delete, rows: Rows) -> None:
-    """Do with `rows` what a store does with its own; a projection deletes row by row."""
+    """Do with `rows` what a store does with its own; a projection deletes a row, or a partition."""
     if isinstance(change, Insert):
         rows[keys_of(change.table, change.row)[0]] = change.table, change.row
-    else:
+    elif change.lower:
         rows.pop((change.table.name, *change.partition, *change.lower), None)
+    else:
+        partition = (change.table.name, *change.partition)
+        for key in [key for key in rows if key[: len(partition)] == partition]:
+            del rows[key]
 
 
 def compare(expected: Expected, stored: Rows) -> Outcome:
@@ -156,6 +164,8 @@ def compare(expected: Expected, stored: Rows) -> Outcome:
 def _would_be_known(expected: Expected, table: Table[Any], row: Any) -> bool:
     """Whether the event behind the row, if there was one, is among those that were not deleted."""
     if expected.start_nr == 0:
+        return True
+    if getattr(row, "session_id", None) in expected.deleted:
         return True
     if table not in BY_SESSION:
         return False

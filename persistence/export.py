@@ -6,13 +6,15 @@ may be some seconds newer than the events.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
 
+from domain.deleting import apart_from_session, without_sessions
 from domain.errors import InvalidInput
-from domain.identifiers import UserId
+from domain.events import JournalEvent, SessionDeleted, SessionEvent
+from domain.identifiers import SessionId, UserId
 from domain.user import User, evolve
 from persistence.archive import ArchiveWriter, Manifest
 from persistence.blobs import FORMAT_VERSION
@@ -144,21 +146,30 @@ class Exporter:
 
     def _write_events(self, archive: ArchiveWriter, user: UserId, cipher: Cipher) -> tuple[int, int]:
         """Events, and the state after them; up to which event all were deleted, and how many there are."""
-        deleted_nr = Journal(self._store).deleted_nr(user)
+        journal = Journal(self._store)
+        deleted_nr = journal.deleted_nr(user)
         start: Snapshot = 0, User()
         if deleted_nr:
             start = self._start(user, cipher, deleted_nr)
+        last_nr, gone = start[0], []
+        for last_nr, event in journal.replay(user, cipher, lower=start[0] + 1):
+            if isinstance(event, SessionDeleted):
+                gone.append((last_nr, event))
+        number, state = start[0], without_sessions(start[1], (event for _, event in gone))
+        if deleted_nr:
             with archive.file(SNAPSHOT_FILE) as file:
-                file.json_line({"number": start[0], "state": named(start[1])})
-        (number, state), count = start, 0
+                file.json_line({"number": number, "state": named(state)})
+        until = {event.session: last for last, event in gone}
+        count = 0
         with archive.file(EVENTS) as file:
-            for row, event in Journal(self._store).rows(user, cipher, lower=number + 1):
-                told = {"number": row.sequence_nr, "written_ms": row.written_at, "event": named(event)}
-                file.json_line(told)
-                state, count = evolve(state, event), count + 1
+            for row, happened in journal.rows(user, cipher, lower=number + 1, upper=last_nr):
+                for event in _left(state, row.sequence_nr, happened, until):
+                    state, count = evolve(state, event), count + 1
+                    told = {"number": number + count, "written_ms": row.written_at, "event": named(event)}
+                    file.json_line(told)
         with archive.file(STATE) as file:
             file.json_line(named(state))
-        return start[0], count
+        return number, count
 
     def _start(self, user: UserId, cipher: Cipher, deleted_nr: int) -> Snapshot:
         """The state from which the events that are left go on."""
@@ -194,6 +205,17 @@ class Exporter:
                     for row in rows:
                         file.line(_sensor_line(row))
         self._progress("sessions", len(footprint.sessions), len(footprint.sessions))
+
+
+def _left(
+    state: User, number: int, event: JournalEvent, deleted_at: Mapping[SessionId, int]
+) -> Sequence[JournalEvent]:
+    """What is told of an event: of a session that is deleted later, by the event of that number, little."""
+    if isinstance(event, SessionDeleted):
+        return ()
+    if isinstance(event, SessionEvent) and number < deleted_at.get(event.session, 0):
+        return apart_from_session(state, event)
+    return (event,)
 
 
 def csv_values(row: Sequence[object]) -> list[object]:

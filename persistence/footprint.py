@@ -95,6 +95,14 @@ def journalled_sessions(store: Store, user: UserId, cipher: Cipher) -> Mapping[s
     return _journalled(store, user, cipher)[0]
 
 
+def streams_of(store: Store, user: UserId, session: str, cipher: Cipher | None) -> Streams:
+    """The streams of a session; all partitions of the store are looked through if no event tells."""
+    journalled, is_whole = _journalled(store, user, cipher)
+    if session in journalled or is_whole:
+        return journalled.get(session, Streams())
+    return _looked_for(store, user).get(session, Streams())
+
+
 def journal_rows(store: Store, user: UserId) -> Iterator[JournalRow]:
     """All rows, whether they count or not; a partition that was lost does not hide those behind it."""
     for part in _journal(store, user):

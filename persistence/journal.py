@@ -28,7 +28,7 @@ def _from_version_1(event: list[Any]) -> list[Any]:
     return [tag, session, suggested_ms, "taken" if taken else "refused"]
 
 
-EVENT_UPCASTERS: dict[int, Upcaster] = {1: _from_version_1, 2: as_it_is, 3: as_it_is}
+EVENT_UPCASTERS: dict[int, Upcaster] = {1: _from_version_1, 2: as_it_is, 3: as_it_is, 4: as_it_is}
 
 _codec: BlobCodec[JournalEvent] = BlobCodec(JournalEvent, EVENT_UPCASTERS)
 

@@ -18,6 +18,7 @@ from domain.events import (
     ProfileTold,
     ProgrammeSet,
     SessionClosed,
+    SessionDeleted,
     SessionOpened,
     SetMeasured,
     SetRecognised,
@@ -27,7 +28,7 @@ from domain.events import (
 )
 from domain.identifiers import UserId, shard_of
 from domain.profile import decide_profile, profiled
-from domain.sets import PastSet
+from domain.sets import PastSet, without
 from domain.statements import stated
 from domain.user import User, evolve
 from persistence.exercise_tables import CONTRIBUTED_EXERCISE
@@ -38,6 +39,7 @@ from persistence.schema import Timestamp
 from persistence.sensors import SensorStore
 from persistence.tables import (
     LABEL,
+    SENSOR,
     SESSION_BY_USER,
     SET_BY_SESSION,
     SUGGESTION_BY_SESSION,
@@ -71,6 +73,8 @@ def project(user: UserId, before: User, event: Event) -> list[Change]:
                 user, Timestamp(session.opened_ms), event.session, session.device, Timestamp(event.at_ms)
             )
             return [Insert(SESSION_BY_USER, row)]
+        case SessionDeleted():
+            return _without(user, before, event)
         case LabelConfirmed() | LabelWithdrawn():
             return _labels(user, before, event)
         case SetRecognised():
@@ -97,6 +101,19 @@ def project(user: UserId, before: User, event: Event) -> list[Change]:
         case BodyMeasured():
             measured = MeasurementRow(user, event.quantity, Timestamp(event.at_ms), event.value)
             return [Insert(MEASUREMENT_BY_USER, measured)]
+
+
+def _without(user: UserId, before: User, event: SessionDeleted) -> list[Change]:
+    """The session's rows are deleted, and labels of others are as they count now."""
+    session, opened = event.session, (event.opened_ms, event.session)
+    counting, other = without(before.history, before.aside, session).about
+    return [
+        Delete(SESSION_BY_USER, (user,), opened, opened),
+        *(Delete(table, (user, session)) for table in (LABEL, SET_BY_SESSION, SUGGESTION_BY_SESSION)),
+        *(Delete(SENSOR, (user, session, stream)) for stream in event.streams),
+        *(Delete(LABEL, (user, past.session), (past.start_ms,), (past.start_ms,)) for past in other),
+        *(Insert(LABEL, _label_row(user, past)) for past in counting),
+    ]
 
 
 def _profile_row(user: UserId, before: User, event: ProfileChanged | ConsentGiven) -> ProfileRow:

@@ -27,7 +27,7 @@ def _by_time(state: list[Any]) -> list[Any]:
     return [sessions, sorted(history, key=lambda past: past[1:3]), *others]
 
 
-STATE_UPCASTERS: dict[int, Upcaster] = {1: as_it_is, 2: _by_time, 3: as_it_is}
+STATE_UPCASTERS: dict[int, Upcaster] = {1: as_it_is, 2: _by_time, 3: as_it_is, 4: as_it_is}
 
 _codec: BlobCodec[User] = BlobCodec(User, STATE_UPCASTERS)
 

@@ -15,22 +15,39 @@ export class Problem extends Error {
   }
 }
 
+/** What to tell the user of a failure. */
+export function inWords(problem) {
+  if (!problem.status) return "Not done: no connection. Try again.";
+  return [problem.message, problem.remedy].filter(Boolean).join(". ");
+}
+
 export function get(path) {
   return send("GET", path);
 }
 
+/** What is at `path` as `body`, and the `tag` under which it may be replaced. */
+export async function read(path) {
+  const answer = await ask("GET", path);
+  return { body: await answer.json(), tag: answer.headers.get("ETag") };
+}
+
 /** Writes `body`; the key makes that the same request, repeated by a proxy or a thumb, is done once. */
-export async function send(method, path, body) {
-  const headers = await authorised({});
+export async function send(method, path, body, conditions = {}) {
+  const answer = await ask(method, path, body, conditions);
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** The answer to a request, if it is a success. */
+export async function ask(method, path, body, conditions = {}) {
+  const headers = await authorised({ ...conditions });
   if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID?.() ?? String(Math.random());
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const answer = await fetch(path, { method, headers, body: JSON.stringify(body), cache: "no-store", redirect: "manual" });
   if (answer.type === "opaqueredirect") {
     throw new Problem(421, { detail: "another node serves this user now", remedy: "Open the page of that node." });
   }
-  const found = answer.status === 204 ? null : await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(answer.status, found ?? {});
-  return found;
+  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+  return answer;
 }
 
 /**

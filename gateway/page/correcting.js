@@ -1,6 +1,6 @@
 // Confirming and correcting a set: shared by the history and the phone.
 
-import { element, exerciseName, kilograms } from "./dom.js";
+import { element, exerciseName, identifier, kilograms } from "./dom.js";
 
 export const UNKNOWN = "unknown";
 const WEIGHT_STEP_KG = 2.5;
@@ -53,11 +53,6 @@ export function exerciseChoices(names, onChosen) {
     element("label", { for: "other" }, "Something else"),
     other,
   ];
-}
-
-/** What people write as a name that the server takes. */
-function identifier(text) {
-  return text.trim().toLowerCase().replaceAll(/[^a-z0-9_.:@-]+/g, "_").replace(/^[^a-z0-9]+/, "");
 }
 
 /** Shows `dialog` with a title, `parts` and a way back; gives a function that closes it. */

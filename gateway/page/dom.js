@@ -31,6 +31,11 @@ export function exerciseName(name) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** What people write as a name that the server takes. */
+export function identifier(text) {
+  return text.trim().toLowerCase().replaceAll(/[^a-z0-9_.:@-]+/g, "_").replace(/^[^a-z0-9]+/, "");
+}
+
 export function percent(share) {
   return `${Math.round(share * 100)}\u00a0%`;
 }

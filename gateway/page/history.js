@@ -1,8 +1,9 @@
 // A user's exercise sessions: what was recognised beside what was confirmed, to be confirmed or corrected.
 
 import { claims } from "./account.js";
-import { get, send } from "./client.js";
+import { get, inWords, send } from "./client.js";
 import { UNKNOWN, amounts, exerciseChoices, showDialog, title } from "./correcting.js";
+import { deleteButton } from "./deleting.js";
 import {
   counted, day, drawing, duration, element, emptyState, exerciseName, kilograms, percent, time,
 } from "./dom.js";
@@ -17,8 +18,14 @@ const dialog = document.getElementById("correct");
 
 let cursor = null;
 let shownFor = null;
+let onDeleted = refreshHistory;
 
 more.addEventListener("click", () => addSessions());
+
+/** Who shows what follows from sessions reads it again when one was deleted. */
+export function afterDeletion(reread) {
+  onDeleted = reread;
+}
 
 /** Reads the newest sessions of `user` again, or of nobody if that is null; keeps what is open. */
 export async function refreshHistory(user) {
@@ -91,6 +98,7 @@ function sessionBox(session) {
     ),
     rows.length ? setTable(session, rows) : element("p", { class: "muted" }, "No set was recognised or confirmed."),
     suggestions(session),
+    isOwn() ? deleteButton(session, facts.join(", "), (words) => deleted(session, words)) : null,
     element("p", { class: "muted small" }, `device ${session.device}, session ${session.session}`),
   );
 }
@@ -165,9 +173,8 @@ function setRow(session, rows, row) {
 /** What was confirmed, and where one's own sets are shown the buttons to say it: one tap if it is right. */
 function saying(session, rows, row) {
   const { recognised, confirmed } = row;
-  const scope = claims()?.scope ?? "user"; // an open page is its user's own
   const name = confirmed ? exerciseName(confirmed.exercise) : "";
-  if (scope !== "user") return [confirmed ? name : element("span", { class: "muted" }, "not yet")];
+  if (!isOwn()) return [confirmed ? name : element("span", { class: "muted" }, "not yet")];
   const words = `${row.said.repetitions ?? 0} × ${title(row.said.exercise)}, ${time(row.start_ms)}`;
   const key = `${session.session} ${row.start_ms}`;
   const correct = element(
@@ -181,6 +188,17 @@ function saying(session, rows, row) {
   );
   right.addEventListener("click", () => say(session, row, row.said));
   return [right, correct];
+}
+
+function isOwn() {
+  return (claims()?.scope ?? "user") === "user"; // an open page is its user's own
+}
+
+/** The sessions that are left; the focus goes to the first of them. */
+async function deleted(session, words) {
+  await onDeleted(session.user);
+  tell(words);
+  (list.querySelector("summary") ?? document.getElementById("training")).focus();
 }
 
 /** An exercise is corrected by a tap on its name, which says the amounts as they are shown. */
@@ -219,13 +237,17 @@ async function write(session, words, method, row, body) {
   const path = `v1/users/${encodeURIComponent(session.user)}/sessions/${encodeURIComponent(session.session)}`;
   try {
     await send(method, `${path}/sets/${row.start_ms}`, body);
-    news.className = "unseen";
-    news.textContent = words;
+    tell(words);
     await refreshHistory(session.user);
   } catch (problem) {
-    news.className = "problem";
-    news.textContent = problem.status ? `${problem.message}. ${problem.remedy}` : "Not saved: no connection. Try again.";
+    tell(inWords(problem), "problem");
   }
+}
+
+/** Words for screen readers alone, or for everyone if they tell of a problem. */
+function tell(words, look = "unseen") {
+  news.className = look;
+  news.textContent = words;
 }
 
 function small(row, confidence, source) {

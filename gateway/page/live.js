@@ -1,5 +1,7 @@
 // What users are doing now: a card each, changed by server-sent events.
 
+import { claims } from "./account.js";
+import { inWords, send } from "./client.js";
 import { clock, counted, drawing, element, emptyState, exerciseName, kilograms, percent } from "./dom.js";
 
 const CARDS_MAX = 60;
@@ -60,6 +62,7 @@ function byActivity(one, other) {
 function filledCard(known, user) {
   const card = known ?? element("article", { "aria-label": user.user });
   card.className = `card ${user.state}`;
+  const isFocused = card.contains(document.activeElement);
   card.replaceChildren(
     element(
       "div",
@@ -70,6 +73,7 @@ function filledCard(known, user) {
     element("div", { class: "now" }, dial(user), words(user)),
     setList(user) ?? "",
   );
+  if (isFocused) card.querySelector("button")?.focus(); // every repetition makes the card anew
   return card;
 }
 
@@ -115,7 +119,7 @@ function words(user) {
       ? element("p", { class: "muted" }, `after ${last.repetitions} × ${exerciseName(last.exercise)}`)
       : null,
     user.tip ? tipBox(user.tip) : null,
-    user.suggestion ? suggestionBox(user.suggestion) : null,
+    user.suggestion ? suggestionBox(user) : null,
   );
 }
 
@@ -123,13 +127,38 @@ function tipBox(tip) {
   return element("p", { class: tip.stop ? "tip stop" : "tip" }, tip.text);
 }
 
-function suggestionBox(suggestion) {
+function suggestionBox({ user, session, suggestion }) {
+  const isOwn = (claims()?.scope ?? "user") === "user"; // an open page is its user's own
   return element(
     "div",
     { class: "next" },
     element("p", {}, "Next: ", element("strong", {}, exerciseName(suggestion.exercise)), `, ${load(suggestion)}`),
     element("p", { class: "muted" }, suggestion.reason),
+    isOwn ? refusal(user, session, suggestion.exercise) : null,
   );
+}
+
+/** Another suggestion comes the way that all do. */
+function refusal(user, session, exercise) {
+  const button = element("button", { type: "button", class: "word refusal", "aria-label": `${exerciseName(exercise)}: not today` }, "Not today");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    const path = `v1/users/${encodeURIComponent(user)}/sessions/${encodeURIComponent(session)}/refusals`;
+    try {
+      await send("POST", path, { exercise });
+      tell(`${exerciseName(exercise)} is not suggested again in this session.`);
+      button.textContent = "Noted";
+    } catch (problem) {
+      tell(inWords(problem), "problem");
+      button.disabled = false;
+    }
+  });
+  return button;
+}
+
+function tell(words, look = "unseen") {
+  news.className = look;
+  news.textContent = words;
 }
 
 function load(suggestion) {
@@ -167,7 +196,7 @@ function announce(before, user) {
   }
   if (user.tip && user.tip.at_ms !== before?.tip?.at_ms) told.push(`${user.user}: ${user.tip.text}`);
   if (user.state === "ended" && before?.state !== "ended") told.push(`${user.user} has finished.`);
-  if (told.length) news.textContent = told.join(" ");
+  if (told.length) tell(told.join(" "));
 }
 
 /** Moves the timers on; called every second. */

@@ -10,7 +10,7 @@ const place = document.querySelector("#nodes > div");
 
 export async function refresh() {
   const [cluster, load] = await Promise.all([get("v1/cluster"), get("v1/load")]);
-  const reports = new Map(load.items.map((each) => [each.member, each]));
+  const hosts = new Map(load.hosts.map((each) => [each.member, each]));
   const served = cluster.members.filter((member) => member.serving).reduce((sum, member) => sum + member.shards.length, 0);
   place.replaceChildren(
     element(
@@ -22,7 +22,7 @@ export async function refresh() {
       fact(cluster.version, `version, schema ${cluster.schema_version}`),
     ),
     cluster.members.length
-      ? element("div", { class: "cards" }, ...cluster.members.map((member) => memberBox(member, reports.get(member.member))))
+      ? element("div", { class: "cards" }, ...cluster.members.map((member) => memberBox(member, hosts.get(member.member), load.seconds)))
       : emptyState("No shard host yet", "They join within a second or so of `muvr up`."),
   );
   return served < SHARDS;
@@ -32,19 +32,26 @@ function fact(figure, name) {
   return element("span", {}, element("b", {}, figure), ` ${name}`);
 }
 
-/** What this node's shard hosts took in their latest ten seconds or so, and how long the slowest answer took. */
+/** What this node took in the last ten to twenty seconds, and how long answers took, which come when all is durable. */
 function throughput(load) {
-  const recent = load.items.filter((each) => load.at_ms - each.at_ms < LATE_MS);
-  if (!recent.length) return [];
-  const perSecond = recent.reduce((sum, each) => sum + each.commands / each.seconds, 0);
-  const slowest = Math.max(...recent.map((each) => each.answer_ms_max ?? 0));
+  if (!load.hosts.some((host) => host.running)) return [];
   return [
-    fact(perSecond.toLocaleString(undefined, { maximumFractionDigits: 1 }), "messages a second, this node"),
-    fact(slowest ? `${Math.round(slowest)}\u00a0ms` : "—", "until durable, at most"),
+    fact(rate(load.answered, load.seconds), "messages a second, this node"),
+    fact(ms(load.answer_ms_mean), "until durable, on average"),
+    fact(ms(load.answer_ms_within), "at most, for 99 of 100"),
+    fact(load.waiting.toLocaleString(), load.waiting === 1 ? "message waits" : "messages wait"),
   ];
 }
 
-function memberBox(member, report) {
+function rate(count, seconds) {
+  return (seconds ? count / seconds : 0).toLocaleString(undefined, { maximumFractionDigits: 1 });
+}
+
+function ms(figure) {
+  return figure === null ? "—" : `${figure.toLocaleString(undefined, { maximumFractionDigits: figure < 10 ? 1 : 0 })}\u00a0ms`;
+}
+
+function memberBox(member, host, seconds) {
   const silentMs = Date.now() - member.renewed_ms;
   const late = member.serving && silentMs > LATE_MS;
   const state = late ? "late" : member.serving ? "serving" : "left";
@@ -53,17 +60,17 @@ function memberBox(member, report) {
     "article", { class: "box", "aria-label": member.member },
     element("div", { class: "line" }, element("h4", {}, member.member), element("span", { class: `state ${look}` }, state)),
     element("p", { class: "muted" }, `${counted(member.shards.length, "shard", "shards")}, lease renewed ${silentMs < LATE_MS ? `${duration(Math.max(0, silentMs))} ago` : `at ${time(member.renewed_ms)}`}`),
-    report ? element("p", { class: "muted" }, loadWords(report)) : null,
+    host ? element("p", { class: "muted" }, loadWords(host, seconds)) : null,
     element("p", { class: "muted small" }, member.url),
     shardMap(member.shards),
   );
 }
 
-function loadWords(report) {
-  const rate = (report.commands / report.seconds).toLocaleString(undefined, { maximumFractionDigits: 1 });
-  const mean = report.answer_ms_mean === null ? "" : `, durable after ${Math.round(report.answer_ms_mean)}\u00a0ms on average`;
-  const waits = report.unanswered ? `, ${counted(report.unanswered, "batch waits", "batches wait")}` : "";
-  return `${counted(report.users, "user", "users")} live, ${rate} messages a second${mean}${waits}`;
+function loadWords(host, seconds) {
+  if (!host.running) return "its process is gone, and is being started again";
+  const lag = host.wait_ms_mean === null ? "" : `, begun after ${ms(host.wait_ms_mean)}`;
+  const written = host.durable_ms_mean === null ? "" : `, a write takes ${ms(host.durable_ms_mean)}`;
+  return `${counted(host.users, "user", "users")} live, ${rate(host.commands, seconds)} messages a second${lag}${written}`;
 }
 
 /** All shards in order, those of the member dark. */

@@ -1,6 +1,6 @@
 // A short code that lets a device of the user in.
 
-import { send } from "./client.js";
+import { inWords, send } from "./client.js";
 import { showDialog } from "./correcting.js";
 import { element, time } from "./dom.js";
 
@@ -18,7 +18,7 @@ export async function pairDevice(user) {
       element("p", { class: "muted" }, "A phone is a device, too: open ", element("code", {}, `${location.origin}/watch`), " on it."),
     ];
   } catch (problem) {
-    parts = [element("p", { class: "problem", role: "alert" }, problem.status ? `${problem.message}. ${problem.remedy}` : "No connection. Try again.")];
+    parts = [element("p", { class: "problem", role: "alert" }, inWords(problem))];
   }
   showDialog(dialog, "Pair a device", parts);
 }

@@ -4,7 +4,10 @@ import { claims } from "./account.js";
 import { chart } from "./charts.js";
 import { get } from "./client.js";
 import { day, element, emptyState, exerciseName, percent } from "./dom.js";
-import { programmeBox } from "./week.js";
+import { planWeek } from "./planning.js";
+import { prescribe } from "./prescribing.js";
+import { choose } from "./training.js";
+import { planBox, programmeBox } from "./week.js";
 
 const WEEKS_SHOWN = 6;
 const KEPT_SHARE = 0.8; // of the prescribed sets: a week that was kept
@@ -24,12 +27,14 @@ export async function refresh() {
   }
   if (!names.includes(chosen)) chosen = names[0];
   const path = `v1/users/${encodeURIComponent(chosen)}`;
-  const [programme, { weeks }] = await Promise.all([get(`${path}/programme`), get(`${path}/adherence`)]);
-  const text = JSON.stringify([names, chosen, programme, weeks]);
+  const [programme, plan, { weeks }] = await Promise.all(
+    ["programme", "plan", "adherence"].map((name) => get(`${path}/${name}`)),
+  );
+  const text = JSON.stringify([names, chosen, programme, plan, weeks]);
   if (text === shown) return; // keeps what is open, and the focus
   shown = text;
   place.replaceChildren(element(
-    "div", { class: "patients" }, patientList(names), patientView(programme, weeks),
+    "div", { class: "patients" }, patientList(names), patientView(programme, plan, weeks),
   ));
 }
 
@@ -45,16 +50,41 @@ function patientList(names) {
   }));
 }
 
-function patientView(programme, weeks) {
+function patientView(programme, plan, weeks) {
   const exercises = [...new Set(weeks.map((week) => week.exercise))];
   return element(
     "section", { "aria-labelledby": "patient-title" },
-    element("h3", { id: "patient-title" }, chosen),
+    element(
+      "div", { class: "title" },
+      element("h3", { id: "patient-title" }, chosen),
+      writeButton("patient-programme", programme.prescriptions.length ? "Change the programme" : "Prescribe", prescribe),
+      writeButton("patient-plan", "Plan the week", planWeek),
+      trainingLink(),
+    ),
     programme.prescriptions.length ? programmeBox(programme) : emptyState("Nothing is prescribed", "A programme says which exercises to do, how often and within which bounds."),
+    plan.sessions.length ? element("h4", {}, "Planned for the week") : null,
+    plan.sessions.length ? planBox(plan) : null,
     weeks.length ? element("h4", {}, "What was done") : null,
     weeks.length ? adherenceTable(exercises, weeks) : null,
     ...exercises.map((exercise) => qualityChart(exercise, weeks.filter((week) => week.exercise === exercise))),
   );
+}
+
+/** To the patient's sessions, records and progress. */
+function trainingLink() {
+  const link = element("a", { class: "button", href: "#training" }, "Sessions and progress");
+  link.addEventListener("click", () => choose(chosen));
+  return link;
+}
+
+/** Opens what `write` writes for the patient who is open; the focus comes back to the button. */
+function writeButton(id, words, write) {
+  const button = element("button", { id, type: "button" }, words);
+  button.addEventListener("click", () => write(chosen, async () => {
+    await refresh();
+    document.getElementById(id).focus();
+  }));
+  return button;
 }
 
 /** Sets done of those prescribed, by exercise and week. */

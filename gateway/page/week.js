@@ -6,7 +6,7 @@ import { counted, element, emptyState, exerciseName, kilograms, percent } from "
 const MONDAY_MS = Date.UTC(2024, 0, 1); // some Monday
 const DAY_MS = 86_400_000;
 
-const place = document.querySelector("#week > div");
+const place = document.querySelector("#week > .title + div");
 
 export async function refreshWeek(user) {
   const path = `v1/users/${encodeURIComponent(user)}`;
@@ -52,7 +52,8 @@ function span(name, { least, most }, words) {
   return least == null ? `${name} at most ${words(most)}` : `${name} ${words(least)} to ${words(most)}`;
 }
 
-function planBox(plan) {
+/** The sessions of a week by their day. */
+export function planBox(plan) {
   const today = (new Date().getDay() + 6) % 7;
   const days = plan.sessions.toSorted((one, other) => (one.weekday ?? 7) - (other.weekday ?? 7));
   return element(
@@ -77,6 +78,6 @@ function load(each) {
   return each.share == null ? "" : ` at ${percent(each.share)} of the maximum`;
 }
 
-function weekday(number) {
+export function weekday(number) {
   return new Date(MONDAY_MS + number * DAY_MS).toLocaleDateString(undefined, { weekday: "long", timeZone: "UTC" });
 }

@@ -1,24 +1,14 @@
-"""How much the shard hosts of this node take, and how long they need."""
+"""How much this node takes, and how long it needs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from actors.load import LoadReport
+from gateway.node_load import LoadReport
 from gateway.resources.common import From, router
 
 routes = router()
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoadList:
-    """By member. `at_ms` is this node's time."""
-
-    at_ms: int
-    items: list[LoadReport]
-
-
 @routes.get("/v1/load")
-async def load(services: From) -> LoadList:
-    """The newest report of each shard host of this node; other nodes tell of theirs."""
-    return LoadList(at_ms=services.now_ms(), items=services.loads.newest())
+async def load(services: From) -> LoadReport:
+    """Of the last ten to twenty seconds, from what the node's processes count; other nodes tell of theirs."""
+    return await services.reads(services.load.report)

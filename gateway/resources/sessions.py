@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import Path as InPath
 from fastapi import Response
 
-from domain.commands import ConfirmLabel, WithdrawLabel
+from domain.commands import ConfirmLabel, RefuseSuggestion, WithdrawLabel
 from domain.frames import EPOCH_MS_MAX
 from domain.identifiers import SessionId, check_identifier
 from gateway import api_reads
 from gateway.api_models import ConfirmedSet, SessionDetail, SessionPage, UserPage
+from gateway.deleting import delete_session
 from gateway.resources.common import By, Cursor, From, Limit, Name, Now, Said, User, router
 
 routes = router()
@@ -27,6 +28,17 @@ class SetSaid(Said):
     repetitions: int | None = None
     weight_kg: float | None = None
     said_ms: int | None = None
+
+
+class RefusalSaid(Said):
+    """What the user does not want today, suggested or not; `at_ms` is when they said so, None for now."""
+
+    exercise: str
+    at_ms: int | None = None
+
+
+class Refusal(RefusalSaid):
+    at_ms: int
 
 
 @routes.get("/v1/users")
@@ -48,6 +60,27 @@ async def session(services: From, user: User, session: Name) -> SessionDetail:
     """A session with its recognised and confirmed sets and its suggestions."""
     name = check_identifier("session", session)
     return await services.reads(api_reads.session, services.store, user, name)
+
+
+@routes.delete("/v1/users/{user}/sessions/{session}", status_code=204)
+async def delete(services: From, user: User, session: Name, now_ms: Now) -> Response:
+    """Let a session be as if it had never been: its sets, labels, sensor rows and what follows from them.
+
+    One that goes on ends by it. What devices still send of it is refused.
+    """
+    name = SessionId(check_identifier("session", session))
+    await delete_session(services, user, name, now_ms)
+    return Response(status_code=204)
+
+
+@routes.post("/v1/users/{user}/sessions/{session}/refusals", status_code=201)
+async def refuse(services: From, user: User, session: Name, said: RefusalSaid, now_ms: Now) -> Refusal:
+    """Say that an exercise is not wanted in the session that goes on; another is suggested at once."""
+    at_ms = now_ms if said.at_ms is None else said.at_ms
+    name = SessionId(check_identifier("session", session))
+    command = RefuseSuggestion(session=name, command_nr=None, at_ms=at_ms, exercise=said.exercise)
+    await services.say(user, command)
+    return Refusal(exercise=said.exercise, at_ms=at_ms)
 
 
 @routes.put("/v1/users/{user}/sessions/{session}/sets/{start_ms}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ import httpx
 import msgpack
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from cli.settings import NodeSettings
 from cli.wiring import RunningNode, open_tokens, running_node
 from domain.identifiers import UserId
 from persistence.location import open_store
 from persistence.profile_tables import MEASUREMENT_BY_USER
-from persistence.tables import JOURNAL
+from persistence.tables import JOURNAL, SENSOR, SESSION_BY_USER
 from tests.actors.helpers import DEADLINE_SECONDS
 from tests.actors.test_node_faults import process_of
 
@@ -94,6 +94,51 @@ def test_a_device_is_let_in_by_a_code_and_cut_off_when_it_is_shut_out(
     with connect(f"ws://127.0.0.1:{node.gateway_port}", proxy=None) as watch:
         watch.send(msgpack.packb(hello))
         assert answered(watch.recv())["code"] == "not_authorised"
+
+
+def test_a_session_is_deleted_while_a_device_sends_and_nothing_comes_back(
+    settings: NodeSettings, node: RunningNode, client: httpx.Client
+) -> None:
+    token = open_tokens(settings).issue(UserId("alice"), "device", 600)
+
+    def frame(number: int) -> dict[str, Any]:
+        start_ms = 1_790_000_000_000 + 1000 * number
+        sample = {"sensor": "h", "start_ms": start_ms, "rate_hz": 1.0, "scale": 1.0, "samples": b"\x3c\0"}
+        return {"type": "frame", "session": "s", "stream": "h", "nr": number, **sample}
+
+    def send(message: dict[str, Any]) -> None:
+        watch.send(msgpack.packb(message))
+
+    with connect(f"ws://127.0.0.1:{node.gateway_port}", proxy=None) as watch:
+        send({"type": "hello", "version": 1, "token": token, "device": "watch"})
+        begin = {"at_ms": 1_790_000_000_000, "recogniser": "server", "streams": [["h", "h", "chest"]]}
+        send({"type": "open", "session": "s", "nr": 0, **begin})
+        for number in range(3):
+            send(frame(number))
+        awaited(watch, lambda message: message.get("type") == "ack" and message.get("next") == 3)
+        deleted = client.delete("/v1/users/alice/sessions/s")
+        assert deleted.status_code == 204
+        send(frame(3))
+        refused = awaited(watch, lambda message: message["type"] == "error")
+        assert (refused["code"], refused["retry"], refused["session"]) == ("deleted", False, "s")
+        process_of(node, "ShardHostActor").kill()
+        refused = {"retry": True}
+        while refused["retry"]:  # until the next shard host serves alice
+            send(frame(4))
+            refused = awaited(watch, lambda message: message.get("nr") == 4)
+        assert refused["code"] == "deleted"
+    assert client.get("/v1/users/alice/sessions/s").status_code == 404
+    store = open_store(settings.store_location)
+    left = [*store.scan(SENSOR), *store.scan(SESSION_BY_USER)]
+    store.close()
+    assert not left
+
+
+def awaited(watch: ClientConnection, is_it: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first such message."""
+    while not is_it(message := answered(watch.recv(timeout=DEADLINE_SECONDS))):
+        pass
+    return message
 
 
 def answered(data: str | bytes) -> dict[str, Any]:

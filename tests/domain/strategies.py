@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from domain.bests import Best
 from domain.care_commands import AskAdherence, RecordForm, SetProgramme
 from domain.commands import (
     WEIGHT_KG_MAX,
@@ -35,6 +36,7 @@ from domain.events import (
     ProfileEvent,
     ProfileTold,
     SessionClosed,
+    SessionDeleted,
     SessionEvent,
     SessionOpened,
     SetMeasured,
@@ -89,6 +91,19 @@ def profile_events() -> st.SearchStrategy[ProfileEvent | ConsentGiven]:
             at_ms=times_ms,
             value=st.floats(*VALUES["body_weight_kg"]),
         ),
+    )
+
+
+def deletions() -> st.SearchStrategy[SessionDeleted]:
+    """Sessions that users deleted, with bests of some exercises."""
+    bests = st.builds(Best, weight_kg=_LOADS_KG, repetitions=repetitions, maximum_kg=_LOADS_KG)
+    return st.builds(
+        SessionDeleted,
+        session=identifiers,
+        at_ms=times_ms,
+        opened_ms=times_ms,
+        streams=st.lists(identifiers, max_size=3).map(tuple),
+        bests=st.dictionaries(identifiers, bests, max_size=3),
     )
 
 

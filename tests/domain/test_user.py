@@ -50,7 +50,7 @@ from domain.user import (
     shared,
 )
 from persistence.projections import project
-from tests.domain.strategies import events, profile_events
+from tests.domain.strategies import deletions, events, profile_events
 from tests.domain.test_commands import CLOSE, FRAMED, LABEL, OPEN, RECORD, SESSION
 from tests.domain.test_frames import FRAME
 
@@ -273,7 +273,7 @@ events_of_few = (
     profile_events()
     | st.builds(
         lambda event, name: msgspec.structs.replace(event, session=SessionId(name)),
-        events(),
+        events() | deletions(),
         st.sampled_from("abc"),
     )
     | st.builds(

@@ -18,6 +18,7 @@ from domain.commands import (
     CloseSession,
     Command,
     ConfirmLabel,
+    DeleteSession,
     FoundSet,
     InnerCommand,
     OpenSession,
@@ -38,6 +39,7 @@ from domain.identifiers import DeviceId, SessionId, StreamId, UserId
 from domain.programme import Prescription, Programme
 from domain.progress import SETS_KEPT_MAX
 from domain.sets import ASIDE_MAX, HISTORY_MAX
+from domain.state import settled_ms
 from domain.training import Training
 from domain.user import DECLINED_MAX, SESSIONS_KEPT_MAX, User, decide, evolve, next_nr
 from persistence.projections import project
@@ -180,6 +182,20 @@ class Devices(RuleBasedStateMachine):
     def close_session(self, session: SessionId, at_ms: int) -> None:
         self.send(CloseSession(session=session, command_nr=self.number(session, 0), at_ms=at_ms))
 
+    @rule(session=SESSIONS, at_ms=TIMES_MS)
+    def delete_session(self, session: SessionId, at_ms: int) -> None:
+        known = {event.session: event.at_ms for event in self.events if isinstance(event, SessionOpened)}
+        if session in known:
+            self.send(
+                DeleteSession(
+                    session=session,
+                    at_ms=at_ms,
+                    opened_ms=known[session],
+                    streams=tuple(each.stream for each in STREAMS),
+                    settled_ms=settled_ms(self.user),
+                )
+            )
+
     @rule(data=st.data())
     def send_again(self, data: st.DataObject) -> None:
         if self.sent:
@@ -264,7 +280,11 @@ class Devices(RuleBasedStateMachine):
     @invariant()
     def bounds_hold(self) -> None:
         assert len(self.user.sessions) <= rules.SESSIONS_KEPT_MAX
-        said = [event for event in self.events if isinstance(event, LabelConfirmed | LabelWithdrawn)]
+        said = [
+            event
+            for event in self.events
+            if isinstance(event, LabelConfirmed | LabelWithdrawn) and event.session not in self.user.deleted
+        ]
         starts_ms = {event.start_ms for event in said}  # one set of each, as all are so short
         strongest = [max((e for e in said if e.start_ms == at), key=self.strength) for at in starts_ms]
         counting = [event for event in strongest if isinstance(event, LabelConfirmed)]
@@ -276,6 +296,12 @@ class Devices(RuleBasedStateMachine):
     def strength(self, event: LabelConfirmed | LabelWithdrawn) -> tuple[int, str, int]:
         """All are of one device."""
         return event.said_ms or event.end_ms, event.session, event.command_nr
+
+    @invariant()
+    def nothing_is_left_of_a_deleted_session(self) -> None:
+        user, gone = self.user, set(self.user.deleted)
+        left = [past.session for past in (*user.history, *user.aside, *user.care.progress.sets)]
+        assert gone.isdisjoint({*left, *user.sessions, *user.forgotten, *user.given_up})
 
     @invariant()
     def the_state_is_the_fold_of_its_events(self) -> None:

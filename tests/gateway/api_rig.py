@@ -30,6 +30,7 @@ from tests.gateway.api_example import START_MS
 
 HERE = "http://127.0.0.1:8080"
 ENDED = None
+KEYS = Keys(master_key=MASTER_KEY, secrets=Secrets(pseudonym_key=b"p" * 32, signing_key=b"s" * 32))
 
 
 class HostThread:
@@ -82,7 +83,6 @@ class Rig:
         self.store = SqliteStore(directory)
         self.live = LiveView()
         self.host = HostThread(self.store, lambda: self.now_ms)
-        keys = Keys(master_key=MASTER_KEY, secrets=Secrets(pseudonym_key=b"p" * 32, signing_key=b"s" * 32))
         app = create_app(
             self.store,
             self.live,
@@ -91,7 +91,7 @@ class Rig:
             lambda: self.now_ms,
             lambda: self.now_ms / 1000,
             is_open=not with_tokens,
-            keys=keys,
+            keys=KEYS,
         )
         self.client = TestClient(app, base_url=HERE)
 

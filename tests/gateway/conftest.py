@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from gateway.offers import Offers
 from persistence.sqlite import SqliteStore
+from telemetry import metrics, pages
 from tests.browser import chromium
 from tests.gateway.device_example import offers_of, serve_model
 
@@ -28,9 +30,20 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
+def counting_as_host(tmp_path: Path) -> Iterator[Path]:
+    """This process counts as the shard host of a node: where."""
+    pages.COUNTING.reset()
+    pages.begin(tmp_path / "metrics")
+    metrics.count_as("shard-host-0")
+    yield tmp_path / "metrics"
+    pages.end()
+    pages.COUNTING.reset()
+
+
+@pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens pages of which, at the end, each has logged nothing and asked no other host."""
-    pages: list[tuple[Page, list[str], list[str]]] = []
+    opened_pages: list[tuple[Page, list[str], list[str]]] = []
 
     def opened(
         address: str, width: int = 1280, scheme: str = "light", quiet: bool = True, signed: str | None = None
@@ -46,11 +59,11 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
             page.get_by_label("Code or token").fill(signed)
             page.get_by_role("button", name="Sign in").click()
             page.get_by_role("button", name="Sign out").wait_for()
-        pages.append((page, told if quiet else [], asked))
+        opened_pages.append((page, told if quiet else [], asked))
         return page
 
     yield opened
-    for page, told, asked in pages:  # the server has ended by now, which the page may have noticed
+    for page, told, asked in opened_pages:  # the server has ended by now, which the page may have noticed
         own = {urlsplit(page.url).netloc}
         page.close()
         assert [text for text in told if "ERR_CONNECTION_REFUSED" not in text] == []

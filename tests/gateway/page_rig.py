@@ -19,7 +19,8 @@ from gateway.api import create_app
 from gateway.api_server import ApiServer
 from gateway.auth import Scope, Tokens
 from gateway.live import LiveView
-from gateway.loads import Loads
+from gateway.node_load import NodeLoad
+from gateway.privacy import Keys
 from persistence.sqlite import SqliteStore
 from tests.gateway.api_example import DAY_MS, START_MS
 from tests.gateway.api_rig import HostThread
@@ -38,7 +39,6 @@ class Gym:
     view: LiveView
     store: SqliteStore
     host: HostThread
-    loads: Loads
 
     def say(self, user: str, scope: Scope, method: str, path: str, body: Any = None) -> Any:
         """A request to the API, which is taken."""
@@ -53,16 +53,21 @@ class Gym:
 
 
 @contextmanager
-def gym(directory: Path, tokens: Tokens | None = None, port: int = 0) -> Iterator[Gym]:
+def gym(
+    directory: Path,
+    tokens: Tokens | None = None,
+    port: int = 0,
+    load: NodeLoad | None = None,
+    keys: Keys | None = None,
+) -> Iterator[Gym]:
     store, view = SqliteStore(directory), LiveView()
     host = HostThread(store, lambda: NOW_MS)
     clock = itertools.count(NOW_MS)  # what is said twice in a millisecond is said once
-    loads = Loads()
-    app = create_app(store, view, tokens, host.commands, lambda: next(clock), loads=loads)
+    app = create_app(store, view, tokens, host.commands, lambda: next(clock), node_load=load, keys=keys)
     server = ApiServer(app, "127.0.0.1", port)
     server.start()
     try:
-        yield Gym(f"http://127.0.0.1:{server.port}/", view, store, host, loads)
+        yield Gym(f"http://127.0.0.1:{server.port}/", view, store, host)
     finally:
         view.close()
         server.stop()

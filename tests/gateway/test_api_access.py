@@ -44,6 +44,7 @@ BODIES: dict[str, Any] = {
     "PUT /v1/users/{user}/profile": {},
     "POST /v1/users/{user}/measurements": {"quantity": "body_weight_kg", "value": 80},
     "PUT /v1/users/{user}/consent": {"recognition": True, "statistics": False, "training": True},
+    "POST /v1/users/{user}/sessions/{session}/refusals": {"exercise": "squat"},
     "PUT /v1/users/{user}/sessions/{session}/sets/{start_ms}": {"end_ms": 9, "exercise": "x"},
 }
 

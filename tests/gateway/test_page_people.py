@@ -8,14 +8,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+import pytest
 from playwright.sync_api import Page, expect
 
-from actors.load import Load
 from actors.membership import VIEW_NAME
 from actors.view import Member
 from domain.identifiers import UserId
+from gateway.node_load import NodeLoad
 from persistence.schema import Timestamp
 from persistence.tables import MEMBER, VIEW, MemberRow, ViewRow
+from telemetry import metrics
 from tests.gateway.api_example import DAY_MS, START_MS, fill, live, recognised
 from tests.gateway.page_rig import (
     NOW_MS,
@@ -166,7 +168,7 @@ def test_a_physiotherapist_sees_patients_by_their_grant(
         trained(here)
         here.say("eve", "coach", "GET", "users/alice/adherence")
         page.reload()
-        expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(["Patients"])
+        expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(["Patients", "Training"])
         expect(page.get_by_role("article", name="Programme")).to_contain_text("Squat 2 × 10, 3 days a week")
         expect(page.get_by_role("article", name="Programme")).to_contain_text(
             "a repetition in at least 2\u00a0s"
@@ -185,8 +187,16 @@ def test_a_physiotherapist_sees_patients_by_their_grant(
         expect(page.get_by_role("list", name="Patients").get_by_role("button")).to_have_text(["alice"])
 
 
+@pytest.mark.usefixtures("counting_as_host")
 def test_an_operator_sees_who_serves_which_shards(tmp_path: Path, open_page: Callable[..., Page]) -> None:
-    with gym(tmp_path) as here:
+    now_s = 100.0
+    load = NodeLoad(["node-1/shard-host-0"], lambda: now_s)
+    load.look()
+    now_s += 10
+    metrics.SESSION_ACTORS.of().set(3)
+    metrics.HOST_WAIT.of().observe_all([0.004] * 500)
+    metrics.ACKNOWLEDGEMENT.of().observe_all([0.02] * 499 + [0.2])
+    with gym(tmp_path / "store", load=load) as here:
         members = [
             Member(f"node-{nr}/shard-host-0", f"run-{nr}", f"ws://node-{nr}:8081", "") for nr in (1, 2)
         ]
@@ -195,7 +205,6 @@ def test_an_operator_sees_who_serves_which_shards(tmp_path: Path, open_page: Cal
             here.store.insert_if_absent(MEMBER, [row])
         view = ViewRow(VIEW_NAME, 1, msgspec.json.encode(members).decode())
         here.store.insert_if_absent(VIEW, [view])
-        here.loads.take(Load("node-1/shard-host-0", 0.0).report(10.0, NOW_MS, users=3))
         page = open_page(here.address + "#system")
         nodes = page.get_by_role("region", name="Nodes")
         expect(nodes).to_contain_text("256 of 256 shards served")
@@ -203,4 +212,8 @@ def test_an_operator_sees_who_serves_which_shards(tmp_path: Path, open_page: Cal
         one = nodes.get_by_role("article", name="node-1/shard-host-0")
         expect(one.get_by_role("img", name=re.compile("[0-9]+ of 256 shards"))).to_be_visible()
         expect(one).to_contain_text("ws://node-1:8081")
-        expect(one).to_contain_text("3 users live, 0 messages a second")
+        expect(one).to_contain_text("3 users live, 50 messages a second, begun after 4\u00a0ms")
+        expect(nodes).to_contain_text("50 messages a second, this node")
+        expect(nodes).to_contain_text("20\u00a0ms until durable, on average")
+        expect(nodes).to_contain_text("25\u00a0ms at most, for 99 of 100")
+        check_accessible(page)

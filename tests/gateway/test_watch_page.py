@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from persistence.ports import Store
 from persistence.tables import LABEL, SENSOR, SESSION_BY_USER, SET_BY_SESSION, SensorRow
+from tests.gateway.page_rig import check_accessible
 from tests.gateway.phone import USER, Gym, gym, play, sign_in, start
 from tests.gateway.proxy import Proxy
 
@@ -57,6 +59,38 @@ def frames(store: Store, letter: str) -> list[SensorRow]:
     rows = list(store.read(SENSOR, (USER, newest.session_id, letter)))
     assert [row.sequence_nr for row in rows] == list(range(len(rows)))
     return rows
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_stage_can_be_used_by_everyone(
+    here: Gym, browser: Browser, scheme: Literal["light", "dark"]
+) -> None:
+    """Signing in, where the phone is, training, a set to confirm, a correction, the end."""
+    context = browser.new_context(viewport=PHONE, color_scheme=scheme)
+    try:
+        page = context.new_page()
+        page.goto(here.address + "/watch")
+        expect(page.get_by_label("Code or token")).to_be_visible()
+        check_accessible(page)
+        sign_in(page, here)
+        expect(page.get_by_role("button", name="Start")).to_be_visible()
+        check_accessible(page)
+        start(page)
+        rest, work, pause = here.recordings[:3]
+        play(page, [rest, work], seed=5)
+        expect(page.locator(".figure")).to_be_visible()
+        check_accessible(page)
+        play(page, [pause], seed=6, again=True)
+        expect(page.get_by_role("button", name="That is right")).to_be_visible()
+        check_accessible(page)
+        page.locator("#confirm .name").click()
+        check_accessible(page)
+        page.get_by_role("button", name="Go back").click()
+        page.get_by_role("button", name="That is right").click()
+        finish(page)
+        check_accessible(page)
+    finally:
+        context.close()
 
 
 def samples_of(row: SensorRow) -> npt.NDArray[np.float64]:

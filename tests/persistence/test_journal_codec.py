@@ -23,7 +23,7 @@ from persistence.schema import Timestamp
 from persistence.snapshots import SnapshotStore
 from persistence.sqlite import SqliteStore
 from persistence.tables import JOURNAL, SNAPSHOT, JournalRow, SnapshotRow
-from tests.domain.strategies import events, profile_events
+from tests.domain.strategies import deletions, events, profile_events
 
 ADA = UserId("ada")
 CIPHER = Cipher(bytes(32))
@@ -54,14 +54,14 @@ def sealed(plain: bytes, version: int = FORMAT_VERSION) -> bytes:
     return bytes([version]) + CIPHER.seal(plain, CONTEXT)
 
 
-@given(st.lists(events() | profile_events(), min_size=1, max_size=5))
+@given(st.lists(events() | profile_events() | deletions(), min_size=1, max_size=5))
 def test_events_come_back_equal(shared: Store, written: list[JournalEvent]) -> None:
     entries = Journal.entries(ADA, CIPHER, written, first_nr=1, writer_epoch=0, previous_epoch=None, now_ms=0)
     shared.write([Delete(JOURNAL, (ADA, 0)), *entries])
     assert list(Journal(shared).replay(ADA, CIPHER)) == list(enumerate(written, 1))
 
 
-@given(st.lists(events() | profile_events(), max_size=8))
+@given(st.lists(events() | profile_events() | deletions(), max_size=8))
 def test_states_come_back_equal(shared: Store, happened: list[JournalEvent]) -> None:
     state = User()
     for event in happened:

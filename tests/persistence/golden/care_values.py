@@ -104,6 +104,7 @@ CARE_STATES: dict[str, User] = {
                 ),
             ),
             forms={"knee-extension": KEPT},
+            formed_in={"knee-extension": _S1},
         )
     ),
 }

@@ -20,6 +20,7 @@ from domain.events import (
     ProfileChanged,
     ProfileTold,
     SessionClosed,
+    SessionDeleted,
     SessionOpened,
     SetRecognised,
     SuggestionAnswered,
@@ -193,6 +194,9 @@ EVENTS: dict[str, JournalEvent] = {
     "answered, refused": SuggestionAnswered(
         session=_S2, suggested_ms=None, answer="refused", command_nr=7, exercise="curl", at_ms=2**40
     ),
+    "answered, refused through the API": SuggestionAnswered(
+        session=_S2, suggested_ms=1, answer="refused", exercise="curl", at_ms=2**40, is_said=True
+    ),
     "training": TrainingSet(session=_S1, command_nr=2, training=_TRAINING),
     "training with nothing said": TrainingSet(session=_S1, command_nr=3, training=Training()),
     "training at a place with everything": TrainingSet(
@@ -220,6 +224,16 @@ EVENTS: dict[str, JournalEvent] = {
     ),
     **CARE_EVENTS,
     "closed": SessionClosed(session=_S1, command_nr=2**31 - 1, at_ms=4_102_444_799_999),
+    "deleted": SessionDeleted(
+        session=_S1,
+        at_ms=1_700_000_300_000,
+        opened_ms=1_700_000_000_000,
+        streams=(StreamId("a.wrist"), StreamId("h")),
+        bests={"squat": Best(weight_kg=90.0, maximum_kg=105.0), "row": Best()},
+    ),
+    "deleted, without streams or settled sets": SessionDeleted(
+        session=_S2, at_ms=1, opened_ms=0, streams=(), bests={}
+    ),
     "profile": ProfileChanged(
         at_ms=1_700_000_000_000,
         birth_year=1985,
@@ -299,6 +313,8 @@ STATES: dict[str, User] = {
         planned_by=("watch-1", "session-1", 5),
         own_exercises=(_SLED,),
         bests={"squat": Best(weight_kg=100.0, maximum_kg=114.58), "pull-up": Best(repetitions=12)},
+        deleted=(SessionId("session-d"),),
+        settled_ms=1_600_000_000_000,
     ),
     "with a profile": User(
         profile=Profile(
