@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import jwt
 
-from domain.errors import InvalidInput, NotAuthorised
+from domain.errors import InvalidInput, NotAuthorised, TokenOver
 from domain.identifiers import UserId, check_identifier
 
 Scope = Literal["device", "user", "coach", "operator"]
@@ -99,7 +99,7 @@ class Tokens:
             float(content["exp"]),
         )
         if self.is_revoked(claims):
-            raise NotAuthorised("the token was revoked", remedy=_REMEDY)
+            raise TokenOver("the token was revoked", remedy=_REMEDY)
         return claims
 
     def verify_refresh(self, token: str) -> Refresh:
@@ -137,7 +137,7 @@ class Tokens:
         except (jwt.InvalidTokenError, TypeError, ValueError, OverflowError) as error:
             raise NotAuthorised(f"the token is not valid ({error})", remedy=_REMEDY) from error
         if is_over:
-            raise NotAuthorised("the token has expired", remedy=_REMEDY)
+            raise TokenOver("the token has expired", remedy=_REMEDY)
         return content
 
     def _key_of(self, token: str) -> bytes:

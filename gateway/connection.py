@@ -11,7 +11,7 @@ import msgspec
 
 from domain.command_checks import check_command
 from domain.commands import Command
-from domain.errors import InvalidInput, MuvrError, NotAuthorised, TooOften
+from domain.errors import InvalidInput, MuvrError, NotAuthorised, TokenOver, TooOften
 from domain.identifiers import DeviceId, UserId, check_identifier
 from gateway import care_messages, protocol
 from gateway.access import MESSAGES
@@ -28,7 +28,7 @@ GATEWAY_CREDIT = 2048  # and all users of a gateway together
 UNANSWERED_MAX = 2 * (LANE_BATCHES_MAX + 1) * CREDIT
 GATEWAY_UNANSWERED_MAX = 2 * GATEWAY_CREDIT  # a gateway that sends more is not read until it is answered
 USERS_COUNTED_MAX = 100_000  # whose rates a connection remembers
-INVALID_MAX = 8  # messages that cannot be read before a connection is cut off
+INVALID_MAX = 8  # messages that cannot be read before a device is cut off; a stranger is at the first
 CLOSE_POLICY = 1008  # RFC 6455: policy violation
 CLOSE_MOVED = 1012  # IANA's WebSocket close code registry: service restart, connect again
 
@@ -41,6 +41,7 @@ class Output:
     """What to do after some bytes came: note who joined or left, send, forward; close if `close_code` is set.
 
     `joined` are users whose live view the connection gets from now on, `left` those whose it gets no more.
+    `is_fault` says that it is closed for something that no device does.
     Nothing more is to be read for `pause_s`.
     """
 
@@ -50,6 +51,7 @@ class Output:
     forward: list[tuple[UserId, Command]] = field(default_factory=list)
     close_code: int | None = None
     close_reason: str = ""
+    is_fault: bool = False
     pause_s: float = 0.0
 
 
@@ -104,7 +106,7 @@ class Connection:
         except MuvrError as error:
             output.send.append(protocol.error_message(error))
             self._invalid += 1
-            if self._invalid >= INVALID_MAX:
+            if self._claims is None or self._invalid >= INVALID_MAX:
                 _cut_off(output, error)
         return output
 
@@ -284,6 +286,7 @@ def _too_much() -> TooOften:
 def _cut_off(output: Output, error: MuvrError) -> None:
     output.close_code = CLOSE_POLICY
     output.close_reason = str(error)
+    output.is_fault = not isinstance(error, TokenOver)
 
 
 def _refused(

@@ -9,17 +9,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 
-import aiofastnet
 from picows import WSCloseCode
 
 from actors.messages import Addressed, Envelope
-from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from domain.replies import DirectReply, PassingReply
 from gateway import counts, protocol
 from gateway.auth import Tokens
 from gateway.connection import Connection, Output
-from gateway.doorman import DeviceProtocol, Doorman, Visit
+from gateway.device_protocol import DeviceProtocol
+from gateway.doorman import Doorman, Visit
+from gateway.entrance import Entrance
 from gateway.lanes import Done
 from gateway.limits import Limits
 from gateway.listener import FRAME_BYTES_MAX, DeviceListener
@@ -44,31 +44,23 @@ class DeviceServer:
         self._forward = forward
         self._listeners: dict[int, DeviceListener] = {}
         self._doorman = Doorman(limits)
+        self._entrances: list[Entrance] = []
         self._by_user: dict[UserId, set[int]] = {}
         self._routes = Routes(())
         # Replies may come late, for connections of an earlier gateway: no number is used twice.
         self._next_number = time.time_ns()
-        self._server: asyncio.Server | None = None
         self._all_gone = asyncio.Event()
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen; return the port. Raises ConfigurationError if it cannot be had."""
-        try:
-            self._server = await aiofastnet.create_server(
-                asyncio.get_running_loop(), self._protocol, host, port, ssl=tls
-            )
-        except (OSError, OverflowError) as error:
-            raise ConfigurationError(
-                f"the device gateway cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}",
-                remedy="choose another port with --gateway-port, or stop what uses it",
-            ) from error
-        bound: int = self._server.sockets[0].getsockname()[1]
-        return bound
+        entrance = Entrance(self._doorman, self._limits, self._protocol, tls)
+        self._entrances.append(entrance)
+        return await entrance.open(host, port)
 
     async def stop(self) -> None:
         """Stop listening, say goodbye and wait until all are gone; devices keep what is unacknowledged."""
-        if self._server is not None:
-            self._server.close()
+        for entrance in self._entrances:
+            entrance.close()
         self._all_gone.clear()
         spread_ms = self._spread_ms(len(self._listeners))
         for listener in list(self._listeners.values()):
@@ -133,7 +125,7 @@ class DeviceServer:
         for user, command in output.forward:
             self._forward(Envelope(number, user, command))
         if output.close_code is not None:
-            listener.close(WSCloseCode(output.close_code), output.close_reason)
+            listener.close(WSCloseCode(output.close_code), output.close_reason, is_fault=output.is_fault)
 
     def gone(self, number: int) -> None:
         """A connection has ended: forget it."""
@@ -146,8 +138,8 @@ class DeviceServer:
         if not self._listeners:
             self._all_gone.set()
 
-    def _protocol(self) -> DeviceProtocol:
-        return DeviceProtocol(self._doorman, self._limits, FRAME_BYTES_MAX, self._accept)
+    def _protocol(self, visit: Visit) -> DeviceProtocol:
+        return DeviceProtocol(visit, self._limits, FRAME_BYTES_MAX, self._accept)
 
     def _accept(self, visit: Visit) -> DeviceListener:
         """Called before the request is checked, so it takes part only once it is connected."""

@@ -144,6 +144,8 @@ def test_the_limits_of_the_server_are_told() -> None:
         int(default.user_messages_per_second * default.burst_seconds),
         int(default.gateway_messages_per_second),
         int(default.gateway_messages_per_second * default.burst_seconds),
+        int(default.strikes_per_second),
+        default.strikes_at_once,
         protocol.MESSAGE_BYTES_MAX,
         connection.UNANSWERED_MAX,
         connection.INVALID_MAX,

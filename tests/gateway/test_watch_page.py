@@ -163,7 +163,9 @@ def test_nothing_is_lost_over_a_reload_without_a_network(tmp_path: Path, browser
             proxy.cut()
             play(page, here.recordings[1:2], seed=5, again=True)
             expect(page.locator("#connection")).to_have_text(
-                re.compile(r"^no connection, (8|9|10)\d messages wait")  # 40 s of two sensors, and a few before
+                re.compile(
+                    r"^no connection, (8|9|10)\d messages wait"
+                )  # 40 s of two sensors, and a few before
             )
             page.reload()
             expect(page.locator("#connection")).to_have_text(
