@@ -116,7 +116,7 @@ _DEVICE: Rule = {"device": Relation.OWN, "user": Relation.OWN}
 # By the message's type. A gateway's token, of ANY_USER, has everyone for its own here, and nowhere else.
 MESSAGES: dict[str, Rule] = {
     "hello": {**_DEVICE, **_COACH},
-    "get_model": {**_DEVICE, **_COACH},
+    "get_model": {**_DEVICE, **_COACH},  # of everyone's models, for a coach
     "open": _DEVICE,
     "frame": _DEVICE,
     "label": _DEVICE,
@@ -132,6 +132,6 @@ MESSAGES: dict[str, Rule] = {
     "refuse": _DEVICE,
     "suggestion": _DEVICE,
     "consent": _DEVICE,
-    "prescribe": _COACH,
-    "get_adherence": _COACH,
+    "prescribe": _COACH_OF,
+    "get_adherence": _COACH_OF,
 }

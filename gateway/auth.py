@@ -44,6 +44,11 @@ class Claims:
     issued_s: float = field(default=0.0, compare=False)
     expires_s: float = field(default=0.0, compare=False)
 
+    @property
+    def is_of_many(self) -> bool:
+        """Each message names its user: a gateway's token, or a coach's, who looks after others."""
+        return self.user == ANY_USER or self.scope == "coach"
+
     def allows(self, user: UserId) -> bool:
         """True if the token may act for `user`."""
         return self.user in (user, ANY_USER)

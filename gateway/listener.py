@@ -13,7 +13,8 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 from domain.errors import InvalidInput, MuvrError, TooSlow
 from domain.identifiers import UserId
 from gateway import counts, protocol
-from gateway.connection import Connection, Output
+from gateway.connection import Connection
+from gateway.connection_output import Output
 from gateway.doorman import Visit
 from gateway.limits import Limits
 

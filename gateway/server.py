@@ -8,15 +8,18 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 
 from picows import WSCloseCode
 
 from actors.messages import Addressed, Envelope
+from domain.errors import MuvrError
 from domain.identifiers import UserId
 from domain.replies import DirectReply, PassingReply
 from gateway import counts, protocol
 from gateway.auth import Tokens
-from gateway.connection import Connection, Output
+from gateway.connection import Connection
+from gateway.connection_output import Output, Wish, not_theirs
 from gateway.device_protocol import DeviceProtocol
 from gateway.doorman import Doorman, Visit
 from gateway.entrance import Entrance
@@ -33,10 +36,19 @@ LEAD_MS = 500  # for which devices of a node that leaves wait, as the others lea
 
 
 class DeviceServer:
-    """Runs in one asyncio loop. `forward` takes checked commands; `deliver` brings their replies back."""
+    """Runs in one asyncio loop. `forward` takes checked commands; `deliver` brings their replies back.
+
+    `permit` is asked in a thread whether a user lets a coach; without it nobody does.
+    """
 
     def __init__(
-        self, tokens: Tokens, offers: Offers, limits: Limits, forward: Callable[[Envelope], None]
+        self,
+        tokens: Tokens,
+        offers: Offers,
+        limits: Limits,
+        forward: Callable[[Envelope], None],
+        *,
+        permit: Callable[[UserId, UserId, str], bool] = lambda user, coach, what: False,
     ) -> None:
         self._tokens = tokens
         self._offers = offers
@@ -50,6 +62,9 @@ class DeviceServer:
         # Replies may come late, for connections of an earlier gateway: no number is used twice.
         self._next_number = time.time_ns()
         self._all_gone = asyncio.Event()
+        self._permit = permit
+        self._asking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="permits")
+        self._asked: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen; return the port. Raises ConfigurationError if it cannot be had."""
@@ -61,6 +76,7 @@ class DeviceServer:
         """Stop listening, say goodbye and wait until all are gone; devices keep what is unacknowledged."""
         for entrance in self._entrances:
             entrance.close()
+        self._asking.shutdown(wait=False, cancel_futures=True)
         self._all_gone.clear()
         spread_ms = self._spread_ms(len(self._listeners))
         for listener in list(self._listeners.values()):
@@ -124,6 +140,10 @@ class DeviceServer:
             listener.send(protocol.encode(message))
         for user, command in output.forward:
             self._forward(Envelope(number, user, command))
+        for wish in output.wishes:
+            task = asyncio.get_running_loop().create_task(self._ask(number, wish))
+            self._asked.add(task)
+            task.add_done_callback(self._asked.discard)
         if output.close_code is not None:
             listener.close(WSCloseCode(output.close_code), output.close_reason, is_fault=output.is_fault)
 
@@ -137,6 +157,19 @@ class DeviceServer:
             self._leave(user, number)
         if not self._listeners:
             self._all_gone.set()
+
+    async def _ask(self, number: int, wish: Wish) -> None:
+        """Forward what a coach wants, if the user lets them; who was let do it is written down before."""
+        error: MuvrError = not_theirs(wish.user)
+        try:
+            is_given = await asyncio.get_running_loop().run_in_executor(
+                self._asking, self._permit, wish.user, wish.coach, wish.what
+            )
+        except MuvrError as failure:
+            is_given, error = False, failure
+        if (listener := self._listeners.get(number)) is not None:
+            connection = listener.connection
+            self.take(number, connection.permitted(wish) if is_given else connection.denied(wish, error))
 
     def _protocol(self, visit: Visit) -> DeviceProtocol:
         return DeviceProtocol(visit, self._limits, FRAME_BYTES_MAX, self._accept)

@@ -186,16 +186,21 @@ def test_who_may_say_hello(offers: Offers, scope: Scope) -> None:
 def test_the_walk_over_messages(offers: Offers, tag: str, scope: Scope) -> None:
     unsaid = Connection(make_tokens(), offers).receive(device_message(tag))
     assert error_of(unsaid).code == "not_authorised"
-    own = welcomed(offers, token("ann", scope)).receive(device_message(tag))
-    assert (own.close_code is None) == (scope in MESSAGES[tag])
+    rule, own_user = MESSAGES[tag].get(scope), {} if tag in ("hello", "get_model") else {"user": "ann"}
+    own = welcomed(offers, token("ann", scope)).receive(device_message(tag, **own_user))
+    assert (own.close_code is None) == (rule is not None)
     if tag == "get_model":
         return  # a model of another user's: tests/gateway/test_offers.py
-    assert bool(own.forward) == (scope in MESSAGES[tag])
+    assert bool(own.forward) == (rule is Relation.OWN)
+    assert bool(own.wishes) == (rule is Relation.GRANTED)
     assert {user for user, _ in own.forward} <= {"ann"}
     of_bob = welcomed(offers, token("ann", scope)).receive(device_message(tag, user="bob"))
     assert not of_bob.forward
     assert not of_bob.joined
-    assert error_of(of_bob).code == "not_authorised"
+    if rule is Relation.GRANTED:  # asked of bob's grants: tests/gateway/test_permits.py
+        assert [(wish.user, wish.coach) for wish in of_bob.wishes] == [("bob", "ann")]
+    else:
+        assert error_of(of_bob).code == "not_authorised"
 
 
 def device_message(tag: str, **changed: object) -> bytes:
