@@ -21,6 +21,7 @@ from gateway.api_problems import install
 from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
+from gateway.forwarding import Forwarder
 from gateway.live import LiveView
 from gateway.loads import Loads
 from gateway.openapi import describe
@@ -114,6 +115,7 @@ def create_app(
         reads=Reads(),
         gate=gate,
         commands=commands or Commands(),
+        forward=Forwarder(),
         requests=RequestStore(store),
         revocations=Revocations(store),
         rates=Rates(RATE_PER_ADDRESS, RATE_OF_ALL, now_s),
@@ -136,6 +138,7 @@ def create_app(
             task.cancel()
         services.reads.close()
         services.slow_reads.close()
+        services.forward.close()
 
     app = FastAPI(
         title="muvr",

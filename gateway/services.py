@@ -16,6 +16,7 @@ from gateway.access import OF_EVERYONE
 from gateway.api_access import Gate, Viewer, not_theirs, route_name
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
+from gateway.forwarding import Forwarder
 from gateway.live import LiveView
 from gateway.loads import Loads
 from gateway.privacy import Privacy
@@ -36,6 +37,7 @@ class Services:
     reads: Reads
     gate: Gate
     commands: Commands
+    forward: Forwarder
     requests: RequestStore
     revocations: Revocations
     rates: Rates

@@ -24,10 +24,7 @@ export async function send(method, path, body) {
   const headers = await authorised({});
   if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID?.() ?? String(Math.random());
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await fetch(path, { method, headers, body: JSON.stringify(body), cache: "no-store", redirect: "manual" });
-  if (answer.type === "opaqueredirect") {
-    throw new Problem(421, { detail: "another node serves this user now", remedy: "Open the page of that node." });
-  }
+  const answer = await fetch(path, { method, headers, body: JSON.stringify(body), cache: "no-store" });
   const found = answer.status === 204 ? null : await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Problem(answer.status, found ?? {});
   return found;
