@@ -93,9 +93,6 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/load": _OPERATOR,
 }
 
-# A browser's EventSource cannot send headers, so here the token may stand in the address.
-TOKEN_IN_QUERY = frozenset({"GET /v1/live/events"})
-
 # What these answer is secret or must not be kept, so an Idempotency-Key is not heeded.
 UNREPEATABLE = frozenset(
     {

@@ -18,10 +18,8 @@ from gateway.api_access import Gate
 from gateway.api_guard import LoopbackOnly, Shell
 from gateway.api_metrics import CountedRequests
 from gateway.api_problems import install
-from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
-from gateway.forwarding import Forwarder
 from gateway.live import LiveView
 from gateway.loads import Loads
 from gateway.openapi import describe
@@ -112,15 +110,12 @@ def create_app(
     services = Services(
         store=store,
         live=live_view,
-        reads=Reads(),
         gate=gate,
         commands=commands or Commands(),
-        forward=Forwarder(),
         requests=RequestStore(store),
         revocations=Revocations(store),
         rates=Rates(RATE_PER_ADDRESS, RATE_OF_ALL, now_s),
         privacy=Privacy(store, keys, now_ms),
-        slow_reads=Reads(),
         now_ms=now_ms,
         gateways=gateways,
         loads=loads or Loads(),
@@ -136,9 +131,7 @@ def create_app(
         yield
         for task in tasks:
             task.cancel()
-        services.reads.close()
-        services.slow_reads.close()
-        services.forward.close()
+        services.close()
 
     app = FastAPI(
         title="muvr",
