@@ -69,7 +69,9 @@ class Entrance:
         """Listen in the running loop; return the port. Raises ConfigurationError if it cannot be had."""
         self._loop = asyncio.get_running_loop()
         try:
-            found = await self._loop.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            found = await self._loop.getaddrinfo(
+                host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
             for family, _, _, _, address in dict.fromkeys(found):
                 self._listening.append(_listening(family, (address[0], port, *address[2:])))
         except (OSError, OverflowError) as error:
@@ -181,9 +183,11 @@ class Entrance:
                 ssl=self._tls,
                 ssl_handshake_timeout=seconds,
             )
-        except (OSError, asyncio.CancelledError):  # no TLS, or none that they could agree upon
+        except BaseException as error:
             peer.close()
             visit.leave()
+            if not isinstance(error, OSError):  # else no TLS, or none that they could agree upon
+                raise
 
 
 def _listening(family: int, address: tuple[object, ...]) -> socket.socket:

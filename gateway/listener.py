@@ -20,6 +20,7 @@ from gateway.limits import Limits
 
 FRAME_BYTES_MAX = 4 * protocol.MESSAGE_BYTES_MAX  # what is too long is read so far, to be answered in words
 IGNORED_MAX = 400  # messages of a device after the end, more than it may have on the way; of a stranger none
+NO_WEBSOCKET = (WSCloseCode.PROTOCOL_ERROR, WSCloseCode.INVALID_TEXT, WSCloseCode.MESSAGE_TOO_BIG)
 REASON_BYTES_MAX = 123  # RFC 6455, 5.5: a close frame holds 125 bytes with its code
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,10 @@ class DeviceListener(WSListener):
 
     def was_closed(self) -> None:
         """A close was sent. If picows refused what came, nothing more is read until it hangs up."""
-        if not self._is_closing and self._transport is not None:
+        if self._is_closing or self._transport is None:
+            return
+        handshake = self._transport.close_handshake
+        if handshake is not None and handshake.sent is not None and handshake.sent.code in NO_WEBSOCKET:
             self._is_closing = True
             self._visit.strike()
             self._transport.underlying_transport.pause_reading()

@@ -160,6 +160,19 @@ def test_of_a_frame_that_is_far_too_long_nothing_is_read_after_its_header(
     run(tmp_path, play, **FOREVER)
 
 
+def test_an_error_of_the_server_is_no_strike(tmp_path: Path) -> None:
+    async def play(rig: Rig) -> None:
+        client = await rig.connect(greet=hello())
+        rig.server._forward = lambda envelope: 1 / 0  # type: ignore[assignment]
+        await client.send(message("open"))
+        assert (await closed(client))[0] == 1011
+        await rig.until(lambda: rig.is_empty)
+        assert rig.server._doorman.wait_s("127.0.0.1") == 0
+        assert not rig.server._doorman._strikes._until_s
+
+    run(tmp_path, play, **FOREVER)
+
+
 def test_a_device_that_hangs_up_while_it_waits_gives_its_place_back(tmp_path: Path) -> None:
     async def play(rig: Rig) -> None:
         await be_struck(rig, times=2)
