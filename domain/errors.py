@@ -14,7 +14,8 @@
     │   ├── TooOften            what takes long was asked for again too soon
     │   └── Erased              all about the user was erased; nothing is taken under that name again
     ├── NotOwner                another node serves the user, or will in a moment; nothing was stored
-    ├── NotAuthorised           the token is missing, wrong, expired or lacks the scope
+    ├── NotAuthorised           the token is missing, wrong or lacks the scope
+    │   └── TokenOver           it was good, and has expired or was revoked
     ├── TooSlow                 a device does not read what it is sent; it is cut off
     ├── StoreError              the store did not answer as it must
     │   ├── StoreUnavailable    nobody knows whether the write happened; recover before going on
@@ -134,6 +135,10 @@ class NotOwner(MuvrError):
 
 class NotAuthorised(MuvrError):
     code = "not_authorised"
+
+
+class TokenOver(NotAuthorised):
+    """Whoever has it was let in once."""
 
 
 class TooSlow(MuvrError):

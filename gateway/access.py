@@ -95,9 +95,6 @@ ROUTES: dict[str, Rule] = {
     "GET /v1/load": _OPERATOR,
 }
 
-# A browser's EventSource cannot send headers, so here the token may stand in the address.
-TOKEN_IN_QUERY = frozenset({"GET /v1/live/events"})
-
 # What these answer is secret or must not be kept, so an Idempotency-Key is not heeded.
 UNREPEATABLE = frozenset(
     {
@@ -118,7 +115,7 @@ _DEVICE: Rule = {"device": Relation.OWN, "user": Relation.OWN}
 # By the message's type. A gateway's token, of ANY_USER, has everyone for its own here, and nowhere else.
 MESSAGES: dict[str, Rule] = {
     "hello": {**_DEVICE, **_COACH},
-    "get_model": {**_DEVICE, **_COACH},
+    "get_model": {**_DEVICE, **_COACH},  # of everyone's models, for a coach
     "open": _DEVICE,
     "frame": _DEVICE,
     "label": _DEVICE,
@@ -134,6 +131,6 @@ MESSAGES: dict[str, Rule] = {
     "refuse": _DEVICE,
     "suggestion": _DEVICE,
     "consent": _DEVICE,
-    "prescribe": _COACH,
-    "get_adherence": _COACH,
+    "prescribe": _COACH_OF,
+    "get_adherence": _COACH_OF,
 }

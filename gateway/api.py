@@ -18,7 +18,6 @@ from gateway.api_access import Gate
 from gateway.api_guard import LoopbackOnly, Shell
 from gateway.api_metrics import CountedRequests
 from gateway.api_problems import install
-from gateway.api_reads import Reads
 from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
@@ -111,14 +110,12 @@ def create_app(
     services = Services(
         store=store,
         live=live_view,
-        reads=Reads(),
         gate=gate,
         commands=commands or Commands(),
         requests=RequestStore(store),
         revocations=Revocations(store),
         rates=Rates(RATE_PER_ADDRESS, RATE_OF_ALL, now_s),
         privacy=Privacy(store, keys, now_ms),
-        slow_reads=Reads(),
         now_ms=now_ms,
         gateways=gateways,
         load=node_load or NodeLoad(),
@@ -134,8 +131,7 @@ def create_app(
         yield
         for task in tasks:
             task.cancel()
-        services.reads.close()
-        services.slow_reads.close()
+        services.close()
 
     app = FastAPI(
         title="muvr",

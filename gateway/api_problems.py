@@ -81,6 +81,7 @@ class ServedElsewhere(MuvrError):
     """Another node serves the user: `url` is its HTTP API."""
 
     code = "served_elsewhere"
+    status = 307
 
     def __init__(self, url: str) -> None:
         super().__init__("another node serves the user", expected=f"the request at {url}")
@@ -112,7 +113,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[MuvrError], int], ...] = (  # the first that 
     (Overtaken, 412),
     (Erased, 410),
     (Rejected, 409),
-    (ServedElsewhere, 307),
+    (ServedElsewhere, ServedElsewhere.status),
     (StoredValueCorrupt, 500),
     (StoreError, 503),
 )

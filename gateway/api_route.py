@@ -1,4 +1,4 @@
-"""What holds for every route: 304 for what the client has, and a write with a key is done once."""
+"""What holds for every route: 304, a write with a key is done once, and one hop to the user's node."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from domain.errors import InvalidInput
 from gateway.access import UNREPEATABLE
+from gateway.api_problems import ServedElsewhere
 from gateway.services import services_of, viewer_of
 from persistence.requests import NOBODY, RequestKey
 
@@ -25,13 +26,19 @@ class ApiRoute(APIRoute):
     """Whole answers to GET carry an ETag; If-None-Match is answered with 304 (RFC 9110, section 13).
 
     A write with an Idempotency-Key is answered again as it was, if it succeeded: nothing is done twice. What
-    failed is tried anew, as of when it first came.
+    failed is tried anew, as of when it first came. What another node has to answer is asked there.
     """
 
     def get_route_handler(self) -> Handler:  # type: ignore[override]
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
+            try:
+                return await handle_here(request)
+            except ServedElsewhere as elsewhere:
+                return await services_of(request).forward(request, elsewhere)
+
+        async def handle_here(request: Request) -> Response:
             if request.method == "GET":
                 return _unless_known(request, await handler(request))
             await request.body()  # here, as the framework takes a body that is too long for a broken one

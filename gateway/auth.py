@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import jwt
 
-from domain.errors import InvalidInput, NotAuthorised
+from domain.errors import InvalidInput, NotAuthorised, TokenOver
 from domain.identifiers import UserId, check_identifier
 
 Scope = Literal["device", "user", "coach", "operator"]
@@ -43,6 +43,11 @@ class Claims:
     login: str = field(default="", compare=False)
     issued_s: float = field(default=0.0, compare=False)
     expires_s: float = field(default=0.0, compare=False)
+
+    @property
+    def is_of_many(self) -> bool:
+        """Each message names its user: a gateway's token, or a coach's, who looks after others."""
+        return self.user == ANY_USER or self.scope == "coach"
 
     def allows(self, user: UserId) -> bool:
         """True if the token may act for `user`."""
@@ -99,7 +104,7 @@ class Tokens:
             float(content["exp"]),
         )
         if self.is_revoked(claims):
-            raise NotAuthorised("the token was revoked", remedy=_REMEDY)
+            raise TokenOver("the token was revoked", remedy=_REMEDY)
         return claims
 
     def verify_refresh(self, token: str) -> Refresh:
@@ -137,7 +142,7 @@ class Tokens:
         except (jwt.InvalidTokenError, TypeError, ValueError, OverflowError) as error:
             raise NotAuthorised(f"the token is not valid ({error})", remedy=_REMEDY) from error
         if is_over:
-            raise NotAuthorised("the token has expired", remedy=_REMEDY)
+            raise TokenOver("the token has expired", remedy=_REMEDY)
         return content
 
     def _key_of(self, token: str) -> bytes:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from typing import get_args
 
 import msgspec
 
 from domain.command_checks import check_command
-from domain.commands import Command
-from domain.errors import InvalidInput, MuvrError, NotAuthorised, TooOften
+from domain.errors import InvalidInput, MuvrError, NotAuthorised
 from domain.identifiers import DeviceId, UserId, check_identifier
 from gateway import care_messages, protocol
 from gateway.access import MESSAGES
 from gateway.auth import ANY_USER, Claims, Tokens
 from gateway.commands import command_of
+from gateway.connection_output import (
+    CLOSE_MOVED,
+    Output,
+    Wish,
+    check_scope,
+    cut_off,
+    refused,
+    too_much,
+    user_of,
+)
 from gateway.lanes import LANE_BATCHES_MAX
 from gateway.limits import Limits, Rate
 from gateway.offers import Offers
@@ -28,36 +35,15 @@ GATEWAY_CREDIT = 2048  # and all users of a gateway together
 UNANSWERED_MAX = 2 * (LANE_BATCHES_MAX + 1) * CREDIT
 GATEWAY_UNANSWERED_MAX = 2 * GATEWAY_CREDIT  # a gateway that sends more is not read until it is answered
 USERS_COUNTED_MAX = 100_000  # whose rates a connection remembers
-INVALID_MAX = 8  # messages that cannot be read before a connection is cut off
-CLOSE_POLICY = 1008  # RFC 6455: policy violation
-CLOSE_MOVED = 1012  # IANA's WebSocket close code registry: service restart, connect again
-
-# Who may send what, by the message's class: this is asked of every frame.
-_RULES = {kind: MESSAGES[str(kind.__struct_config__.tag)] for kind in get_args(protocol.DeviceMessage)}
-
-
-@dataclass(slots=True)
-class Output:
-    """What to do after some bytes came: note who joined or left, send, forward; close if `close_code` is set.
-
-    `joined` are users whose live view the connection gets from now on, `left` those whose it gets no more.
-    Nothing more is to be read for `pause_s`.
-    """
-
-    joined: list[UserId] = field(default_factory=list)
-    left: list[UserId] = field(default_factory=list)
-    send: list[protocol.ServerMessage] = field(default_factory=list)
-    forward: list[tuple[UserId, Command]] = field(default_factory=list)
-    close_code: int | None = None
-    close_reason: str = ""
-    pause_s: float = 0.0
+INVALID_MAX = 8  # messages that cannot be read before a device is cut off; a stranger is at the first
 
 
 class Connection:
     """The server's side of one connection. `users` are those whose live view it gets.
 
     `elsewhere` tells where devices of a user connect whom another node serves. It is asked when a user joins;
-    `redirect` is to be called when it changes for one of `users`. `now_s` is a clock that never goes back.
+    `redirect` is to be called when it changes for one of `users`, and `permitted` or `denied` once for each
+    wish. `now_s` is a clock that never goes back.
     """
 
     def __init__(
@@ -100,12 +86,12 @@ class Connection:
             self._take(protocol.decode(data), output)
         except NotAuthorised as error:
             output.send.append(protocol.error_message(error))
-            _cut_off(output, error)
+            cut_off(output, error)
         except MuvrError as error:
             output.send.append(protocol.error_message(error))
             self._invalid += 1
-            if self._invalid >= INVALID_MAX:
-                _cut_off(output, error)
+            if self._claims is None or self._invalid >= INVALID_MAX:
+                cut_off(output, error)
         return output
 
     def news(self, digests: Collection[str]) -> list[protocol.Offer]:
@@ -138,12 +124,28 @@ class Connection:
         self._redirect(user, url, output, wait_ms)
         return output
 
+    def permitted(self, wish: Wish) -> Output:
+        """The user lets the coach. The connection gets the answer, and none of the user's live messages."""
+        output = Output()
+        if (url := self._elsewhere(wish.user)) is not None:
+            self.answered(wish.user, 1)
+            self._redirect(wish.user, url, output)
+        else:
+            output.forward.append((wish.user, wish.command))
+        return output
+
+    def denied(self, wish: Wish, error: MuvrError) -> Output:
+        """The user does not let the coach, or it is not known; the connection goes on."""
+        self.answered(wish.user, 1)
+        told = msgspec.structs.replace(protocol.error_message(error), user=wish.user)
+        return Output(send=[told])
+
     def _take(self, message: protocol.DeviceMessage, output: Output) -> None:
         match message:
             case protocol.Hello():
                 self._hello(message, output)
             case protocol.GetModel():
-                _check_scope(self._authenticated(), message)
+                check_scope(self._authenticated(), message)
                 output.send.append(self._part(message))
             case _:
                 self._forward(message, output)
@@ -164,35 +166,40 @@ class Connection:
                 remedy="update the device or the server",
             )
         claims = self._tokens.verify(message.token, tuple(MESSAGES["hello"]))
+        if claims.scope == "coach" and claims.user == ANY_USER:
+            raise NotAuthorised(
+                "the token names no coach", expected="a coach's own, whom users let look after them"
+            )
         self._device = DeviceId(check_identifier("device", message.device))
         self._claims = claims
-        self._is_shared = claims.user == ANY_USER
-        if self._is_shared:
+        self._is_shared = claims.is_of_many
+        is_gateway = claims.user == ANY_USER
+        if is_gateway:
             self._rate = Rate(self._limits.gateway_messages_per_second, self._limits.burst_seconds)
-        if claims.user != ANY_USER and not self._join(claims.user, output):
+        if not self._is_shared and not self._join(claims.user, output):
             return
         output.send.append(
             protocol.Welcome(
                 version=protocol.VERSION,
-                credit=GATEWAY_CREDIT if self._is_shared else CREDIT,
+                credit=GATEWAY_CREDIT if is_gateway else CREDIT,
                 user_credit=CREDIT,
                 message_bytes_max=protocol.MESSAGE_BYTES_MAX,
-                models=self._offers.all() if claims.user == ANY_USER else self._offers.of(claims.user),
+                models=self._offers.all() if self._is_shared else self._offers.of(claims.user),
             )
         )
 
     def _forward(self, message: protocol.SessionMessage | care_messages.TimedMessage, output: Output) -> None:
         claims = self._authenticated()
-        _check_scope(claims, message)
+        check_scope(claims, message)
         try:
-            user = _user(claims, message.user)
+            user = user_of(claims, message.user)
             command = check_command(command_of(message, self._device))
         except InvalidInput as error:
-            output.send.append(_refused(claims, message, error))
+            output.send.append(refused(claims, message, error))
             return
         if self._is_shared:
             if self._is_too_much(user):
-                output.send.append(_refused(claims, message, _too_much()))
+                output.send.append(refused(claims, message, too_much()))
                 return
         elif self._unanswered_count >= UNANSWERED_MAX:
             overrun = InvalidInput(
@@ -201,13 +208,18 @@ class Connection:
                 remedy="wait for acknowledgements",
             )
             output.send.append(protocol.error_message(overrun))
-            _cut_off(output, overrun)
+            cut_off(output, overrun)
             return
-        if self._join(user, output):
-            self._unanswered_count += 1
-            if self._is_shared:
-                self._unanswered[user] = self._unanswered.get(user, 0) + 1
+        if claims.scope == "coach":
+            what = f"message {message.__struct_config__.tag}"
+            output.wishes.append(Wish(user=user, coach=claims.user, what=what, command=command))
+        elif self._join(user, output):
             output.forward.append((user, command))
+        else:
+            return
+        self._unanswered_count += 1
+        if self._is_shared:
+            self._unanswered[user] = self._unanswered.get(user, 0) + 1
 
     def _is_too_much(self, user: UserId) -> bool:
         """Whether one of a gateway's users takes more than its share; the others do not wait."""
@@ -239,7 +251,7 @@ class Connection:
         if user in self.users:
             self.users.remove(user)
             output.left.append(user)
-        if self._authenticated().user == ANY_USER:
+        if self._is_shared:
             output.send.append(protocol.Redirect(url=url, user=user, wait_ms=wait_ms))
             return
         output.send.append(protocol.Redirect(url=url, wait_ms=wait_ms))
@@ -250,52 +262,3 @@ class Connection:
         if self._claims is None:
             raise NotAuthorised("no hello yet", expected="`hello` with a token first")
         return self._claims
-
-
-def _user(claims: Claims, named: str | None) -> UserId:
-    """Whom a message is of: `named`, if the token allows it, or the token's own user."""
-    if named is None:
-        if claims.user == ANY_USER:
-            raise InvalidInput("no user", expected="`user` in every message of a gateway")
-        return claims.user
-    user = UserId(check_identifier("user", named))
-    if not claims.allows(user):
-        raise NotAuthorised(f"the token is not of user {user!r}", remedy="get a token of that user")
-    return user
-
-
-def _check_scope(claims: Claims, message: protocol.DeviceMessage) -> None:
-    """Raise NotAuthorised unless the table has the token's scope for the message."""
-    rule = _RULES[type(message)]
-    if claims.scope not in rule:
-        raise NotAuthorised(
-            f"the token's scope is {claims.scope!r}",
-            expected=f"scope {' or '.join(rule)} for this message",
-            remedy="get a token of that scope",
-        )
-
-
-def _too_much() -> TooOften:
-    return TooOften(
-        "too many messages of one user", expected="its credit, and the rate", remedy="wait, then send again"
-    )
-
-
-def _cut_off(output: Output, error: MuvrError) -> None:
-    output.close_code = CLOSE_POLICY
-    output.close_reason = str(error)
-
-
-def _refused(
-    claims: Claims, message: protocol.SessionMessage | care_messages.TimedMessage, error: MuvrError
-) -> protocol.Error:
-    user = message.user if claims.user == ANY_USER else claims.user
-    told = msgspec.structs.replace(protocol.error_message(error), user=None if user is None else user[:64])
-    if isinstance(message, care_messages.TimedMessage):
-        return told
-    return msgspec.structs.replace(
-        told,
-        session=message.session[:64],
-        stream=message.stream[:64] if isinstance(message, protocol.Frame) else "",
-        nr=message.nr,
-    )

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 came = metrics.MESSAGE_BYTES.of().observe_alone  # takes a message's size, in the listeners' thread
 turned_away = metrics.CONNECTIONS_REFUSED.of().add
+held_back = metrics.CONNECTIONS_HELD.of().add
 _connections = metrics.CONNECTIONS.of()
 _opened = metrics.CONNECTIONS_OPENED.of()
 _frames = metrics.FRAMES.of()

@@ -36,6 +36,7 @@ from gateway.lane_pump import LanePump
 from gateway.lanes import Done, Lanes
 from gateway.limits import Limits
 from gateway.offers import Offers
+from gateway.permits import Permits
 from gateway.revocations import Revocations, RevocationThread
 from gateway.server import DeviceServer
 from gateway.tls import TlsFiles, tls_context
@@ -152,7 +153,13 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         revocations.refresh()
         tokens.is_revoked = revocations.include
         self._revocations = RevocationThread(revocations, tokens, self._look_at_tokens)
-        self._server = DeviceServer(tokens, self._offers, message.limits, self._pump.queue)
+        self._server = DeviceServer(
+            tokens,
+            self._offers,
+            message.limits,
+            self._pump.queue,
+            permit=Permits(store, lambda: time.time_ns() // 1_000_000),
+        )
         started: Future[int] = Future()
         threading.Thread(target=self._serve, args=(message, started), daemon=True).start()
         port = started.result(10.0)

@@ -2,123 +2,114 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from asyncio import Transport
+import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
-
-from picows import WSAutoPingStrategy, WSListener, WSUpgradeRequest
-from picows.picows import WSProtocol  # type: ignore[attr-defined]
 
 from gateway import counts
 from gateway.limits import Limits
-
-READ_BUFFER_BYTES = 2048  # to begin with; it grows with what a device sends
-
-_FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 42\r\n\r\n"
-    b"all connections are taken; try again later"
-)
+from gateway.seldom import Seldom
+from gateway.strikes import LEFT_WEIGHT, Strikes, network_of
 
 log = logging.getLogger(__name__)
-# One adapter for all: of a plain logger picows would make one for each connection, of which it tells all.
-_picows_log = logging.LoggerAdapter(logging.getLogger("picows.server"))
-_picows_log.logger.setLevel(logging.WARNING)
 
 
 class Visit:
-    """A connection from an address; a stranger until it is `known`."""
+    """A connection of an address: it waits until it `comes_in`, and is a stranger until it is `known`."""
 
-    __slots__ = ("_doorman", "address", "is_stranger")
+    __slots__ = ("_doorman", "_is_here", "_is_struck", "address", "is_stranger", "is_waiting")
 
     def __init__(self, doorman: Doorman, address: str) -> None:
         self._doorman = doorman
+        self._is_here = True
+        self._is_struck = False
         self.address = address
+        self.is_waiting = True
         self.is_stranger = True
+
+    @property
+    def wait_s(self) -> float:
+        """How long it still has to wait; 0 if it may come in."""
+        return self._doorman.wait_s(self.address)
+
+    def come_in(self) -> None:
+        self.is_waiting = False
+        self._doorman.came_in(self.address)
 
     def known(self) -> None:
         """The device has said who it is."""
         if self.is_stranger:
             self.is_stranger = False
-            self._doorman.stranger_gone(self.address)
+            self._doorman.stranger_gone(self)
+
+    def strike(self) -> None:
+        """It is cut off for something that no device does; counted once."""
+        if not self._is_struck:
+            self._is_struck = True
+            self._doorman.struck(self.address)
+
+    def leave(self) -> None:
+        """It has ended."""
+        if self._is_here:
+            self._is_here = False
+            self._doorman.left(self, is_counted=self.is_stranger and not (self._is_struck or self.is_waiting))
 
 
 class Doorman:
-    """Counts connections, and of each address those that are not authenticated."""
+    """Counts connections, of each address those that are not authenticated, and those that ended badly.
 
-    def __init__(self, limits: Limits) -> None:
+    `now_s` is a clock that never goes back.
+    """
+
+    def __init__(self, limits: Limits, now_s: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
+        self._strikes = Strikes(limits, now_s)
         self._count = 0
-        self._strangers: Counter[str] = Counter()
+        self._strangers: Counter[str] = Counter()  # those that wait among them
+        self._inside: Counter[str] = Counter()  # strangers that do not wait
+        self._say_full, self._say_strangers, self._say_struck = (Seldom(log, now_s) for _ in range(3))
 
     def enter(self, address: str) -> Visit | None:
-        """None if there is no place."""
+        """One more has come, and waits; None if there is no place."""
+        network = network_of(address)
         if self._count >= self._limits.connections_max:
-            log.warning("a connection of %s was turned away: there are %d", address, self._count)
+            self._say_full("a connection of %s was turned away: there are %d", network, self._count)
             counts.turned_away()
             return None
-        if self._strangers[address] >= self._limits.strangers_max:
-            log.warning("a connection of %s was turned away: too many of it said no hello", address)
+        if self._strangers[network] >= self._limits.strangers_max:
+            self._say_strangers("a connection of %s was turned away: too many of it said no hello", network)
             counts.turned_away()
             return None
         self._count += 1
-        self._strangers[address] += 1
-        return Visit(self, address)
+        self._strangers[network] += 1
+        return Visit(self, network)
 
-    def leave(self, visit: Visit) -> None:
+    def wait_s(self, network: str) -> float:
+        """How long one more of `network` has to wait before it comes in."""
+        return self._strikes.wait_s(network, self._inside[network])
+
+    def came_in(self, network: str) -> None:
+        self._inside[network] += 1
+
+    def stranger_gone(self, visit: Visit) -> None:
+        _take_one(self._strangers, visit.address)
+        if not visit.is_waiting:
+            _take_one(self._inside, visit.address)
+
+    def struck(self, network: str) -> None:
+        self._strikes.count(network)
+        if self._strikes.wait_s(network, 0):
+            self._say_struck("new connections of %s wait: too many of it ended badly", network)
+
+    def left(self, visit: Visit, *, is_counted: bool) -> None:
         self._count -= 1
+        if is_counted:
+            self._strikes.count(visit.address, LEFT_WEIGHT)
         visit.known()
 
-    def stranger_gone(self, address: str) -> None:
-        self._strangers[address] -= 1
-        if not self._strangers[address]:
-            del self._strangers[address]
 
-
-class DeviceProtocol(WSProtocol):
-    """picows' end of a connection, for which the doorman is asked first; `accept` makes its listener."""
-
-    def __init__(
-        self, doorman: Doorman, limits: Limits, frame_bytes_max: int, accept: Callable[[Visit], WSListener]
-    ) -> None:
-        super().__init__(
-            None,  # host and port, path: of clients
-            None,
-            False,
-            self._accepted,
-            _picows_log,
-            True,  # disconnect on exceptions
-            limits.hello_seconds,
-            True,  # ping
-            limits.ping_seconds,
-            limits.pong_seconds,
-            WSAutoPingStrategy.PING_WHEN_IDLE,
-            True,  # answer pings
-            frame_bytes_max,
-            None,  # more headers
-            READ_BUFFER_BYTES,
-        )
-        self._doorman = doorman
-        self._accept = accept
-        self._visit: Visit | None = None
-
-    def connection_made(self, transport: Transport) -> None:
-        peer = transport.get_extra_info("peername")
-        self._visit = self._doorman.enter(peer[0] if peer else "")
-        if self._visit is None:
-            transport.write(_FULL)
-            # Not at once: the loop still has to begin to read it, and may not do so with a closed file.
-            asyncio.get_running_loop().call_soon(transport.close)
-            return
-        super().connection_made(transport)
-
-    def connection_lost(self, exception: Exception | None) -> None:
-        if self._visit is not None:
-            self._doorman.leave(self._visit)
-            super().connection_lost(exception)
-
-    def _accepted(self, request: WSUpgradeRequest) -> Any:
-        assert self._visit is not None, "who was turned away is not read"
-        return self._accept(self._visit)
+def _take_one(counter: Counter[str], key: str) -> None:
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

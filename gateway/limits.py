@@ -14,15 +14,18 @@ class Limits:
     """`docs/protocol.md` lists them for devices, `docs/operations.md` for operators.
 
     `strangers_max` bounds the connections of one address that are not authenticated yet, `hello_seconds` how
-    long one may stay so. After `ping_seconds` of silence a device is pinged and has `pong_seconds` to answer.
-    `slow_seconds` is how long it may leave replies unread, `outgoing_bytes_max` how much of them may wait,
-    `goodbye_seconds` how long it may take to answer a close. Rates count messages of any type, and
-    `burst_seconds` of a rate may come at once.
+    long one may stay so. `strikes_at_once` connections of an address may end badly, and `strikes_per_second`
+    of them all the time, before its new ones wait. After `ping_seconds` of silence a device is pinged and has
+    `pong_seconds` to answer. `slow_seconds` is how long it may leave replies unread, `outgoing_bytes_max` how
+    much of them may wait, `goodbye_seconds` how long it may take to answer a close. Rates count messages of
+    any type, and `burst_seconds` of a rate may come at once.
     """
 
     connections_max: int = 20_000
     strangers_max: int = 1_000
     hello_seconds: float = 10.0
+    strikes_per_second: float = 50.0
+    strikes_at_once: int = 100
     ping_seconds: float = 20.0
     pong_seconds: float = 20.0
     slow_seconds: float = 15.0

@@ -13,12 +13,14 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 from domain.errors import InvalidInput, MuvrError, TooSlow
 from domain.identifiers import UserId
 from gateway import counts, protocol
-from gateway.connection import Connection, Output
+from gateway.connection import Connection
+from gateway.connection_output import Output
 from gateway.doorman import Visit
 from gateway.limits import Limits
 
 FRAME_BYTES_MAX = 4 * protocol.MESSAGE_BYTES_MAX  # what is too long is read so far, to be answered in words
-IGNORED_MAX = 400  # messages after the end, more than a device may have on the way
+IGNORED_MAX = 400  # messages of a device after the end, more than it may have on the way; of a stranger none
+NO_WEBSOCKET = (WSCloseCode.PROTOCOL_ERROR, WSCloseCode.INVALID_TEXT, WSCloseCode.MESSAGE_TOO_BIG)
 REASON_BYTES_MAX = 123  # RFC 6455, 5.5: a close frame holds 125 bytes with its code
 
 log = logging.getLogger(__name__)
@@ -70,6 +72,7 @@ class DeviceListener(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
         if kind == WSMsgType.CLOSE:
+            self._is_closing = True
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
             self._abort_in(self._limits.goodbye_seconds)
@@ -86,6 +89,16 @@ class DeviceListener(WSListener):
             self._held.append(frame.get_payload_as_bytes())
         else:
             self._receive(frame.get_payload_as_bytes())
+
+    def was_closed(self) -> None:
+        """A close was sent. If picows refused what came, nothing more is read until it hangs up."""
+        if self._is_closing or self._transport is None:
+            return
+        handshake = self._transport.close_handshake
+        if handshake is not None and handshake.sent is not None and handshake.sent.code in NO_WEBSOCKET:
+            self._is_closing = True
+            self._visit.strike()
+            self._transport.underlying_transport.pause_reading()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         for name in list(self._timers):
@@ -118,14 +131,16 @@ class DeviceListener(WSListener):
         if self.is_slow and self._waiting_bytes() > self._limits.outgoing_bytes_max:
             self._too_slow()
 
-    def close(self, code: WSCloseCode, reason: str) -> None:
-        """Say why, wait a little for the device's own close, then hang up.
+    def close(self, code: WSCloseCode, reason: str, *, is_fault: bool = False) -> None:
+        """Say why, wait a little for the device's own close, then hang up; a fault counts as a strike.
 
         Hanging up at once would make TCP throw away what the device has not read, the reason among it.
         """
         if self._transport is None or self._is_closing:
             return
         self._is_closing = True
+        if is_fault:
+            self._visit.strike()
         self._transport.send_close(code, reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore"))
         self._abort_in(self._limits.goodbye_seconds)
         self._held.clear()
@@ -136,12 +151,12 @@ class DeviceListener(WSListener):
         """Tell the device what was wrong, and end the connection."""
         if self._transport is not None and not self._is_closing:
             self._transport.send(WSMsgType.BINARY, protocol.encode(protocol.error_message(error)))
-            self.close(code, str(error))
+            self.close(code, str(error), is_fault=True)
 
     def _ignore(self, transport: WSTransport) -> None:
         """It was told to go. What was on the way is passed over, but who floods is not read any more."""
         self._ignored += 1
-        if self._ignored > IGNORED_MAX:
+        if self._ignored > (0 if self._visit.is_stranger else IGNORED_MAX):
             transport.underlying_transport.pause_reading()
 
     def _receive(self, data: bytes) -> None:

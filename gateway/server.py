@@ -8,18 +8,21 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 
-import aiofastnet
 from picows import WSCloseCode
 
 from actors.messages import Addressed, Envelope
-from domain.errors import ConfigurationError
+from domain.errors import MuvrError
 from domain.identifiers import UserId
 from domain.replies import DirectReply, PassingReply
 from gateway import counts, protocol
 from gateway.auth import Tokens
-from gateway.connection import Connection, Output
-from gateway.doorman import DeviceProtocol, Doorman, Visit
+from gateway.connection import Connection
+from gateway.connection_output import Output, Wish, not_theirs
+from gateway.device_protocol import DeviceProtocol
+from gateway.doorman import Doorman, Visit
+from gateway.entrance import Entrance
 from gateway.lanes import Done
 from gateway.limits import Limits
 from gateway.listener import FRAME_BYTES_MAX, DeviceListener
@@ -33,10 +36,19 @@ LEAD_MS = 500  # for which devices of a node that leaves wait, as the others lea
 
 
 class DeviceServer:
-    """Runs in one asyncio loop. `forward` takes checked commands; `deliver` brings their replies back."""
+    """Runs in one asyncio loop. `forward` takes checked commands; `deliver` brings their replies back.
+
+    `permit` is asked in a thread whether a user lets a coach; without it nobody does.
+    """
 
     def __init__(
-        self, tokens: Tokens, offers: Offers, limits: Limits, forward: Callable[[Envelope], None]
+        self,
+        tokens: Tokens,
+        offers: Offers,
+        limits: Limits,
+        forward: Callable[[Envelope], None],
+        *,
+        permit: Callable[[UserId, UserId, str], bool] = lambda user, coach, what: False,
     ) -> None:
         self._tokens = tokens
         self._offers = offers
@@ -44,31 +56,27 @@ class DeviceServer:
         self._forward = forward
         self._listeners: dict[int, DeviceListener] = {}
         self._doorman = Doorman(limits)
+        self._entrances: list[Entrance] = []
         self._by_user: dict[UserId, set[int]] = {}
         self._routes = Routes(())
         # Replies may come late, for connections of an earlier gateway: no number is used twice.
         self._next_number = time.time_ns()
-        self._server: asyncio.Server | None = None
         self._all_gone = asyncio.Event()
+        self._permit = permit
+        self._asking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="permits")
+        self._asked: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen; return the port. Raises ConfigurationError if it cannot be had."""
-        try:
-            self._server = await aiofastnet.create_server(
-                asyncio.get_running_loop(), self._protocol, host, port, ssl=tls
-            )
-        except (OSError, OverflowError) as error:
-            raise ConfigurationError(
-                f"the device gateway cannot listen on {host}:{port}: {getattr(error, 'strerror', error)}",
-                remedy="choose another port with --gateway-port, or stop what uses it",
-            ) from error
-        bound: int = self._server.sockets[0].getsockname()[1]
-        return bound
+        entrance = Entrance(self._doorman, self._limits, self._protocol, tls)
+        self._entrances.append(entrance)
+        return await entrance.open(host, port)
 
     async def stop(self) -> None:
         """Stop listening, say goodbye and wait until all are gone; devices keep what is unacknowledged."""
-        if self._server is not None:
-            self._server.close()
+        for entrance in self._entrances:
+            entrance.close()
+        self._asking.shutdown(wait=False, cancel_futures=True)
         self._all_gone.clear()
         spread_ms = self._spread_ms(len(self._listeners))
         for listener in list(self._listeners.values()):
@@ -132,8 +140,12 @@ class DeviceServer:
             listener.send(protocol.encode(message))
         for user, command in output.forward:
             self._forward(Envelope(number, user, command))
+        for wish in output.wishes:
+            task = asyncio.get_running_loop().create_task(self._ask(number, wish))
+            self._asked.add(task)
+            task.add_done_callback(self._asked.discard)
         if output.close_code is not None:
-            listener.close(WSCloseCode(output.close_code), output.close_reason)
+            listener.close(WSCloseCode(output.close_code), output.close_reason, is_fault=output.is_fault)
 
     def gone(self, number: int) -> None:
         """A connection has ended: forget it."""
@@ -146,8 +158,21 @@ class DeviceServer:
         if not self._listeners:
             self._all_gone.set()
 
-    def _protocol(self) -> DeviceProtocol:
-        return DeviceProtocol(self._doorman, self._limits, FRAME_BYTES_MAX, self._accept)
+    async def _ask(self, number: int, wish: Wish) -> None:
+        """Forward what a coach wants, if the user lets them; who was let do it is written down before."""
+        error: MuvrError = not_theirs(wish.user)
+        try:
+            is_given = await asyncio.get_running_loop().run_in_executor(
+                self._asking, self._permit, wish.user, wish.coach, wish.what
+            )
+        except MuvrError as failure:
+            is_given, error = False, failure
+        if (listener := self._listeners.get(number)) is not None:
+            connection = listener.connection
+            self.take(number, connection.permitted(wish) if is_given else connection.denied(wish, error))
+
+    def _protocol(self, visit: Visit) -> DeviceProtocol:
+        return DeviceProtocol(visit, self._limits, FRAME_BYTES_MAX, self._accept)
 
     def _accept(self, visit: Visit) -> DeviceListener:
         """Called before the request is checked, so it takes part only once it is connected."""

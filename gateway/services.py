@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -16,6 +16,7 @@ from gateway.access import OF_EVERYONE
 from gateway.api_access import Gate, Viewer, not_theirs, route_name
 from gateway.api_reads import Reads
 from gateway.commanding import Commands
+from gateway.forwarding import Forwarder
 from gateway.live import LiveView
 from gateway.node_load import NodeLoad
 from gateway.privacy import Privacy
@@ -33,17 +34,22 @@ class Services:
 
     store: Store
     live: LiveView
-    reads: Reads
     gate: Gate
     commands: Commands
     requests: RequestStore
     revocations: Revocations
     rates: Rates
     privacy: Privacy
-    slow_reads: Reads  # what takes long, so that the others do not wait for it
     now_ms: Callable[[], int]
     gateways: Gateways
     load: NodeLoad
+    reads: Reads = field(default_factory=Reads)
+    slow_reads: Reads = field(default_factory=Reads)  # what takes long, so that the others do not wait for it
+    forward: Forwarder = field(default_factory=Forwarder)
+
+    def close(self) -> None:
+        for threads in (self.reads, self.slow_reads, self.forward):
+            threads.close()
 
     async def say(self, user: UserId, command: Command) -> UserTold:
         """What holds of the user once `command` is durable; raises what `Commands` does."""

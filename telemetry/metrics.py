@@ -53,6 +53,10 @@ CONNECTIONS_REFUSED = _counter(
     "muvr_connections_refused_total",
     "Device connections that were turned away, as there was no place for them",
 )
+CONNECTIONS_HELD = _counter(
+    "muvr_connections_held_total",
+    "Device connections that had to wait, as too many of their address had ended badly",
+)
 MESSAGE_BYTES = _histogram(
     "muvr_message_bytes", "Size of each message that came from a device", MESSAGE_BYTES_BOUNDS
 )

@@ -64,6 +64,15 @@ ROWS = (
         (
             Panel("Connections", "short", "Open device connections.", _gauge("muvr_connections")),
             Panel(
+                "Connections turned away or held back",
+                "ops",
+                "Without a place; and new ones of addresses of which too many ended badly.",
+                (
+                    Query(_rate("muvr_connections_refused_total"), "turned away {{instance}}"),
+                    Query(_rate("muvr_connections_held_total"), "held back {{instance}}"),
+                ),
+            ),
+            Panel(
                 "Messages and frames",
                 "ops",
                 "What devices send; frames are counted once they go to a shard host.",

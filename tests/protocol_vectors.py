@@ -40,6 +40,7 @@ def messages() -> list[dict[str, Any]]:
 def refused() -> list[dict[str, Any]]:
     """What is answered with an error, by the error."""
     frame, opened, label = MESSAGES["frame"], MESSAGES["open"], MESSAGES["label"]
+    nameless = _without(CARE_MESSAGES["prescribe"], "user")
     cases: list[tuple[str, str, Any, str, int | None]] = [
         ("a message before hello", "nothing", opened, "not_authorised", 1008),
         ("another version", "nothing", {**HELLO, "version": 2}, "not_authorised", 1008),
@@ -65,6 +66,7 @@ def refused() -> list[dict[str, Any]]:
         ("a model that is not offered", "one user", GET_MODEL, "invalid_input", None),
         ("no user in a gateway's message", "many users", opened, "invalid_input", None),
         ("a device that prescribes", "one user", CARE_MESSAGES["prescribe"], "not_authorised", 1008),
+        ("no user in a coach's message", "a coach", nameless, "invalid_input", None),
         ("a coach that sends frames", "a coach", frame, "not_authorised", 1008),
     ]
     return [

@@ -42,10 +42,7 @@ export async function ask(method, path, body, conditions = {}) {
   const headers = await authorised({ ...conditions });
   if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID?.() ?? String(Math.random());
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await fetch(path, { method, headers, body: JSON.stringify(body), cache: "no-store", redirect: "manual" });
-  if (answer.type === "opaqueredirect") {
-    throw new Problem(421, { detail: "another node serves this user now", remedy: "Open the page of that node." });
-  }
+  const answer = await fetch(path, { method, headers, body: JSON.stringify(body), cache: "no-store" });
   if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
   return answer;
 }

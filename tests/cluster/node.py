@@ -36,6 +36,12 @@ class MuvrNode:
         return f"ws://127.0.0.1:{self._port}"
 
     @property
+    def api(self) -> str:
+        """The address of its HTTP API, as it runs now."""
+        (address,) = re.findall(rb"page: +(http://127.0.0.1:\d+)/", self._out.read_bytes())
+        return str(address.decode())
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

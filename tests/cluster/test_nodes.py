@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 
+from domain.identifiers import UserId
 from tests.cluster.checker import check_acknowledged, check_settled
 from tests.cluster.crowd import Crowd
 from tests.cluster.hostile import HostileClient
@@ -62,6 +64,19 @@ def test_a_command_that_is_killed_is_started_again(nodes: Rig) -> None:
 
 def test_a_node_without_supervisor_ends_and_is_started_again(nodes: Rig) -> None:
     play(nodes, 8, Scene.kill_supervisor)
+
+
+def test_any_nodes_api_reaches_a_user_of_another(nodes: Rig) -> None:
+    bearer = {"Authorization": f"Bearer {nodes.tokens.issue(UserId('ann'), 'user', 600)}"}
+    for number, node in enumerate(nodes.nodes):
+        profile = {"birth_year": 1980 + number}
+        wrote = httpx.put(f"{node.api}/v1/users/ann/profile", json=profile, headers=bearer, timeout=30)
+        assert wrote.status_code == 200, wrote.text
+        for other in nodes.nodes:
+            read = httpx.get(f"{other.api}/v1/users/ann/training", headers=bearer, timeout=30)
+            assert read.status_code == 200, read.text
+        found = httpx.get(f"{node.api}/v1/users/ann/profile", headers=bearer, timeout=30)
+        assert found.json()["birth_year"] == 1980 + number
 
 
 def test_what_comes_twice_and_out_of_order_is_stored_once_and_in_order(nodes: Rig) -> None:

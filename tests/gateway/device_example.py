@@ -9,7 +9,8 @@ import msgpack
 
 from gateway import protocol
 from gateway.auth import ANY_USER, Scope, Tokens
-from gateway.connection import Connection, Output
+from gateway.connection import Connection
+from gateway.connection_output import Output
 from gateway.offers import Offers
 from persistence.models import EVERYONE, ModelStore, evaluation_row
 from persistence.ports import Store
@@ -170,6 +171,7 @@ CONSENT: dict[str, Any] = {
 CARE_MESSAGES: dict[str, dict[str, Any]] = {
     "prescribe": {
         "type": "prescribe",
+        "user": "ben",
         "at_ms": START_MS,
         "prescriptions": [
             {
@@ -182,7 +184,7 @@ CARE_MESSAGES: dict[str, dict[str, Any]] = {
         ],
         "heart_rate_limit": 140,
     },
-    "get_adherence": {"type": "get_adherence", "at_ms": START_MS},
+    "get_adherence": {"type": "get_adherence", "user": "ben", "at_ms": START_MS},
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from gateway import protocol
-from gateway.access import MESSAGES, OPEN, ROUTES, TOKEN_IN_QUERY, Relation
+from gateway.access import MESSAGES, OPEN, ROUTES, Relation
 from gateway.api import RESOURCES
 from gateway.auth import ANY_USER, SCOPES, Scope
 from gateway.connection import Connection
@@ -93,7 +93,7 @@ def test_the_walk(api: Rig, name: str) -> None:
         api.bearer("alice", "operator", valid_s=-1),
     ):
         assert call(api, name, "alice", nobody).status_code == 401
-    # Only where headers cannot be sent may the token stand in the address.
+    # A token in the address is none.
     in_query = api.bearer("alice", "operator")["Authorization"].removeprefix("Bearer ")
     assert call(api, name, "alice", {}, f"?token={in_query}").status_code == 401
     for scope in SCOPES:
@@ -135,13 +135,14 @@ def is_let_in(api: Rig, name: str, user: str, headers: dict[str, str]) -> bool:
 
 def test_the_event_stream_asks_for_a_token_too(api: Rig) -> None:
     api.live.close()  # so that streams end after what there is
-    assert TOKEN_IN_QUERY == STREAMS
     client = api.client
     assert client.get("/v1/live/events").status_code == 401
-    assert client.get("/v1/live/events?token=nonsense").status_code == 401
+    assert client.get("/v1/live/events", headers={"Authorization": "Bearer nonsense"}).status_code == 401
     assert client.get("/v1/live/events", headers=api.bearer("alice", "device")).status_code == 403
-    token = api.bearer("alice")["Authorization"].removeprefix("Bearer ")
-    answer = client.get(f"/v1/live/events?token={token}")
+    alice = api.bearer("alice")
+    in_query = alice["Authorization"].removeprefix("Bearer ")
+    assert client.get(f"/v1/live/events?token={in_query}").status_code == 401
+    answer = client.get("/v1/live/events", headers=alice)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/event-stream")
 
@@ -187,16 +188,21 @@ def test_who_may_say_hello(offers: Offers, scope: Scope) -> None:
 def test_the_walk_over_messages(offers: Offers, tag: str, scope: Scope) -> None:
     unsaid = Connection(make_tokens(), offers).receive(device_message(tag))
     assert error_of(unsaid).code == "not_authorised"
-    own = welcomed(offers, token("ann", scope)).receive(device_message(tag))
-    assert (own.close_code is None) == (scope in MESSAGES[tag])
+    rule, own_user = MESSAGES[tag].get(scope), {} if tag in ("hello", "get_model") else {"user": "ann"}
+    own = welcomed(offers, token("ann", scope)).receive(device_message(tag, **own_user))
+    assert (own.close_code is None) == (rule is not None)
     if tag == "get_model":
         return  # a model of another user's: tests/gateway/test_offers.py
-    assert bool(own.forward) == (scope in MESSAGES[tag])
+    assert bool(own.forward) == (rule is Relation.OWN)
+    assert bool(own.wishes) == (rule is Relation.GRANTED)
     assert {user for user, _ in own.forward} <= {"ann"}
     of_bob = welcomed(offers, token("ann", scope)).receive(device_message(tag, user="bob"))
     assert not of_bob.forward
     assert not of_bob.joined
-    assert error_of(of_bob).code == "not_authorised"
+    if rule is Relation.GRANTED:  # asked of bob's grants: tests/gateway/test_permits.py
+        assert [(wish.user, wish.coach) for wish in of_bob.wishes] == [("bob", "ann")]
+    else:
+        assert error_of(of_bob).code == "not_authorised"
 
 
 def device_message(tag: str, **changed: object) -> bytes:

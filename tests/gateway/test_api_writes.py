@@ -309,12 +309,7 @@ def test_a_body_is_bounded(api: Rig) -> None:
         problem_of(api.client.put(PROFILE_PATH, content=content), 413)
 
 
-def test_who_is_served_by_another_node_is_sent_there(api: Rig) -> None:
-    there = Member("there", "1", "ws://there", "https://there:8443/")
-    api.host.commands.reroute(Routes({"here"}, View(1, (there,))))
-    answer = api.client.put(f"{PROFILE_PATH}?x=1", json=SOMEONE, follow_redirects=False)
-    assert problem_of(answer, 307)["code"] == "served_elsewhere"
-    assert answer.headers["location"] == f"https://there:8443{PROFILE_PATH}?x=1"
+def test_a_user_of_a_node_without_an_api_is_not_written(api: Rig) -> None:
     api.host.commands.reroute(Routes({"here"}, View(2, (Member("there", "1", "ws://there"),))))
     assert problem_of(api.client.put(PROFILE_PATH, json=SOMEONE), 503)["retry"] is True
     assert event_count(api.store) == 0

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from domain.care_commands import AskAdherence, SetProgramme
-from domain.identifiers import DeviceId
+from domain.identifiers import DeviceId, UserId
 from domain.programme import Prescription, Programme, Span
 from domain.replies import AdherenceTold, ProgrammeHeld, WeekAdhered
 from edge import protocol as edge_protocol
 from gateway import protocol
 from gateway.auth import ANY_USER, Scope
-from gateway.connection import CLOSE_POLICY
+from gateway.connection import Connection
+from gateway.connection_output import CLOSE_POLICY, Wish, not_theirs
 from gateway.offers import Offers
 from gateway.replies import message_of
-from tests.gateway.device_example import CARE_MESSAGES, MESSAGES, START_MS, error_of, message, token, welcomed
+from persistence.models import user_scope
+from persistence.sqlite import SqliteStore
+from tests.gateway.device_example import (
+    CARE_MESSAGES,
+    MESSAGES,
+    START_MS,
+    error_of,
+    hello,
+    make_tokens,
+    message,
+    offers_of,
+    serve_model,
+    token,
+    welcomed,
+)
+
+BEN = UserId("ben")
 
 PROGRAMME = Programme(
     at_ms=START_MS,
@@ -27,19 +46,58 @@ PROGRAMME = Programme(
 )
 
 
-def test_who_looks_after_a_user_prescribes_and_asks(offers: Offers) -> None:
-    connection = welcomed(offers, token("ann", "coach"))
-    ((user, command),) = connection.receive(message("prescribe")).forward
-    assert (user, command) == ("ann", SetProgramme(device=DeviceId("watch-1"), programme=PROGRAMME))
-    ((user, command),) = connection.receive(message("get_adherence")).forward
-    assert (user, command) == ("ann", AskAdherence(at_ms=START_MS))
+def test_what_a_coach_wants_is_asked_for_and_not_done_yet(offers: Offers) -> None:
+    connection = welcomed(offers, token("anna", "coach"))
+    output = connection.receive(message("prescribe"))
+    programme = SetProgramme(device=DeviceId("watch-1"), programme=PROGRAMME)
+    assert not output.forward
+    assert output.wishes == [
+        Wish(user=BEN, coach=UserId("anna"), what="message prescribe", command=programme)
+    ]
+    (asked,) = connection.receive(message("get_adherence")).wishes
+    assert (asked.user, asked.command) == ("ben", AskAdherence(at_ms=START_MS))
+    assert not connection.users, "a coach sees no live messages"
 
 
-def test_a_practice_names_the_user_of_each_message(offers: Offers) -> None:
-    connection = welcomed(offers, token(ANY_USER, "coach"))
-    ((user, _),) = connection.receive(message("prescribe", user="ben")).forward
-    assert user == "ben"
-    assert "no user" in error_of(connection.receive(message("prescribe"))).wrong
+def test_what_is_permitted_is_forwarded_and_what_is_not_is_told(offers: Offers) -> None:
+    connection = welcomed(offers, token("anna", "coach"))
+    (first,), (second,) = (connection.receive(message("prescribe")).wishes for _ in range(2))
+    permitted = connection.permitted(first)
+    assert (permitted.forward, permitted.joined) == ([(BEN, first.command)], [])
+    denied = connection.denied(second, not_theirs(BEN))
+    error = error_of(denied)
+    assert (error.code, error.user, error.retry) == ("not_authorised", "ben", False)
+    assert (denied.forward, denied.close_code) == ([], None)
+    connection.answered(BEN, 1)
+    assert (connection._unanswered_count, connection._unanswered) == (0, {})
+
+
+def test_a_coach_is_told_where_a_patient_is_served(offers: Offers) -> None:
+    hello_there = hello(token("anna", "coach"))
+    connection = Connection(make_tokens(), offers, lambda user: "ws://b.example/")
+    assert isinstance(connection.receive(hello_there).send[0], protocol.Welcome)
+    (wish,) = connection.receive(message("prescribe")).wishes
+    output = connection.permitted(wish)
+    assert output.send == [protocol.Redirect(url="ws://b.example/", user="ben")]
+    assert (output.forward, output.close_code, connection._unanswered_count) == ([], None, 0)
+
+
+def test_a_coach_who_names_no_patient_or_has_no_name_gets_nothing(offers: Offers) -> None:
+    connection = welcomed(offers, token("anna", "coach"))
+    output = connection.receive(message("prescribe", user=None))
+    assert ("no user" in error_of(output).wrong, output.wishes) == (True, [])
+    output = Connection(make_tokens(), offers).receive(hello(token(ANY_USER, "coach")))
+    assert (error_of(output).code, output.close_code) == ("not_authorised", CLOSE_POLICY)
+
+
+def test_a_coach_is_offered_the_models_of_everyone_alone(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    serve_model(store)
+    serve_model(store, b"of anna", "own", scope=user_scope("anna"))
+    output = Connection(make_tokens(), offers_of(store)).receive(hello(token("anna", "coach")))
+    (welcome,) = output.send
+    assert isinstance(welcome, protocol.Welcome)
+    assert [offer.user for offer in welcome.models] == [None]
 
 
 @pytest.mark.parametrize("kind", MESSAGES)
@@ -55,15 +113,10 @@ def test_nobody_else_prescribes_or_asks(offers: Offers, kind: str, scope: Scope)
     assert (error_of(output).code, output.close_code) == ("not_authorised", CLOSE_POLICY)
 
 
-def test_another_users_programme_is_not_set(offers: Offers) -> None:
-    output = welcomed(offers, token("ann", "coach")).receive(message("prescribe", user="ben"))
-    assert error_of(output).code == "not_authorised"
-
-
 def test_a_broken_limit_is_told_without_a_session(offers: Offers) -> None:
     connection = welcomed(offers, token("ann", "coach"))
     error = error_of(connection.receive(message("prescribe", heart_rate_limit=900)))
-    assert (error.code, error.user, error.session, error.nr) == ("invalid_input", "ann", None, None)
+    assert (error.code, error.user, error.session, error.nr) == ("invalid_input", "ben", None, None)
     assert "heart rate limit 900" in error.wrong
 
 

@@ -27,15 +27,8 @@ from domain.commands import (
 )
 from domain.identifiers import UserId
 from gateway import protocol
-from gateway.connection import (
-    CLOSE_MOVED,
-    CLOSE_POLICY,
-    CREDIT,
-    INVALID_MAX,
-    UNANSWERED_MAX,
-    Connection,
-    Output,
-)
+from gateway.connection import CREDIT, INVALID_MAX, UNANSWERED_MAX, Connection
+from gateway.connection_output import CLOSE_MOVED, CLOSE_POLICY, Output
 from gateway.lanes import LANE_BATCHES_MAX
 from gateway.offers import Offers
 from tests.gateway.device_example import (

@@ -77,10 +77,10 @@ def test_the_doorman_counts_strangers_of_each_address_and_everybody(steps: list[
             found[1].known()  # type: ignore[attr-defined]
             found[2][0] = False
         elif found is not None:
-            doorman.leave(found[1])  # type: ignore[arg-type]
+            found[1].leave()  # type: ignore[attr-defined]
             inside.remove(found)
     for _, visit, _ in inside:
-        doorman.leave(visit)  # type: ignore[arg-type]
+        visit.leave()  # type: ignore[attr-defined]
     assert (doorman._count, doorman._strangers) == (0, {})
 
 

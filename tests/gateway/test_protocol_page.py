@@ -17,7 +17,7 @@ from domain.identifiers import SessionId, StreamId
 from edge import addresses, artefact
 from edge import protocol as edge_protocol
 from edge.client import DeviceClient
-from gateway import connection, protocol
+from gateway import connection, connection_output, protocol
 from tests.everything_sent import everything_sent
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
@@ -120,8 +120,8 @@ def test_every_message_and_field_is_described(kind: Any) -> None:
         protocol.MESSAGE_BYTES_MAX,
         protocol.MODEL_PART_BYTES,
         connection.CREDIT,
-        connection.CLOSE_POLICY,
-        connection.CLOSE_MOVED,
+        connection_output.CLOSE_POLICY,
+        connection_output.CLOSE_MOVED,
         addresses.REDIRECTS_MAX,
         frames.FRAME_SAMPLES_MAX,
         frames.EPOCH_MS_MAX,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
@@ -11,9 +12,13 @@ import pytest
 
 from domain.errors import MuvrError
 from gateway import connection, protocol, server
+from gateway.access import OPEN, ROUTES
+from gateway.auth import ACCESS_SECONDS
 from gateway.connection import Connection
 from gateway.limits import Limits
 from gateway.offers import Offers
+from gateway.resources.accounts import TokenPair
+from persistence.logins import LOST_ANSWER_MS, REFRESH_MS
 from tests.gateway.device_example import (
     CARE_MESSAGES,
     CONSENT,
@@ -123,15 +128,27 @@ def is_taken(offers: Offers, title: str, name: str, value: object) -> bool:
     if name == "repetitions":
         fields |= {"within": None} if kind == "form" else {}
     device = welcomed(offers, token("ann", "coach") if kind in CARE_MESSAGES else None)
-    return bool(device.receive(msgpack.packb(fields | {name: value})).forward)
+    output = device.receive(msgpack.packb(fields | {name: value}))
+    return bool(output.forward or output.wishes)
 
 
 def test_every_error_code_of_the_table_is_one_of_the_code() -> None:
     codes = {kind.code for kind in _subclasses(MuvrError) if kind.__module__ == "domain.errors"}
     table = PAGE[PAGE.index("| code | what happened") : PAGE.index("| close code |")]
     firsts = {code for row in table.splitlines() for code in re.findall(r"`(\w+)`", row.split(" | ")[0])}
-    assert firsts - {"session", "digest", "retry"} <= codes
+    assert firsts - {"session", "digest", "retry", "user"} <= codes
     assert {"too_slow", "too_often", "not_owner", "out_of_order", "rejected"} <= firsts
+
+
+def test_what_is_said_of_tokens_is_so() -> None:
+    tokens = PAGE[PAGE.index("## Tokens") : PAGE.index("## Beginning")]
+    assert ACCESS_SECONDS["device"] == 3600, "an hour, and four fifths of it are 48 minutes"
+    assert f"for {REFRESH_MS // 86_400_000} days" in tokens
+    assert f"within {LOST_ANSWER_MS // 1000} s" in tokens
+    for field in dataclasses.fields(TokenPair):
+        assert f"`{field.name}`" in tokens
+    for method, path in re.findall(r"`(POST) (/v1/[^`]+)`", tokens):
+        assert ROUTES[f"{method} {path}"] is OPEN
 
 
 def test_the_limits_of_the_server_are_told() -> None:
@@ -144,6 +161,8 @@ def test_the_limits_of_the_server_are_told() -> None:
         int(default.user_messages_per_second * default.burst_seconds),
         int(default.gateway_messages_per_second),
         int(default.gateway_messages_per_second * default.burst_seconds),
+        int(default.strikes_per_second),
+        default.strikes_at_once,
         protocol.MESSAGE_BYTES_MAX,
         connection.UNANSWERED_MAX,
         connection.INVALID_MAX,
