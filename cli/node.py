@@ -12,6 +12,7 @@ from typing import cast
 from actors.node import Node
 from cli.keys import first_token_mark
 from cli.metronome import add_metronome_arguments, metronome_settings
+from cli.oidc import add_oidc_arguments, oidc_settings
 from cli.parsing import explain
 from cli.retention import add_keep_arguments, policy_of
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
@@ -78,6 +79,7 @@ class _Up:
         add_keep_arguments(parser)
         _add_watching_arguments(parser)
         add_metronome_arguments(parser)
+        add_oidc_arguments(parser)
         explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})
 
     @staticmethod
@@ -105,6 +107,7 @@ class _Up:
             night_attempts=options.attempts,
             metronome=metronome_settings(options),
             metrics_host=options.metrics_host,
+            oidc=oidc_settings(options),
             metrics_port=options.metrics_port,
             log_format=options.log_format,
             debug=options.debug,

@@ -99,6 +99,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                     port=gateway_port, advertised=settings.advertise, is_tls=settings.tls is not None
                 ),
                 keys=Keys(master_key=master_key, secrets=secrets_of(settings)),
+                oidc=settings.oidc,
                 metrics_host=settings.metrics_host,
                 metrics_port=settings.metrics_port,
             ),

@@ -23,6 +23,7 @@ from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
 from gateway.loads import Loads
+from gateway.oidc_provider import Provider
 from gateway.openapi import describe
 from gateway.privacy import Keys, Privacy
 from gateway.rates import Rate, Rates
@@ -42,6 +43,7 @@ from gateway.resources import (
     progress,
     records,
     sessions,
+    sign_in,
     training,
     watch,
 )
@@ -71,6 +73,7 @@ RESOURCES = (
     progress,
     records,
     sessions,
+    sign_in,
     training,
     watch,
 )
@@ -100,12 +103,13 @@ def create_app(
     gateways: Gateways = THIS_HOST,
     loads: Loads | None = None,
     keys: Keys | None = None,
+    provider: Provider | None = None,
 ) -> FastAPI:
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
 
     If it `is_open`, or without `tokens`, everyone may do everything, but only under a loopback name; nobody
     is known then, so no one is written down. `tokens` are then for devices alone. Phones are sent to
-    `gateways`. Without `keys` nobody is exported or erased.
+    `gateways`. Without `keys` nobody is exported or erased. With `provider` people may sign in.
     """
     gate = Gate(tokens, is_open=is_open)
     services = Services(
@@ -119,6 +123,8 @@ def create_app(
         rates=Rates(RATE_PER_ADDRESS, RATE_OF_ALL, now_s),
         privacy=Privacy(store, keys, now_ms),
         slow_reads=Reads(),
+        provider=None if gate.is_open else provider,
+        provider_reads=Reads(),
         now_ms=now_ms,
         gateways=gateways,
         loads=loads or Loads(),
@@ -136,6 +142,7 @@ def create_app(
             task.cancel()
         services.reads.close()
         services.slow_reads.close()
+        services.provider_reads.close()
 
     app = FastAPI(
         title="muvr",
@@ -148,15 +155,20 @@ def create_app(
     app.state.services = services
     for resource in RESOURCES:
         app.include_router(resource.routes)
-    app.mount("/vendor", GZipMiddleware(Vendor()), name="vendor")
-    app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE_DIRECTORY, html=True)), name="page")
     install(app)
     describe(app)
-    if gate.is_open:
+    _surround(app, is_open=gate.is_open)
+    return app
+
+
+def _surround(app: FastAPI, *, is_open: bool) -> None:
+    """The page beside the routes, and the layers around all."""
+    app.mount("/vendor", GZipMiddleware(Vendor()), name="vendor")
+    app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE_DIRECTORY, html=True)), name="page")
+    if is_open:
         app.add_middleware(LoopbackOnly)
     app.add_middleware(Shell)
     app.add_middleware(CountedRequests)
-    return app
 
 
 async def _purge_now_and_then(services: Services) -> None:

@@ -39,6 +39,7 @@ from gateway.lane_pump import LanePump
 from gateway.lanes import Done, Lanes
 from gateway.live import LiveView
 from gateway.loads import Loads
+from gateway.oidc_provider import Provider
 from persistence.ports import Store
 from telemetry.metrics import count_as
 from telemetry.pages import node_directory
@@ -140,6 +141,7 @@ class ApiActor(ActorTypeDispatcher):
                 gateways=message.gateways,
                 loads=self._loads,
                 keys=message.keys,
+                provider=Provider(message.oidc, time.time) if message.oidc else None,
             )
             server = ApiServer(app, message.host, message.port)
             server.start()

@@ -60,6 +60,13 @@ class WrongHost(MuvrError):
     code = "wrong_host"
 
 
+class ProviderUnavailable(MuvrError):
+    """The OpenID Connect provider does not answer, or not as it should."""
+
+    code = "provider_unavailable"
+    retry = True
+
+
 class NotAnswered(MuvrError):
     """Nobody knows whether it was done; it may be sent again."""
 
@@ -107,6 +114,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[MuvrError], int], ...] = (  # the first that 
     (TooManyRequests, 429),
     (TooManyReaders, 503),
     (NotAnswered, 503),
+    (ProviderUnavailable, 503),
     (Overtaken, 412),
     (Erased, 410),
     (Rejected, 409),

@@ -18,6 +18,7 @@ from gateway.api_reads import Reads
 from gateway.commanding import Commands
 from gateway.live import LiveView
 from gateway.loads import Loads
+from gateway.oidc_provider import Provider
 from gateway.privacy import Privacy
 from gateway.rates import Rates
 from gateway.revocations import Revocations
@@ -41,6 +42,8 @@ class Services:
     rates: Rates
     privacy: Privacy
     slow_reads: Reads  # what takes long, so that the others do not wait for it
+    provider: Provider | None  # with which people may sign in
+    provider_reads: Reads  # what is asked of it
     now_ms: Callable[[], int]
     gateways: Gateways
     loads: Loads

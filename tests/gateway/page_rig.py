@@ -20,6 +20,7 @@ from gateway.api_server import ApiServer
 from gateway.auth import Scope, Tokens
 from gateway.live import LiveView
 from gateway.loads import Loads
+from gateway.oidc_provider import Provider
 from persistence.sqlite import SqliteStore
 from tests.gateway.api_example import DAY_MS, START_MS
 from tests.gateway.api_rig import HostThread
@@ -53,12 +54,14 @@ class Gym:
 
 
 @contextmanager
-def gym(directory: Path, tokens: Tokens | None = None, port: int = 0) -> Iterator[Gym]:
+def gym(
+    directory: Path, tokens: Tokens | None = None, port: int = 0, provider: Provider | None = None
+) -> Iterator[Gym]:
     store, view = SqliteStore(directory), LiveView()
     host = HostThread(store, lambda: NOW_MS)
     clock = itertools.count(NOW_MS)  # what is said twice in a millisecond is said once
     loads = Loads()
-    app = create_app(store, view, tokens, host.commands, lambda: next(clock), loads=loads)
+    app = create_app(store, view, tokens, host.commands, lambda: next(clock), loads=loads, provider=provider)
     server = ApiServer(app, "127.0.0.1", port)
     server.start()
     try:
