@@ -14,7 +14,7 @@ from actors.waiting import Works
 from domain.errors import MuvrError
 from domain.replies import Acknowledged, Refused, SetFound
 from edge.recogniser import UNKNOWN
-from telemetry import metrics
+from telemetry import metrics, spans
 from telemetry.traces import acknowledged_trace, follow, trace_of
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,9 @@ def taken(works: Works) -> None:
     waits = [now_s - work.envelope.read_s for mine in works.values() for work in mine]
     _wait.observe_all(waits)
     _group.observe(len(waits))
+    if spans.RECORDER is not None:
+        envelopes = (work.envelope for mine in works.values() for work in mine)
+        spans.RECORDER.taken((each.command, each.read_s) for each in envelopes)
     if log.isEnabledFor(logging.DEBUG):
         commands = [work.envelope.command for mine in works.values() for work in mine]
         follow(log, "decided and written together", map(trace_of, commands), users=len(works))
@@ -74,6 +77,9 @@ def answered(batches: Sequence[int], replies: Sequence[Addressed]) -> None:
         elif type(each.reply) is SetFound and each.connection is None:
             outcome = "unknown" if each.reply.exercise == UNKNOWN else "named"
             metrics.SETS.of(outcome).add()
+    if spans.RECORDER is not None:
+        told = (each.reply for each in replies if type(each.reply) is Acknowledged)
+        spans.RECORDER.acknowledged((each.session, each.stream, each.next_nr) for each in told)
     if log.isEnabledFor(logging.DEBUG):
         said = [each.reply for each in replies if type(each.reply) is Acknowledged]
         traces = [acknowledged_trace(each.session, each.stream, each.next_nr) for each in said]

@@ -54,7 +54,7 @@ from persistence.erasure import ErasureStore
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
-from telemetry import metrics
+from telemetry import metrics, spans
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +162,7 @@ class ShardHostActor(ActorTypeDispatcher):
             self._erasing.stop(LEAVE_SECONDS_MAX)
             self._host = None
             self._store.close()
+            spans.end_recording()
 
     def _open(self, message: StartShardHost) -> None:
         metrics.count_as(message.member_id.rpartition("/")[2])

@@ -21,6 +21,7 @@ from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
 from gateway.tls import TlsFiles
+from telemetry.spans import SHARE, SpanSettings
 
 DAY_SECONDS = 86_400
 FIRST_TOKEN_DAYS = 7
@@ -78,8 +79,8 @@ class _Up:
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
         add_keep_arguments(parser)
         _add_watching_arguments(parser)
-        add_metronome_arguments(parser)
         add_oidc_arguments(parser)
+        add_metronome_arguments(parser)
         explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})
 
     @staticmethod
@@ -106,9 +107,10 @@ class _Up:
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,
             metronome=metronome_settings(options),
-            metrics_host=options.metrics_host,
             oidc=oidc_settings(options),
+            metrics_host=options.metrics_host,
             metrics_port=options.metrics_port,
+            spans=_span_settings(options),
             log_format=options.log_format,
             debug=options.debug,
         )
@@ -212,6 +214,22 @@ def _add_watching_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-format", choices=("plain", "json"), default="plain", help="of node.log (default: %(default)s)"
     )
+    parser.add_argument(
+        "--otlp-endpoint", metavar="URL", help="where OpenTelemetry's spans go (OTLP/HTTP; default: nowhere)"
+    )
+    parser.add_argument(
+        "--otlp-share",
+        type=float,
+        default=SHARE,
+        metavar="SHARE",
+        help="of frames, whose spans are sent (default: %(default)s)",
+    )
+
+
+def _span_settings(options: argparse.Namespace) -> SpanSettings | None:
+    if options.otlp_endpoint is None:
+        return None
+    return SpanSettings(endpoint=options.otlp_endpoint, share=options.otlp_share)
 
 
 def _add_night_arguments(parser: argparse.ArgumentParser) -> None:

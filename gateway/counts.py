@@ -10,7 +10,7 @@ from typing import Any
 from actors.messages import Envelope
 from domain.commands import AcceptFrame
 from gateway import protocol
-from telemetry import metrics
+from telemetry import metrics, spans
 from telemetry.traces import follow, trace_of
 
 log = logging.getLogger(__name__)
@@ -46,6 +46,8 @@ def sent(number: int, host: str, batch: Sequence[Envelope]) -> None:
     """A batch goes to its shard host."""
     _batch.observe(len(batch))
     _frames.add(sum([type(envelope.command) is AcceptFrame for envelope in batch]))
+    if spans.RECORDER is not None:
+        spans.RECORDER.sent((each.command, each.read_s) for each in batch)
     if log.isEnabledFor(logging.DEBUG):
         _follow("goes to its shard host", batch, batch_nr=number, host=host)
 
@@ -55,6 +57,8 @@ def answered(number: int, batch: Sequence[Envelope]) -> None:
     if batch:
         now_s = time.monotonic()
         _acknowledgement.observe_all([now_s - envelope.read_s for envelope in batch])
+        if spans.RECORDER is not None:
+            spans.RECORDER.answered((each.command, each.read_s) for each in batch)
         if log.isEnabledFor(logging.DEBUG):
             _follow("is answered", batch, batch_nr=number)
 

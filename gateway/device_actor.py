@@ -42,7 +42,7 @@ from gateway.tls import TlsFiles, tls_context
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
-from telemetry import metrics
+from telemetry import metrics, spans
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +128,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
             with suppress(Exception):  # the process ends in any case
                 asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(2.0)
             self._loop.call_soon_threadsafe(self._loop.stop)
+            spans.end_recording()
 
     def _look_for_owners(self) -> None:
         """The node's shard hosts have left: their users' devices are told who serves them now."""

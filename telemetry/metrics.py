@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from domain import errors
 from domain.errors import MuvrError, StoreError
+from telemetry import spans
 from telemetry.kinds import OTHER, Declarations
 from telemetry.pages import open_page
 
@@ -177,5 +178,8 @@ CLOCK = _gauge("muvr_clock_seconds", "This machine's clock, to compare with Prom
 
 
 def count_as(role: str) -> None:
-    """This process is the node's `role` from now on: what it counts is seen in the node's metrics."""
+    """This process is the node's `role` from now on: what it counts is seen in the node's metrics, and
+    where the node sends spans, its own are among them.
+    """
     open_page(role, DECLARED.layout(), DECLARED.gauge_slots())
+    spans.record_as(role)

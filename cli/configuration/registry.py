@@ -62,6 +62,8 @@ SETTINGS = (
     Setting(key="node.metrics_host", flag="--metrics-host", commands=_UP),
     Setting(key="node.metrics_port", flag="--metrics-port", kind=int, commands=_UP),
     Setting(key="node.log_format", flag="--log-format", commands=_UP),
+    Setting(key="otlp.endpoint", flag="--otlp-endpoint", commands=_UP),
+    Setting(key="otlp.share", flag="--otlp-share", kind=float, commands=_UP),
     Setting(key="oidc.issuer", flag="--oidc-issuer", commands=_UP),
     Setting(key="oidc.client_id", flag="--oidc-client-id", commands=_UP),
     Setting(key="oidc.secret_file", flag="--oidc-secret-file", kind=Path, commands=_UP),
