@@ -25,6 +25,7 @@ from gateway.live import LiveView
 from gateway.loads import Loads
 from gateway.oidc_provider import Provider
 from gateway.openapi import describe
+from gateway.parts import Parts
 from gateway.privacy import Keys, Privacy
 from gateway.rates import Rate, Rates
 from gateway.resources import (
@@ -104,12 +105,14 @@ def create_app(
     loads: Loads | None = None,
     keys: Keys | None = None,
     provider: Provider | None = None,
+    parts: Parts | None = None,
 ) -> FastAPI:
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
 
     If it `is_open`, or without `tokens`, everyone may do everything, but only under a loopback name; nobody
     is known then, so no one is written down. `tokens` are then for devices alone. Phones are sent to
-    `gateways`. Without `keys` nobody is exported or erased. With `provider` people may sign in.
+    `gateways`. Without `keys` nobody is exported or erased. With `provider` people may sign in. The node
+    is ready while `parts` are.
     """
     gate = Gate(tokens, is_open=is_open)
     services = Services(
@@ -125,6 +128,7 @@ def create_app(
         slow_reads=Reads(),
         provider=None if gate.is_open else provider,
         provider_reads=Reads(),
+        parts=parts or Parts(),
         now_ms=now_ms,
         gateways=gateways,
         loads=loads or Loads(),

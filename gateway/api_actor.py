@@ -40,6 +40,7 @@ from gateway.lanes import Done, Lanes
 from gateway.live import LiveView
 from gateway.loads import Loads
 from gateway.oidc_provider import Provider
+from gateway.parts import Parts
 from persistence.ports import Store
 from telemetry.metrics import count_as
 from telemetry.pages import node_directory
@@ -142,6 +143,7 @@ class ApiActor(ActorTypeDispatcher):
                 loads=self._loads,
                 keys=message.keys,
                 provider=Provider(message.oidc, time.time) if message.oidc else None,
+                parts=Parts(node_directory(), ("gateway", *(name for _, name in message.lanes))),
             )
             server = ApiServer(app, message.host, message.port)
             server.start()

@@ -67,6 +67,13 @@ class ProviderUnavailable(MuvrError):
     retry = True
 
 
+class NotReady(MuvrError):
+    """A part of the node is not there for devices."""
+
+    code = "not_ready"
+    retry = True
+
+
 class NotAnswered(MuvrError):
     """Nobody knows whether it was done; it may be sent again."""
 
@@ -115,6 +122,7 @@ _STATUS_BY_ERROR: tuple[tuple[type[MuvrError], int], ...] = (  # the first that 
     (TooManyReaders, 503),
     (NotAnswered, 503),
     (ProviderUnavailable, 503),
+    (NotReady, 503),
     (Overtaken, 412),
     (Erased, 410),
     (Rejected, 409),

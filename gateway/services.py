@@ -19,6 +19,7 @@ from gateway.commanding import Commands
 from gateway.live import LiveView
 from gateway.loads import Loads
 from gateway.oidc_provider import Provider
+from gateway.parts import Parts
 from gateway.privacy import Privacy
 from gateway.rates import Rates
 from gateway.revocations import Revocations
@@ -44,6 +45,7 @@ class Services:
     slow_reads: Reads  # what takes long, so that the others do not wait for it
     provider: Provider | None  # with which people may sign in
     provider_reads: Reads  # what is asked of it
+    parts: Parts
     now_ms: Callable[[], int]
     gateways: Gateways
     loads: Loads

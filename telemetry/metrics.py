@@ -152,6 +152,11 @@ HTTP_SECONDS = _histogram(
     "muvr_http_request_seconds", "From a request to the beginning of its answer", LATENCY_SECONDS
 )
 
+# Every process that devices need
+LOOP_TURNED = _gauge(
+    "muvr_loop_turned_timestamp_seconds", "When the process last came round to what waits", processes=""
+)
+
 # Told when the metrics are read
 PROCESS_UP = _gauge("muvr_process_up", "1 while the process runs", processes="", at_scrape=True)
 PROCESS_STARTS = _counter(
