@@ -96,7 +96,7 @@ class Attempt:
 
     def check_state(self, state: str) -> None:
         """Raise NotAuthorised unless the browser comes back from what it began itself."""
-        if not hmac.compare_digest(self.state.encode(), state.encode(errors="replace")):
+        if not _are_equal(self.state, state):
             raise NotAuthorised("this sign-in was not begun in this browser", remedy=_AGAIN)
 
     def _derived(self, purpose: bytes) -> str:
@@ -136,7 +136,7 @@ def checked_person(
         raise NotAuthorised("the ID token was issued to another client", remedy=_AGAIN)
     _check_times(said, now_s)
     nonce = said["nonce"]
-    if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), attempt.nonce.encode()):
+    if not isinstance(nonce, str) or not _are_equal(attempt.nonce, nonce):
         raise NotAuthorised("the ID token belongs to another sign-in", remedy=_AGAIN)
     subject = said["sub"]
     return Person(_user_of(settings.issuer, subject), _scope_of(said.get(settings.claim), settings), subject)
@@ -191,6 +191,11 @@ def _scope_of(claimed: object, settings: OidcSettings) -> Scope:
 
 def _is_local(scheme: str, host: str) -> bool:
     return scheme == "http" and is_loopback(f"[{host}]" if ":" in host else host)
+
+
+def _are_equal(ours: str, theirs: str) -> bool:
+    """In constant time; what comes from outside may be half of a UTF-16 pair."""
+    return hmac.compare_digest(ours.encode(), theirs.encode(errors="replace"))
 
 
 def _base64url(value: bytes) -> str:

@@ -45,7 +45,7 @@ class SignInBegun:
 class ReturnSaid(Said):
     """With what the provider sent the browser back."""
 
-    code: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    code: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,4096}$")]  # RFC 6749, appendix A.11
     state: Annotated[str, StringConstraints(max_length=256)]
     iss: Annotated[str, StringConstraints(max_length=1024)] | None = None
 

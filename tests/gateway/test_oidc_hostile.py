@@ -72,6 +72,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "another nonce": {"nonce": "n" * 43},
     "no nonce": {"nonce": None},
     "a nonce that is none": {"nonce": 7},
+    "half of a nonce": {"nonce": "\ud800"},
     "expired": {"exp": NOW_S - LEEWAY_SECONDS},
     "never expires": {"exp": None},
     "expires as a text": {"exp": "9999999999"},

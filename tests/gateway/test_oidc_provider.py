@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -104,6 +106,26 @@ def test_the_description_is_kept_and_outlives_an_outage(
     theirs.answers[DESCRIBED] = (500, {})
     begun(api)
     assert theirs.paths.count(DESCRIBED) == 3
+
+
+@pytest.mark.parametrize("said", [{"code": "\ud800"}, {"code": ""}, {"code": "c\n"}, {"code": "c" * 5000}])
+def test_what_is_no_code_is_not_handed_on(api: Rig, theirs: OwnProvider, said: dict[str, str]) -> None:
+    content = json.dumps({"state": "s", **said})
+    answer = api.client.post(
+        "/v1/oidc/exchange", content=content, headers={"Content-Type": "application/json"}
+    )
+    problem_of(answer, 422)
+    assert theirs.asked == []
+
+
+@pytest.mark.parametrize("word", ["state", "iss"])
+def test_half_of_a_pair_is_no_failure(api: Rig, theirs: OwnProvider, word: str) -> None:
+    state = parse_qs(urlsplit(begun(api)).query)["state"][0]
+    content = json.dumps({"code": "c", "state": state, word: "\ud800"})
+    answer = api.client.post(
+        "/v1/oidc/exchange", content=content, headers={"Content-Type": "application/json"}
+    )
+    problem_of(answer, 422)
 
 
 def test_a_secret_that_is_gone_is_a_problem(api: Rig, theirs: OwnProvider, tmp_path: Path) -> None:
