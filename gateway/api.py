@@ -134,27 +134,13 @@ def create_app(
         loads=loads or Loads(),
     )
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_purge_now_and_then(services))]
-        if tokens is not None:
-            await services.reads(services.revocations.refresh)
-            tokens.is_revoked = services.revocations.include
-            tasks.append(asyncio.create_task(_follow_revocations(services, tokens)))
-        yield
-        for task in tasks:
-            task.cancel()
-        services.reads.close()
-        services.slow_reads.close()
-        services.provider_reads.close()
-
     app = FastAPI(
         title="muvr",
         version="1",
         openapi_url="/v1/openapi.json",
         docs_url=None,  # its scripts come from another host
         redoc_url=None,
-        lifespan=lifespan,
+        lifespan=_serving,
     )
     app.state.services = services
     for resource in RESOURCES:
@@ -163,6 +149,22 @@ def create_app(
     describe(app)
     _surround(app, is_open=gate.is_open)
     return app
+
+
+@asynccontextmanager
+async def _serving(app: FastAPI) -> AsyncIterator[None]:
+    """What goes on beside the requests, while there may be some."""
+    services: Services = app.state.services
+    tasks = [asyncio.create_task(_purge_now_and_then(services))]
+    if (tokens := services.gate.tokens) is not None:
+        await services.reads(services.revocations.refresh)
+        tokens.is_revoked = services.revocations.include
+        tasks.append(asyncio.create_task(_follow_revocations(services, tokens)))
+    yield
+    for task in tasks:
+        task.cancel()
+    for reads in (services.reads, services.slow_reads, services.provider_reads):
+        reads.close()
 
 
 def _surround(app: FastAPI, *, is_open: bool) -> None:
