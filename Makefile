@@ -51,5 +51,5 @@ $(VENV)/.run: setup.cfg pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run
-	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,marathon,training,dev]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
+	@$(BIN)/pip install --quiet --editable '.[batch,cassandra,marathon,otel,training,dev]' || { echo "the packages could not be installed: is there internet, and room on the disk?" >&2; exit 1; }
 	@touch $@

@@ -14,7 +14,7 @@ from actors.waiting import Works
 from domain.errors import MuvrError
 from domain.replies import Acknowledged, Refused, SetFound
 from edge.recogniser import UNKNOWN
-from telemetry import metrics
+from telemetry import metrics, spans
 from telemetry.traces import acknowledged_trace, follow, trace_of
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ expelled = metrics.MEMBERS_EXPELLED.of().add  # takes how many
 shards = metrics.SHARDS_HELD.of().set  # takes how many are held
 _wait = metrics.HOST_WAIT.of()
 _group = metrics.GROUP_COMMANDS.of()
+_turned = metrics.LOOP_TURNED.of()
 _renewed = metrics.LEASE_RENEWED.of()
 
 
@@ -55,6 +56,9 @@ def taken(works: Works) -> None:
     waits = [now_s - work.envelope.read_s for mine in works.values() for work in mine]
     _wait.observe_all(waits)
     _group.observe(len(waits))
+    if spans.RECORDER is not None:
+        envelopes = (work.envelope for mine in works.values() for work in mine)
+        spans.RECORDER.taken((each.command, each.read_s) for each in envelopes)
     if log.isEnabledFor(logging.DEBUG):
         commands = [work.envelope.command for mine in works.values() for work in mine]
         follow(log, "decided and written together", map(trace_of, commands), users=len(works))
@@ -74,6 +78,9 @@ def answered(batches: Sequence[int], replies: Sequence[Addressed]) -> None:
         elif type(each.reply) is SetFound and each.connection is None:
             outcome = "unknown" if each.reply.exercise == UNKNOWN else "named"
             metrics.SETS.of(outcome).add()
+    if spans.RECORDER is not None:
+        told = (each.reply for each in replies if type(each.reply) is Acknowledged)
+        spans.RECORDER.acknowledged((each.session, each.stream, each.next_nr) for each in told)
     if log.isEnabledFor(logging.DEBUG):
         said = [each.reply for each in replies if type(each.reply) is Acknowledged]
         traces = [acknowledged_trace(each.session, each.stream, each.next_nr) for each in said]
@@ -84,6 +91,11 @@ def recovered(succeeded: int, failed: int) -> None:
     """So many users were recovered, and so many could not be."""
     metrics.RECOVERIES.of("recovered").add(succeeded)
     metrics.RECOVERIES.of("failed").add(failed)
+
+
+def turned() -> None:
+    """This process's loop has turned."""
+    _turned.set(time.time())
 
 
 def renewed() -> None:

@@ -15,6 +15,7 @@ import uuid
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -53,7 +54,8 @@ from persistence.erasure import ErasureStore
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
-from telemetry import metrics
+from telemetry import metrics, spans
+from telemetry.answering import TURN_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,11 @@ SWITCH_SECONDS = 0.0005  # how long the loop may hold the interpreter while the 
 LEAVE_SECONDS_MAX = 2.0
 WATCHERS = ("api",)  # who is sent live updates
 ROUTERS = ("gateway", "api")  # who is told which host owns which shard
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """Wakeup: say that the loop turns. Without it: let go of idle users, tell the load, tidy up."""
 
 
 class ShardHostActor(ActorTypeDispatcher):
@@ -104,6 +111,7 @@ class ShardHostActor(ActorTypeDispatcher):
             return
         self.send(sender, Started())
         self.wakeupAfter(timedelta(seconds=PASSIVATE_EVERY_SECONDS))
+        self._turn()
 
     def receiveMsg_ShardBatch(self, message: ShardBatch, sender: Any) -> None:  # noqa: N802
         """Whatever happens the sender gets an answer, or it would wait with all that follows."""
@@ -142,6 +150,9 @@ class ShardHostActor(ActorTypeDispatcher):
             self._shelf.refresh()
 
     def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: Any) -> None:  # noqa: N802
+        if isinstance(message.payload, _Turn):
+            self._turn()
+            return
         self.wakeupAfter(timedelta(seconds=PASSIVATE_EVERY_SECONDS))
         if self._host is not None:
             idle_ms = int(self._start.passivate_after_s * 1000)
@@ -158,6 +169,7 @@ class ShardHostActor(ActorTypeDispatcher):
             self._erasing.stop(LEAVE_SECONDS_MAX)
             self._host = None
             self._store.close()
+            spans.end_recording()
 
     def _open(self, message: StartShardHost) -> None:
         metrics.count_as(message.member_id.rpartition("/")[2])
@@ -193,6 +205,11 @@ class ShardHostActor(ActorTypeDispatcher):
         self._erasing = ErasureThread(ErasureStore(store), message.member_id, self._asked_to_let_go)
         self._erasing.start()
         gc.freeze()
+
+    def _turn(self) -> None:
+        """The loop comes round again in a second, and says so."""
+        counts.turned()
+        self.wakeupAfter(timedelta(seconds=TURN_SECONDS), payload=_Turn())
 
     def _changed(self, holding: Holding) -> None:
         """Called in the membership's thread."""

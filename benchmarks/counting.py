@@ -4,12 +4,14 @@
 
 Beside it prometheus_client's own counters in the mode for several processes, in a process of its own, as
 that mode is chosen when it is imported. A frame's share of what is counted per batch is of batches of 64, of
-8 users. Not measured: the time that a scrape takes from other processes of the machine.
+8 users; with spans, where a share of frames is followed. Not measured: the time that a scrape takes from
+other processes of the machine.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -26,8 +28,9 @@ from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged
 from gateway import counts as gateway_counts
-from telemetry import metrics, pages
+from telemetry import metrics, pages, spans
 from telemetry.exposition import exposed
+from telemetry.spans import SHARE
 
 CALLS, ROUNDS = 500, 300  # short and many: some are not interrupted by what else runs
 BATCH, USERS = 64, 8
@@ -45,10 +48,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="muvr-counting-") as directory:
         pages.begin(Path(directory))
         metrics.count_as("gateway")
+        followed = {f"share_{share:g}": _followed_us(share) for share in (0.0, SHARE)}
         figures = {
             "count_us": timed(metrics.FRAMES.of().add),
             "observation_us": timed(lambda: gateway_counts.came(650)),
             "frame_us": round(timed(lambda: gateway_counts.came(650)) + _batch_us() / BATCH, 3),
+            "frame_with_spans_us": followed,
+            "span_us": _span_us(),
             "scrape_ms": round(timed(lambda: exposed(Path(directory)), calls=1) / 1000, 2),
             "prometheus_client": _theirs(directory),
         }
@@ -81,6 +87,30 @@ def _batch_us() -> float:
         gateway_counts.stand(0, 1, 4)
 
     return timed(count, 10)
+
+
+def _followed_us(share: float) -> float:
+    """`frame_us` where spans of a share of frames are sent: what each frame costs, without sending."""
+    rows = [("s", "a", number) for number in range(BATCH)]
+    spans.RECORDER = recorder = spans.Recorder(share, lambda span: None)
+    try:
+        of_batch = _batch_us() + timed(lambda: recorder.written(rows, 0.001), 10)
+    finally:
+        spans.RECORDER = None
+    return round(timed(lambda: gateway_counts.came(650)) + of_batch / BATCH, 3)
+
+
+def _span_us() -> float:
+    """One span given to OpenTelemetry's SDK, which drops it, as nobody receives it."""
+    from telemetry.otlp import Sender  # imported here, as in a node
+
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    sender = Sender("http://127.0.0.1:1", "gateway")
+    span = spans.Span(name="frame", trace_id=1, span_id=1, parent_id=None, since_ns=0, until_ns=1)
+    try:
+        return timed(lambda: sender.tell(span), 10)
+    finally:
+        sender.close()
 
 
 def _frame(number: int) -> AcceptFrame:

@@ -12,6 +12,7 @@ from typing import cast
 from actors.node import Node
 from cli.keys import first_token_mark
 from cli.metronome import add_metronome_arguments, metronome_settings
+from cli.oidc import add_oidc_arguments, oidc_settings
 from cli.parsing import explain
 from cli.retention import add_keep_arguments, policy_of
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
@@ -20,6 +21,7 @@ from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
 from gateway.tls import TlsFiles
+from telemetry.spans import SHARE, SpanSettings
 
 DAY_SECONDS = 86_400
 FIRST_TOKEN_DAYS = 7
@@ -77,6 +79,7 @@ class _Up:
         parser.add_argument("--json", action="store_true", help="the addresses as one JSON line")
         add_keep_arguments(parser)
         _add_watching_arguments(parser)
+        add_oidc_arguments(parser)
         add_metronome_arguments(parser)
         explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})
 
@@ -104,8 +107,10 @@ class _Up:
             night_catch_up=options.catch_up,
             night_attempts=options.attempts,
             metronome=metronome_settings(options),
+            oidc=oidc_settings(options),
             metrics_host=options.metrics_host,
             metrics_port=options.metrics_port,
+            spans=_span_settings(options),
             log_format=options.log_format,
             debug=options.debug,
         )
@@ -209,6 +214,22 @@ def _add_watching_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-format", choices=("plain", "json"), default="plain", help="of node.log (default: %(default)s)"
     )
+    parser.add_argument(
+        "--otlp-endpoint", metavar="URL", help="where OpenTelemetry's spans go (OTLP/HTTP; default: nowhere)"
+    )
+    parser.add_argument(
+        "--otlp-share",
+        type=float,
+        default=SHARE,
+        metavar="SHARE",
+        help="of frames, whose spans are sent (default: %(default)s)",
+    )
+
+
+def _span_settings(options: argparse.Namespace) -> SpanSettings | None:
+    if options.otlp_endpoint is None:
+        return None
+    return SpanSettings(endpoint=options.otlp_endpoint, share=options.otlp_share)
 
 
 def _add_night_arguments(parser: argparse.ArgumentParser) -> None:

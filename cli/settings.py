@@ -10,10 +10,12 @@ from actors.metronome_launcher import MetronomeSettings
 from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
 from gateway.limits import limits_of
+from gateway.oidc import OidcSettings
 from gateway.tls import TlsFiles
 from persistence.learned_tables import MEMBERS_MIN
 from persistence.retention import KEPT_FOR_EVER, Policy
 from telemetry.logs import LogFormat
+from telemetry.spans import SpanSettings
 
 GATEWAY_PORT = 8081
 API_PORT = 8080
@@ -56,8 +58,10 @@ class NodeSettings:
     night_attempts: int = 3  # of each step
     night_lease_s: float = 30.0  # after it another node goes on with the night of one that is gone
     metronome: MetronomeSettings | None = None  # runs the steps on a cluster instead of on this machine
+    oidc: OidcSettings | None = None  # the provider with which people sign in on the page
     metrics_host: str = LOOPBACK
     metrics_port: int | None = None  # of metrics without a token; None: with one, at the API's port
+    spans: SpanSettings | None = None  # where spans of some frames are sent
     log_format: LogFormat = "plain"
     debug: bool = False
 

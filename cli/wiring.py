@@ -37,7 +37,7 @@ from gateway.watch_page import Gateways
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
 from persistence.secret_files import load_or_make_key, numbered_keys
-from telemetry import pages
+from telemetry import pages, spans
 from telemetry.logs import definitions
 
 BATCH_SECONDS_MAX = 4 * 3600.0
@@ -99,6 +99,7 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
                     port=gateway_port, advertised=settings.advertise, is_tls=settings.tls is not None
                 ),
                 keys=Keys(master_key=master_key, secrets=secrets_of(settings)),
+                oidc=settings.oidc,
                 metrics_host=settings.metrics_host,
                 metrics_port=settings.metrics_port,
             ),
@@ -124,12 +125,14 @@ def running_node(settings: NodeSettings) -> Iterator[RunningNode]:
 
 @contextmanager
 def _counting(settings: NodeSettings) -> Iterator[None]:
-    """Every process that is forked meanwhile counts where the node's metrics are read."""
+    """Every process that is forked meanwhile counts where metrics are read, and sends its spans."""
+    spans.begin(settings.spans)
     pages.begin(settings.metrics_directory)
     try:
         yield
     finally:
         pages.end()
+        spans.begin(None)
 
 
 def night_steps(settings: NodeSettings) -> tuple[Step, ...]:

@@ -83,6 +83,9 @@ ROUTES: dict[str, Rule] = {
     "POST /v1/users/{user}/pairings": _OWN_OR_OPERATOR,
     "POST /v1/pairings/exchange": OPEN,
     "POST /v1/tokens/refresh": OPEN,
+    "GET /v1/oidc": OPEN,
+    "POST /v1/oidc/begin": OPEN,
+    "POST /v1/oidc/exchange": OPEN,
     "DELETE /v1/tokens/current": _EVERYONES,
     "DELETE /v1/users/{user}/tokens": _OWN_OR_OPERATOR,
     "GET /v1/users/{user}/devices": _OWN_OR_OPERATOR,
@@ -102,6 +105,8 @@ UNREPEATABLE = frozenset(
         "POST /v1/users/{user}/pairings",
         "POST /v1/pairings/exchange",
         "POST /v1/tokens/refresh",
+        "POST /v1/oidc/begin",
+        "POST /v1/oidc/exchange",
     }
 )
 

@@ -22,7 +22,9 @@ from gateway.auth import Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
 from gateway.node_load import LOOK_SECONDS, NodeLoad
+from gateway.oidc_provider import Provider
 from gateway.openapi import describe
+from gateway.parts import Parts
 from gateway.privacy import Keys, Privacy
 from gateway.rates import Rate, Rates
 from gateway.resources import (
@@ -41,6 +43,7 @@ from gateway.resources import (
     progress,
     records,
     sessions,
+    sign_in,
     training,
     watch,
 )
@@ -70,6 +73,7 @@ RESOURCES = (
     progress,
     records,
     sessions,
+    sign_in,
     training,
     watch,
 )
@@ -99,12 +103,15 @@ def create_app(
     gateways: Gateways = THIS_HOST,
     node_load: NodeLoad | None = None,
     keys: Keys | None = None,
+    provider: Provider | None = None,
+    parts: Parts | None = None,
 ) -> FastAPI:
     """The API and page over `store` and `live_view`, which the caller closes, and the users' actors.
 
     If it `is_open`, or without `tokens`, everyone may do everything, but only under a loopback name; nobody
     is known then, so no one is written down. `tokens` are then for devices alone. Phones are sent to
-    `gateways`. Without `keys` nobody is exported or erased.
+    `gateways`. Without `keys` nobody is exported or erased. With `provider` people may sign in. The node
+    is ready while `parts` are.
     """
     gate = Gate(tokens, is_open=is_open)
     services = Services(
@@ -116,22 +123,12 @@ def create_app(
         revocations=Revocations(store),
         rates=Rates(RATE_PER_ADDRESS, RATE_OF_ALL, now_s),
         privacy=Privacy(store, keys, now_ms),
+        provider=None if gate.is_open else provider,
+        parts=parts or Parts(),
         now_ms=now_ms,
         gateways=gateways,
         load=node_load or NodeLoad(),
     )
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(each(services)) for each in (_purge_now_and_then, _look_now_and_then)]
-        if tokens is not None:
-            await services.reads(services.revocations.refresh)
-            tokens.is_revoked = services.revocations.include
-            tasks.append(asyncio.create_task(_follow_revocations(services, tokens)))
-        yield
-        for task in tasks:
-            task.cancel()
-        services.close()
 
     app = FastAPI(
         title="muvr",
@@ -139,20 +136,40 @@ def create_app(
         openapi_url="/v1/openapi.json",
         docs_url=None,  # its scripts come from another host
         redoc_url=None,
-        lifespan=lifespan,
+        lifespan=_serving,
     )
     app.state.services = services
     for resource in RESOURCES:
         app.include_router(resource.routes)
-    app.mount("/vendor", GZipMiddleware(Vendor()), name="vendor")
-    app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE_DIRECTORY, html=True)), name="page")
     install(app)
     describe(app)
-    if gate.is_open:
+    _surround(app, is_open=gate.is_open)
+    return app
+
+
+@asynccontextmanager
+async def _serving(app: FastAPI) -> AsyncIterator[None]:
+    """What goes on beside the requests, while there may be some."""
+    services: Services = app.state.services
+    tasks = [asyncio.create_task(each(services)) for each in (_purge_now_and_then, _look_now_and_then)]
+    if (tokens := services.gate.tokens) is not None:
+        await services.reads(services.revocations.refresh)
+        tokens.is_revoked = services.revocations.include
+        tasks.append(asyncio.create_task(_follow_revocations(services, tokens)))
+    yield
+    for task in tasks:
+        task.cancel()
+    services.close()
+
+
+def _surround(app: FastAPI, *, is_open: bool) -> None:
+    """The page beside the routes, and the layers around all."""
+    app.mount("/vendor", GZipMiddleware(Vendor()), name="vendor")
+    app.mount("/", GZipMiddleware(StaticFiles(directory=PAGE_DIRECTORY, html=True)), name="page")
+    if is_open:
         app.add_middleware(LoopbackOnly)
     app.add_middleware(Shell)
     app.add_middleware(CountedRequests)
-    return app
 
 
 async def _purge_now_and_then(services: Services) -> None:

@@ -38,6 +38,8 @@ from gateway.lane_pump import LanePump
 from gateway.lanes import Done, Lanes
 from gateway.live import LiveView
 from gateway.node_load import NodeLoad
+from gateway.oidc_provider import Provider
+from gateway.parts import Parts
 from persistence.ports import Store
 from telemetry.metrics import count_as
 from telemetry.pages import node_directory
@@ -134,6 +136,8 @@ class ApiActor(ActorTypeDispatcher):
                 gateways=message.gateways,
                 node_load=NodeLoad([member_id for member_id, _ in message.lanes]),
                 keys=message.keys,
+                provider=Provider(message.oidc, time.time) if message.oidc else None,
+                parts=Parts(node_directory(), ("gateway", *(name for _, name in message.lanes))),
             )
             server = ApiServer(app, message.host, message.port)
             server.start()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.auth import Tokens
+from gateway.oidc import OidcSettings
 from gateway.privacy import Keys
 from gateway.watch_page import THIS_HOST, Gateways
 from persistence.ports import Store
@@ -23,7 +24,8 @@ class StartApi:
     process. If it `is_open`, or without `open_tokens`, everyone who reaches the port may do everything: for
     loopback only.
     `lanes` are this node's shard hosts: the member id of each, and its name in the Directory.
-    Phones are sent to `gateways`. Whoever reaches `metrics_port` may read the node's metrics.
+    Phones are sent to `gateways`. Whoever reaches `metrics_port` may read the node's metrics. People may
+    sign in with the provider of `oidc`.
     """
 
     host: str
@@ -34,5 +36,6 @@ class StartApi:
     is_open: bool = False
     gateways: Gateways = THIS_HOST
     keys: Keys | None = field(default=None, repr=False)
+    oidc: OidcSettings | None = None
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None

@@ -61,6 +61,20 @@ class WrongHost(MuvrError):
     code = "wrong_host"
 
 
+class ProviderUnavailable(MuvrError):
+    """The OpenID Connect provider does not answer, or not as it should."""
+
+    code = "provider_unavailable"
+    retry = True
+
+
+class NotReady(MuvrError):
+    """A part of the node is not there for devices."""
+
+    code = "not_ready"
+    retry = True
+
+
 class NotAnswered(MuvrError):
     """Nobody knows whether it was done; it may be sent again."""
 
@@ -110,6 +124,8 @@ _STATUS_BY_ERROR: tuple[tuple[type[MuvrError], int], ...] = (  # the first that 
     (TooManyRequests, 429),
     (TooManyReaders, 503),
     (NotAnswered, 503),
+    (ProviderUnavailable, 503),
+    (NotReady, 503),
     (Overtaken, 412),
     (Erased, 410),
     (Rejected, 409),

@@ -23,7 +23,7 @@ READ_KEYS_SECONDS = 1.0  # at most so often, however many tokens come that name 
 
 _ALGORITHM = "HS256"
 _FIRST_KEY = "1"  # of tokens that name none
-_REFRESH = "refresh"
+_REFRESH, _ATTEMPT = "refresh", "oidc"
 _ID_BYTES = 8
 _REMEDY = "get a new token with `muvr token`"
 
@@ -87,6 +87,10 @@ class Tokens:
         """The refresh token of that number of a login."""
         return self._signed({"use": _REFRESH, "login": login, "nr": refresh_nr}, valid_s)
 
+    def issue_attempt(self, seed: str, valid_s: int) -> str:
+        """What a browser keeps while it is away to sign in with a provider."""
+        return self._signed({"use": _ATTEMPT, "seed": seed}, valid_s)
+
     def verify(self, token: str, allowed: tuple[Scope, ...]) -> Claims:
         """The claims of a token of one of the `allowed` scopes, else raises NotAuthorised."""
         content = self._content(token)
@@ -114,6 +118,14 @@ class Tokens:
         if content.get("use") != _REFRESH or not isinstance(login, str) or not isinstance(number, int):
             raise NotAuthorised("this is no refresh token", remedy="sign in again")
         return Refresh(login, number)
+
+    def verify_attempt(self, token: str) -> str:
+        """The seed of a sign-in that was begun, else raises NotAuthorised."""
+        content = self._content(token)
+        seed = content.get("seed")
+        if content.get("use") != _ATTEMPT or not isinstance(seed, str):
+            raise NotAuthorised("this is no sign-in that was begun", remedy="sign in again")
+        return seed
 
     def is_good(self, claims: Claims) -> bool:
         """Whether what was verified before has neither expired nor been revoked since."""

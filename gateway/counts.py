@@ -10,7 +10,7 @@ from typing import Any
 from actors.messages import Envelope
 from domain.commands import AcceptFrame
 from gateway import protocol
-from telemetry import metrics
+from telemetry import metrics, spans
 from telemetry.traces import follow, trace_of
 
 log = logging.getLogger(__name__)
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 came = metrics.MESSAGE_BYTES.of().observe_alone  # takes a message's size, in the listeners' thread
 turned_away = metrics.CONNECTIONS_REFUSED.of().add
 held_back = metrics.CONNECTIONS_HELD.of().add
+_turned = metrics.LOOP_TURNED.of()
 _connections = metrics.CONNECTIONS.of()
 _opened = metrics.CONNECTIONS_OPENED.of()
 _frames = metrics.FRAMES.of()
@@ -37,6 +38,11 @@ def joined(open_count: int) -> None:
 left = _connections.set  # a connection has ended; takes how many there are now
 
 
+def turned() -> None:
+    """The loop that serves devices, and the actor's beside it, have turned."""
+    _turned.set(time.time())
+
+
 def told(message: protocol.ServerMessage) -> None:
     """A device is told this by the gateway itself."""
     if type(message) is protocol.Error:
@@ -47,6 +53,8 @@ def sent(number: int, host: str, batch: Sequence[Envelope]) -> None:
     """A batch goes to its shard host."""
     _batch.observe(len(batch))
     _frames.add(sum([type(envelope.command) is AcceptFrame for envelope in batch]))
+    if spans.RECORDER is not None:
+        spans.RECORDER.sent((each.command, each.read_s) for each in batch)
     if log.isEnabledFor(logging.DEBUG):
         _follow("goes to its shard host", batch, batch_nr=number, host=host)
 
@@ -56,6 +64,8 @@ def answered(number: int, batch: Sequence[Envelope]) -> None:
     if batch:
         now_s = time.monotonic()
         _acknowledgement.observe_all([now_s - envelope.read_s for envelope in batch])
+        if spans.RECORDER is not None:
+            spans.RECORDER.answered((each.command, each.read_s) for each in batch)
         if log.isEnabledFor(logging.DEBUG):
             _follow("is answered", batch, batch_nr=number)
 

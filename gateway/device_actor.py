@@ -14,10 +14,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import uvloop
-from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch
+from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch, WakeupMessage
 
 from actors.handlers import handled_once
 from actors.membership import stored_view
@@ -31,6 +32,7 @@ from actors.messages import (
     ViewChanged,
 )
 from domain.errors import MuvrError
+from gateway import counts
 from gateway.auth import Tokens
 from gateway.lane_pump import LanePump
 from gateway.lanes import Done, Lanes
@@ -43,7 +45,8 @@ from gateway.tls import TlsFiles, tls_context
 from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
-from telemetry import metrics
+from telemetry import metrics, spans
+from telemetry.answering import TURN_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +99,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
             self.send(sender, StartFailed(str(error) or type(error).__name__))
             return
         self._started = True
+        self._turn()
         self.send(sender, Started(port))
 
     def receiveMsg_WatchMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
@@ -121,6 +125,10 @@ class DeviceGatewayActor(ActorTypeDispatcher):
         except MuvrError as error:
             log.error("the served models were not read: %s", error)
 
+    def receiveMsg_WakeupMessage(self, message: WakeupMessage, sender: Any) -> None:  # noqa: N802
+        if self._started:
+            self._turn()
+
     def receiveMsg_ActorExitRequest(self, message: ActorExitRequest, sender: Any) -> None:  # noqa: N802
         if self._started:
             self._started = False
@@ -129,6 +137,12 @@ class DeviceGatewayActor(ActorTypeDispatcher):
             with suppress(Exception):  # the process ends in any case
                 asyncio.run_coroutine_threadsafe(self._server.stop(), self._loop).result(2.0)
             self._loop.call_soon_threadsafe(self._loop.stop)
+            spans.end_recording()
+
+    def _turn(self) -> None:
+        """Both loops come round again in a second, and say so."""
+        self._loop.call_soon_threadsafe(counts.turned)
+        self.wakeupAfter(timedelta(seconds=TURN_SECONDS))
 
     def _look_for_owners(self) -> None:
         """The node's shard hosts have left: their users' devices are told who serves them now."""

@@ -19,6 +19,8 @@ from gateway.commanding import Commands
 from gateway.forwarding import Forwarder
 from gateway.live import LiveView
 from gateway.node_load import NodeLoad
+from gateway.oidc_provider import Provider
+from gateway.parts import Parts
 from gateway.privacy import Privacy
 from gateway.rates import Rates
 from gateway.revocations import Revocations
@@ -40,15 +42,18 @@ class Services:
     revocations: Revocations
     rates: Rates
     privacy: Privacy
+    provider: Provider | None  # with which people may sign in
+    parts: Parts
     now_ms: Callable[[], int]
     gateways: Gateways
     load: NodeLoad
     reads: Reads = field(default_factory=Reads)
     slow_reads: Reads = field(default_factory=Reads)  # what takes long, so that the others do not wait for it
+    provider_reads: Reads = field(default_factory=Reads)  # what the provider is asked
     forward: Forwarder = field(default_factory=Forwarder)
 
     def close(self) -> None:
-        for threads in (self.reads, self.slow_reads, self.forward):
+        for threads in (self.reads, self.slow_reads, self.provider_reads, self.forward):
             threads.close()
 
     async def say(self, user: UserId, command: Command) -> UserTold:

@@ -14,7 +14,7 @@ from domain.errors import MuvrError
 from persistence.ports import Insert, Mutation, Slice, Store, TokenRange
 from persistence.schema import Key, Table
 from persistence.tables import SensorRow
-from telemetry import metrics
+from telemetry import metrics, spans
 from telemetry.traces import follow, frame_trace
 
 RowT = TypeVar("RowT", bound=NamedTuple)
@@ -106,10 +106,14 @@ class CountedStore:
         else:
             self._write_s.observe(time.perf_counter() - since_s)
             self._rows.observe(len(mutations))
+        if spans.RECORDER is not None:
+            why = "" if error is None else str(error)
+            spans.RECORDER.written(_frames(mutations), time.perf_counter() - since_s, why)
         if log.isEnabledFor(logging.DEBUG):
             says = "durable" if error is None else f"not written: {error}"
             ms = round((time.perf_counter() - since_s) * 1000, 3)
-            follow(log, says, _frames(mutations), backend=self._backend, rows=len(mutations), ms=ms)
+            traces = (frame_trace(*each) for each in _frames(mutations))
+            follow(log, says, traces, backend=self._backend, rows=len(mutations), ms=ms)
 
     def _counted(self, rows: Iterator[RowT]) -> Iterator[RowT]:
         since_s = time.perf_counter()
@@ -144,8 +148,8 @@ class CountedStore:
         metrics.STORE_ERRORS.of(self._backend, operation, code).add()
 
 
-def _frames(mutations: Sequence[Mutation]) -> Iterator[str]:
+def _frames(mutations: Sequence[Mutation]) -> Iterator[spans.Frame]:
     for mutation in mutations:
         if isinstance(mutation, Insert) and isinstance(mutation.row, SensorRow):
             row = mutation.row
-            yield frame_trace(row.session_id, row.stream, row.sequence_nr)
+            yield row.session_id, row.stream, row.sequence_nr

@@ -44,6 +44,14 @@ ALERTS = (
         runbook="node-lost",
     ),
     Alert(
+        name="MuvrProcessHangs",
+        expr="time() - (muvr_loop_turned_timestamp_seconds > 0) > 30",
+        lasting="30s",
+        severity=PAGE,
+        summary="{{ $labels.process }} of {{ $labels.instance }} runs and does not answer",
+        runbook="node-lost",
+    ),
+    Alert(
         name="MuvrProcessRestarts",
         expr="increase(muvr_process_starts_total[10m]) > 2",
         lasting="0m",

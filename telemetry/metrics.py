@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from domain import errors
 from domain.errors import MuvrError, StoreError
+from telemetry import spans
 from telemetry.kinds import OTHER, Declarations
 from telemetry.pages import open_page
 
@@ -155,6 +156,11 @@ HTTP_SECONDS = _histogram(
     "muvr_http_request_seconds", "From a request to the beginning of its answer", LATENCY_SECONDS
 )
 
+# Every process that devices need
+LOOP_TURNED = _gauge(
+    "muvr_loop_turned_timestamp_seconds", "When the process last came round to what waits", processes=""
+)
+
 # Told when the metrics are read
 PROCESS_UP = _gauge("muvr_process_up", "1 while the process runs", processes="", at_scrape=True)
 PROCESS_STARTS = _counter(
@@ -181,5 +187,8 @@ CLOCK = _gauge("muvr_clock_seconds", "This machine's clock, to compare with Prom
 
 
 def count_as(role: str) -> None:
-    """This process is the node's `role` from now on: what it counts is seen in the node's metrics."""
+    """This process is the node's `role` from now on: what it counts is seen in the node's metrics, and
+    where the node sends spans, its own are among them.
+    """
     open_page(role, DECLARED.layout(), DECLARED.gauge_slots())
+    spans.record_as(role)

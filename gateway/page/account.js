@@ -26,6 +26,27 @@ export async function signIn(text, device) {
   else await exchange("v1/pairings/exchange", { code: entered, device });
 }
 
+/** What to call the provider that people may sign in with here, or null. */
+export async function providerName() {
+  const answer = await fetch("v1/oidc").catch(() => null);
+  return answer?.ok ? (await answer.json()).provider : null;
+}
+
+/** Leaves for the provider; throws an Error that says why that is not possible. */
+export async function leaveToSignIn() {
+  location.assign((await post("v1/oidc/begin", {})).authorization_url);
+}
+
+/** Ends the sign-in, if the provider has just sent this page back; throws an Error that says what was wrong. */
+export async function comeBack() {
+  const told = new URLSearchParams(location.search);
+  if (!told.has("code") && !told.has("error")) return;
+  history.replaceState(null, "", location.pathname + location.hash); // a code has no place in an address that is kept
+  const [code, state, iss] = ["code", "state", "iss"].map((name) => told.get(name));
+  if (code) return keep(await post("v1/oidc/exchange", iss ? { code, state, iss } : { code, state }));
+  throw new Error(`The provider did not let you in (${told.get("error")?.match(/^[a-z_]{1,40}$/)?.[0] ?? "without a reason"}).`);
+}
+
 /** Forgets the token, and tells the server, if it can be told, that it is good no more. */
 export async function signOut() {
   const headers = { Authorization: `Bearer ${token()}` };
@@ -40,16 +61,25 @@ export function claims() {
 }
 
 async function exchange(path, body) {
+  try {
+    keep(await post(path, body));
+  } catch (problem) {
+    if (problem.status !== 401 || !path.endsWith("refresh")) throw problem;
+    sessionStorage.removeItem(KEY); // the login has ended
+  }
+}
+
+async function post(path, body) {
   const headers = { "Content-Type": "application/json" };
   const answer = await fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
   const found = await answer.json().catch(() => ({}));
-  if (answer.ok) {
-    sessionStorage.setItem(KEY, JSON.stringify({ token: found.access_token, refresh: found.refresh_token }));
-  } else if (answer.status === 401 && path.endsWith("refresh")) {
-    sessionStorage.removeItem(KEY); // the login has ended
-  } else {
-    throw new Error([found.detail ?? `the server answered ${answer.status}`, found.remedy].filter(Boolean).join(". "));
-  }
+  if (answer.ok) return found;
+  const words = [found.detail ?? `the server answered ${answer.status}`, found.remedy].filter(Boolean).join(". ");
+  throw Object.assign(new Error(words), { status: answer.status });
+}
+
+function keep(tokens) {
+  sessionStorage.setItem(KEY, JSON.stringify({ token: tokens.access_token, refresh: tokens.refresh_token }));
 }
 
 function kept() {

@@ -1,6 +1,6 @@
 // Starts the page: who is signed in, which view is shown, and when it is read again.
 
-import { claims, signIn, signOut, token } from "./account.js";
+import { claims, comeBack, leaveToSignIn, providerName, signIn, signOut, token } from "./account.js";
 import { get, watchLive } from "./client.js";
 import { applyChanges, tick } from "./live.js";
 
@@ -36,18 +36,19 @@ let liveState = "connecting";
 async function main() {
   part("sign-in").addEventListener("submit", async (event) => {
     event.preventDefault();
-    try {
+    await orSayWhy(async () => {
       await signIn(part("token").value, DEVICE);
       location.reload();
-    } catch (problem) {
-      part("sign-in-problem").textContent = problem.message;
-    }
+    });
   });
+  part("provider").addEventListener("click", () => orSayWhy(leaveToSignIn));
+  await orSayWhy(comeBack);
   part("sign-out").addEventListener("click", async () => {
     await signOut();
     location.reload();
   });
   part("sign-out").hidden = !token();
+  part("sign-out").title = claims() ? `You are ${claims().user}` : "";
   const scope = claims()?.scope ?? "operator"; // an open page: this machine's operator
   try {
     await get(scope === "coach" ? `v1/coaches/${encodeURIComponent(claims().user)}/patients?limit=1` : "v1/live");
@@ -62,12 +63,24 @@ async function main() {
   setInterval(tick, 1_000);
 }
 
-function askToSignIn(problem) {
+/** Does what signs in; beside the form stands what went wrong. */
+async function orSayWhy(act) {
+  try {
+    await act();
+  } catch (problem) {
+    part("sign-in-problem").textContent = problem.message;
+  }
+}
+
+async function askToSignIn(problem) {
   for (const link of document.querySelectorAll("nav a")) link.hidden = true;
   part("sign-in").hidden = false;
   if (token()) part("sign-in-problem").textContent = `The token is not taken: ${problem.message}. ${problem.remedy}`;
   onConnection("refused");
   part("token").focus();
+  const name = await providerName();
+  part("provider").hidden = !name;
+  part("provider").textContent = name ? `Sign in with ${name}` : "";
 }
 
 function show(scope) {

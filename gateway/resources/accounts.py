@@ -96,12 +96,12 @@ async def offer_pairing(
 async def exchange(services: From, said: CodeSaid, now_ms: Now, request: Request) -> TokenPair:
     """Exchange a pairing code for tokens."""
     services.rates.check(f"exchange {address_of(request)}")
-    tokens = _tokens(services)
+    tokens = tokens_of(services)
     device = DeviceId(check_identifier("device", said.device))
     paired = await services.reads(PairingStore(services.store).take, said.code[:64], now_ms)
     logins = LoginStore(services.store)
     login = await services.reads(logins.begin, UserId(paired.user_id), device, paired.scope, now_ms)
-    return _pair(tokens, login)
+    return pair_of(tokens, login)
 
 
 @routes.post("/v1/tokens/refresh")
@@ -111,7 +111,7 @@ async def refresh(services: From, said: RefreshSaid, now_ms: Now, request: Reque
     One that was used before ends the login, as somebody else has it.
     """
     services.rates.check(f"refresh {address_of(request)}")
-    tokens = _tokens(services)
+    tokens = tokens_of(services)
     known = tokens.verify_refresh(said.refresh_token[:TOKEN_CHARACTERS_MAX])
     try:
         login = await services.reads(
@@ -121,7 +121,7 @@ async def refresh(services: From, said: RefreshSaid, now_ms: Now, request: Reque
         if error.login is not None:
             await _revoke(services, LOGIN, error.login.login_id, now_ms, now_ms + LOGIN_TOKENS_MS)
         raise
-    return _pair(tokens, login)
+    return pair_of(tokens, login)
 
 
 @routes.delete("/v1/tokens/current", status_code=204)
@@ -170,13 +170,15 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client is not None else ""
 
 
-def _tokens(services: Services) -> Tokens:
+def tokens_of(services: Services) -> Tokens:
+    """Raises NotAuthorised where there are none."""
     if services.gate.tokens is None:
         raise NotAuthorised("nothing asks for tokens here", remedy="start muvr with tokens")
     return services.gate.tokens
 
 
-def _pair(tokens: Tokens, login: LoginRow) -> TokenPair:
+def pair_of(tokens: Tokens, login: LoginRow) -> TokenPair:
+    """The tokens of a login as it stands."""
     scope: Scope = login.scope  # type: ignore[assignment]
     valid_s = ACCESS_SECONDS[scope]
     return TokenPair(

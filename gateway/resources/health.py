@@ -1,4 +1,4 @@
-"""Whether the process and its store answer."""
+"""Whether the process, its store and the node's other processes answer."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ async def health() -> Health:
 
 @routes.get("/ready")
 async def ready(services: From) -> Health:
-    """The store answers too."""
+    """So do the store, the device gateway and every shard host of the node."""
     await services.reads(api_reads.check_ready, services.store)
+    await services.reads(services.parts.check, services.now_ms())
     return Health("ready")

@@ -16,6 +16,7 @@ from domain.events import (
     ProfileEvent,
     ProfileTold,
     ProgrammeSet,
+    SessionDeleted,
     SessionEvent,
     SetMeasured,
     SetRecognised,
@@ -70,6 +71,7 @@ def _check_commands(events: list[JournalEvent], sessions: Mapping[str, Sent]) ->
     taken: dict[str, list[tuple[object, ...]]] = {name: [] for name in sessions}
     ends_ms: dict[str, int] = {}
     for event in events:
+        assert not isinstance(event, SessionDeleted), "nobody here deletes"
         if isinstance(event, SetMeasured):
             assert event.command_nr is None, "no device here measures"
             continue

@@ -21,6 +21,8 @@ from gateway.api import create_app
 from gateway.auth import Scope, Tokens
 from gateway.commanding import Commands
 from gateway.live import LiveView
+from gateway.oidc import OidcSettings
+from gateway.oidc_provider import Provider
 from gateway.privacy import Keys
 from persistence.erasure import Secrets
 from persistence.sqlite import SqliteStore
@@ -77,7 +79,7 @@ class HostThread:
 class Rig:
     """`now_ms` is the clock of everything; it stands still unless it is set."""
 
-    def __init__(self, directory: Path, *, with_tokens: bool) -> None:
+    def __init__(self, directory: Path, *, with_tokens: bool, oidc: OidcSettings | None) -> None:
         self.now_ms = START_MS
         self.tokens = Tokens(b"k" * 32, lambda: self.now_ms / 1000)
         self.store = SqliteStore(directory)
@@ -92,6 +94,7 @@ class Rig:
             lambda: self.now_ms / 1000,
             is_open=not with_tokens,
             keys=KEYS,
+            provider=Provider(oidc, lambda: self.now_ms / 1000) if oidc else None,
         )
         self.client = TestClient(app, base_url=HERE)
 
@@ -100,8 +103,8 @@ class Rig:
 
 
 @contextmanager
-def rig(directory: Path, *, with_tokens: bool = True) -> Iterator[Rig]:
-    made = Rig(directory, with_tokens=with_tokens)
+def rig(directory: Path, *, with_tokens: bool = True, oidc: OidcSettings | None = None) -> Iterator[Rig]:
+    made = Rig(directory, with_tokens=with_tokens, oidc=oidc)
     with made.client:
         yield made
     made.host.close()

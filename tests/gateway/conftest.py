@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from gateway.api import RATE_OF_ALL, RATE_PER_ADDRESS
 from gateway.offers import Offers
+from gateway.oidc_provider import Provider
+from gateway.rates import Rates
 from persistence.sqlite import SqliteStore
 from telemetry import metrics, pages
 from tests.browser import chromium
+from tests.gateway.api_rig import Rig, rig
 from tests.gateway.device_example import offers_of, serve_model
+from tests.gateway.own_provider import OwnProvider, own_provider
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +28,32 @@ def offers(tmp_path_factory: pytest.TempPathFactory) -> Offers:
     store = SqliteStore(tmp_path_factory.mktemp("store"))
     serve_model(store)
     return offers_of(store)
+
+
+@pytest.fixture(scope="module")
+def shared_oidc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OwnProvider, Rig]]:
+    directory = tmp_path_factory.mktemp("oidc")
+    with own_provider() as provider, rig(directory, oidc=provider.settings(directory)) as made:
+        yield provider, made
+
+
+@pytest.fixture
+def theirs(shared_oidc: tuple[OwnProvider, Rig]) -> OwnProvider:
+    """A provider that says what it should, until a test has it say something else."""
+    shared_oidc[0].begin_anew()
+    return shared_oidc[0]
+
+
+@pytest.fixture
+def oidc_api(shared_oidc: tuple[OwnProvider, Rig], theirs: OwnProvider, tmp_path: Path) -> Rig:
+    """It has asked `theirs` nothing yet; of what the last test asked too often, nothing is left."""
+    _, made = shared_oidc
+    made.client.cookies.clear()
+    provider = Provider(theirs.settings(tmp_path), lambda: made.now_ms / 1000)
+    state = made.client.app.state  # type: ignore[attr-defined]
+    rates = Rates(RATE_PER_ADDRESS, RATE_OF_ALL, time.monotonic)
+    state.services = replace(state.services, provider=provider, rates=rates)
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from gateway.api_server import ApiServer
 from gateway.auth import Scope, Tokens
 from gateway.live import LiveView
 from gateway.node_load import NodeLoad
+from gateway.oidc_provider import Provider
 from gateway.privacy import Keys
 from persistence.sqlite import SqliteStore
 from tests.gateway.api_example import DAY_MS, START_MS
@@ -59,11 +60,21 @@ def gym(
     port: int = 0,
     load: NodeLoad | None = None,
     keys: Keys | None = None,
+    provider: Provider | None = None,
 ) -> Iterator[Gym]:
     store, view = SqliteStore(directory), LiveView()
     host = HostThread(store, lambda: NOW_MS)
     clock = itertools.count(NOW_MS)  # what is said twice in a millisecond is said once
-    app = create_app(store, view, tokens, host.commands, lambda: next(clock), node_load=load, keys=keys)
+    app = create_app(
+        store,
+        view,
+        tokens,
+        host.commands,
+        lambda: next(clock),
+        node_load=load,
+        keys=keys,
+        provider=provider,
+    )
     server = ApiServer(app, "127.0.0.1", port)
     server.start()
     try:

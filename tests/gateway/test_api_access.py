@@ -22,6 +22,7 @@ from tests.gateway.api_rig import Rig, rig
 from tests.gateway.device_example import MODEL_DIGEST, error_of, hello, make_tokens, message, token, welcomed
 
 PROVEN_BY_BODY = {"POST /v1/pairings/exchange", "POST /v1/tokens/refresh"}  # to everyone who has a secret
+NOT_OFFERED = {"POST /v1/oidc/begin", "POST /v1/oidc/exchange"}  # where there is no provider
 STREAMS = {"GET /v1/live/events"}  # endless: walked by their own test
 PARAMETERS: dict[str, Any] = {
     "session": "s1",
@@ -36,6 +37,7 @@ BODIES: dict[str, Any] = {
     "POST /v1/users/{user}/pairings": {"scope": "device"},
     "POST /v1/pairings/exchange": {"code": "ZZZZ-ZZZZ", "device": "watch"},
     "POST /v1/tokens/refresh": {"refresh_token": "nonsense"},
+    "POST /v1/oidc/exchange": {"code": "c", "state": "s"},
     "PUT /v1/users/{user}/training": {},
     "PUT /v1/users/{user}/plan": {},
     "PUT /v1/users/{user}/programme": {},
@@ -84,7 +86,8 @@ def test_every_message_of_a_device_stands_in_the_table() -> None:
 def test_the_walk(api: Rig, name: str) -> None:
     rule = ROUTES[name]
     if rule is OPEN:
-        assert call(api, name, "alice", {}).status_code == (401 if name in PROVEN_BY_BODY else 200)
+        expected = 401 if name in PROVEN_BY_BODY else 404 if name in NOT_OFFERED else 200
+        assert call(api, name, "alice", {}).status_code == expected
         return
     for nobody in (
         {},

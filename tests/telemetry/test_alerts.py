@@ -32,6 +32,11 @@ CASES: dict[str, tuple[dict[str, str], dict[str, str], int]] = {
         {f'muvr_process_up{{process="api",{N1}}}': "1 1 0 1"},
         3,
     ),
+    "MuvrProcessHangs": (
+        {f'muvr_loop_turned_timestamp_seconds{{process="gateway",{N1}}}': "1 1 1 1"},
+        {f'muvr_loop_turned_timestamp_seconds{{process="gateway",{N1}}}': "1 58 118 178"},
+        3,
+    ),
     "MuvrProcessRestarts": (
         {f'muvr_process_starts_total{{process="api",{N1}}}': "1+1x10"},
         {f'muvr_process_starts_total{{process="api",{N1}}}': "1 1 1 2 2 2 2 2 2 2 2"},
