@@ -33,6 +33,7 @@ SLEEPS = ("time.sleep", "asyncio.sleep")
 STARTED_BY_SPARK = "batch.worker_daemon"
 NOT_TEXT = {".png", ".gz"}
 NOT_OURS = ("LICENSE", "marathon/schemas/", "tests/marathon/examples/")  # the text of others, kept as it is
+FOUND = "tests/fuzz/corpus/"  # any bytes
 
 
 @cache
@@ -47,7 +48,7 @@ def texts() -> Iterator[tuple[str, str]]:
     """Name and content of each tracked text file."""
     for path in tracked():
         name = str(path.relative_to(ROOT))
-        if path.suffix not in NOT_TEXT and not name.startswith(NOT_OURS):
+        if path.suffix not in NOT_TEXT and not name.startswith((*NOT_OURS, FOUND)):
             yield name, path.read_text(encoding="utf-8")
 
 
