@@ -61,38 +61,6 @@ def frames(store: Store, letter: str) -> list[SensorRow]:
     return rows
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_stage_can_be_used_by_everyone(
-    here: Gym, browser: Browser, scheme: Literal["light", "dark"]
-) -> None:
-    """Signing in, where the phone is, training, a set to confirm, a correction, the end."""
-    context = browser.new_context(viewport=PHONE, color_scheme=scheme)
-    try:
-        page = context.new_page()
-        page.goto(here.address + "/watch")
-        expect(page.get_by_label("Code or token")).to_be_visible()
-        check_accessible(page)
-        sign_in(page, here)
-        expect(page.get_by_role("button", name="Start")).to_be_visible()
-        check_accessible(page)
-        start(page)
-        rest, work, pause = here.recordings[:3]
-        play(page, [rest, work], seed=5)
-        expect(page.locator(".figure")).to_be_visible()
-        check_accessible(page)
-        play(page, [pause], seed=6, again=True)
-        expect(page.get_by_role("button", name="That is right")).to_be_visible()
-        check_accessible(page)
-        page.locator("#confirm .name").click()
-        check_accessible(page)
-        page.get_by_role("button", name="Go back").click()
-        page.get_by_role("button", name="That is right").click()
-        finish(page)
-        check_accessible(page)
-    finally:
-        context.close()
-
-
 def samples_of(row: SensorRow) -> npt.NDArray[np.float64]:
     """[samples, 3], in the sensor's unit."""
     return np.frombuffer(row.samples, "<i2").reshape(-1, 3) * row.scale
@@ -282,3 +250,35 @@ def test_a_token_that_is_refused_is_said(here: Gym, page: Page) -> None:
     expect(page.locator("#connection")).to_have_text("sign in again")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Code or token")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_stage_can_be_used_by_everyone(
+    here: Gym, browser: Browser, scheme: Literal["light", "dark"]
+) -> None:
+    """Signing in, where the phone is, training, a set to confirm, a correction, the end."""
+    context = browser.new_context(viewport=PHONE, color_scheme=scheme)
+    try:
+        page = context.new_page()
+        page.goto(here.address + "/watch")
+        expect(page.get_by_label("Code or token")).to_be_visible()
+        check_accessible(page)
+        sign_in(page, here)
+        expect(page.get_by_role("button", name="Start")).to_be_visible()
+        check_accessible(page)
+        start(page)
+        rest, work, pause = here.recordings[:3]
+        play(page, [rest, work], seed=5)
+        expect(page.locator(".figure")).to_be_visible()
+        check_accessible(page)
+        play(page, [pause], seed=6, again=True)
+        expect(page.get_by_role("button", name="That is right")).to_be_visible()
+        check_accessible(page)
+        page.locator("#confirm .name").click()
+        check_accessible(page)
+        page.get_by_role("button", name="Go back").click()
+        page.get_by_role("button", name="That is right").click()
+        finish(page)
+        check_accessible(page)
+    finally:
+        context.close()

@@ -5,6 +5,7 @@ import { clock, counted, drawing, element, kilograms } from "../dom.js";
 
 const RING = 2 * Math.PI * 52; // the ring's circumference in the drawing's units
 const SETS_SHOWN = 8;
+const NEWS_KEPT = 4;
 
 const part = (id) => document.getElementById(id);
 
@@ -116,7 +117,9 @@ export function showSets(sets, onCorrect) {
   }));
 }
 
-/** Told to screen readers. */
+/** Told to screen readers, one after the other: what comes at once does not replace each other. */
 export function announce(text) {
-  part("news").textContent = text;
+  const log = part("news");
+  log.append(element("span", {}, `${text} `));
+  while (log.children.length > NEWS_KEPT) log.firstElementChild.remove();
 }
