@@ -95,7 +95,7 @@ def _decode(options: argparse.Namespace) -> Figures:
 
 def _idle_and_storm(options: argparse.Namespace) -> Figures:
     with place("sqlite") as found, node(found, options.connections) as (port, tokens):
-        gateway = _gateway_process()
+        gateway = _gateway_process(port)
         before = gateway.memory_full_info().uss
         with _crowd(port, tokens) as crowd:
             welcomed = _told(crowd, "welcomed")
@@ -219,15 +219,17 @@ def _attackers(attack: str, port: int) -> Iterator[list[str]]:
             said.append(process.stdout.readline())
 
 
-def _gateway_process() -> psutil.Process:
-    return next(each for each in psutil.process_iter() if "DeviceGatewayActor" in _command(each))
+def _gateway_process(port: int) -> psutil.Process:
+    """Whichever listens there: other nodes may run on this machine, and it is going to be killed."""
+    return next(each for each in psutil.process_iter() if _listens(each, port))
 
 
-def _command(process: psutil.Process) -> str:
+def _listens(process: psutil.Process, port: int) -> bool:
     try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
+        sockets = process.net_connections("tcp") if "DeviceGatewayActor" in process.cmdline()[0] else []
+    except (psutil.Error, IndexError):
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in sockets)
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from gateway.limits import Limits
 
 ADDRESSES_MAX = 10_000  # that are remembered; beyond them the one that was struck least lately is forgiven
-SECONDS_MAX = 60.0  # for which an address has to wait at most
+SECONDS_MAX = 60.0  # that are counted, unless the limits allow more at once: then all is forgiven
 LEFT_WEIGHT = 0.1  # of a connection that went without a hello, and did nothing wrong
 
 
@@ -22,6 +22,7 @@ class Strikes:
     def __init__(self, limits: Limits, now_s: Callable[[], float]) -> None:
         self._per_second = limits.strikes_per_second
         self._at_once = limits.strikes_at_once
+        self._most_s = max(SECONDS_MAX, self._at_once / self._per_second)
         self._now_s = now_s
         self._until_s: dict[str, float] = {}  # the address that was struck last stands last
 
@@ -29,7 +30,7 @@ class Strikes:
         """A connection of `address` ended badly."""
         now_s = self._now_s()
         until_s = max(self._until_s.pop(address, now_s), now_s) + weight / self._per_second
-        self._until_s[address] = min(until_s, now_s + SECONDS_MAX)
+        self._until_s[address] = min(until_s, now_s + self._most_s)
         if len(self._until_s) > ADDRESSES_MAX:
             del self._until_s[next(iter(self._until_s))]
 
