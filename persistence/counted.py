@@ -107,7 +107,7 @@ class CountedStore:
             self._write_s.observe(time.perf_counter() - since_s)
             self._rows.observe(len(mutations))
         if spans.RECORDER is not None:
-            why = "" if error is None else str(error)
+            why = "" if error is None else _code(error)  # not its words, which may name somebody
             spans.RECORDER.written(_frames(mutations), time.perf_counter() - since_s, why)
         if log.isEnabledFor(logging.DEBUG):
             says = "durable" if error is None else f"not written: {error}"
@@ -144,8 +144,11 @@ class CountedStore:
         metrics.STORE_SECONDS.of(self._backend, operation).observe(time.perf_counter() - since_s)
 
     def _failed(self, operation: str, error: BaseException) -> None:
-        code = error.code if isinstance(error, MuvrError) else MuvrError.code
-        metrics.STORE_ERRORS.of(self._backend, operation, code).add()
+        metrics.STORE_ERRORS.of(self._backend, operation, _code(error)).add()
+
+
+def _code(error: BaseException) -> str:
+    return error.code if isinstance(error, MuvrError) else MuvrError.code
 
 
 def _frames(mutations: Sequence[Mutation]) -> Iterator[spans.Frame]:
