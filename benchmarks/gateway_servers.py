@@ -22,10 +22,10 @@ from domain.commands import AcceptFrame, OpenSession
 from domain.identifiers import StreamId
 from domain.replies import Acknowledged
 from gateway.auth import Tokens
+from gateway.devices.limits import Limits
+from gateway.devices.offers import Offers
+from gateway.devices.server import DeviceServer
 from gateway.lanes import Done
-from gateway.limits import Limits
-from gateway.offers import Offers
-from gateway.server import DeviceServer
 from persistence.models import ModelStore
 from persistence.sqlite import SqliteStore
 

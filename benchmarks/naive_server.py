@@ -23,7 +23,7 @@ from thespian.actors import ActorExitRequest, ActorTypeDispatcher, ThespianWatch
 
 from actors.node import actor_system
 from benchmarks.plain_server import _row
-from gateway import protocol
+from gateway.devices import protocol
 from persistence.location import open_store
 from persistence.ports import Insert, Store
 from persistence.tables import SENSOR

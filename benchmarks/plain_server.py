@@ -14,7 +14,7 @@ import msgspec
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 
-from gateway import protocol
+from gateway.devices import protocol
 from persistence.location import open_store
 from persistence.ports import Insert, Store
 from persistence.schema import Samples, Timestamp

@@ -20,7 +20,7 @@ from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
 from domain.identifiers import UserId
 from gateway.auth import SCOPES, Scope
-from gateway.tls import TlsFiles
+from gateway.devices.tls import TlsFiles
 from telemetry.spans import SHARE, SpanSettings
 
 DAY_SECONDS = 86_400

@@ -7,8 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from domain.errors import ConfigurationError
-from gateway.oidc import OidcSettings, is_safe_address
-from gateway.oidc_provider import client_secret
+from gateway.api.oidc import OidcSettings, is_safe_address
+from gateway.api.oidc_provider import client_secret
 
 _NEEDED = ("client_id", "secret_file", "page", "operators")
 

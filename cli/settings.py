@@ -9,9 +9,9 @@ from pathlib import Path
 from actors.metronome_launcher import MetronomeSettings
 from domain.errors import ConfigurationError
 from domain.sensors import SensorSet
-from gateway.limits import limits_of
-from gateway.oidc import OidcSettings
-from gateway.tls import TlsFiles
+from gateway.api.oidc import OidcSettings
+from gateway.devices.limits import limits_of
+from gateway.devices.tls import TlsFiles
 from persistence.learned_tables import MEMBERS_MIN
 from persistence.retention import KEPT_FOR_EVER, Policy
 from telemetry.logs import LogFormat

@@ -27,13 +27,13 @@ from cli.keys import signing_key, token_key
 from cli.privacy import secrets_of
 from cli.retention import keep_words
 from cli.settings import NodeSettings, check
-from gateway.api_actor import ApiActor
-from gateway.api_messages import StartApi
+from gateway.api.actor import ApiActor
+from gateway.api.messages import StartApi
+from gateway.api.privacy import Keys
+from gateway.api.watch_page import Gateways
 from gateway.auth import Tokens
-from gateway.device_actor import DeviceGatewayActor, StartGateway
-from gateway.limits import limits_of
-from gateway.privacy import Keys
-from gateway.watch_page import Gateways
+from gateway.devices.actor import DeviceGatewayActor, StartGateway
+from gateway.devices.limits import limits_of
 from persistence.location import open_store, prepare_store
 from persistence.ports import Store
 from persistence.secret_files import load_or_make_key, numbered_keys

@@ -1,1 +1,1 @@
-"""The doors: the device protocol (no I/O), the websocket server, the HTTP API, authorisation and the page."""
+"""The doors: `devices/` over websockets, `api/` over HTTP with the page; what both need stands here."""

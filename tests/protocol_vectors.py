@@ -16,7 +16,7 @@ from typing import Any, get_args
 import msgpack
 import msgspec
 
-from gateway import protocol
+from gateway.devices import protocol
 from tests.edge.test_device_protocol import MESSAGES as FROM_SERVER
 from tests.gateway.device_example import CARE_MESSAGES, CONSENT, MESSAGES
 

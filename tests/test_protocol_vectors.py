@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from edge import protocol as edge_protocol
-from gateway import protocol
-from gateway.connection import Connection
-from gateway.offers import Offers
+from gateway.devices import protocol
+from gateway.devices.connection import Connection
+from gateway.devices.offers import Offers
 from persistence.sqlite import SqliteStore
 from tests import protocol_vectors
 from tests.gateway.device_example import gateway_token, hello, make_tokens, offers_of, token

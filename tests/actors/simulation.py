@@ -20,11 +20,11 @@ from actors.tenure import ATTEMPTS_PER_VIEW, Tenure
 from domain.identifiers import UserId
 from domain.replies import Acknowledged, DirectReply
 from edge.client import DeviceClient, is_retry
-from gateway import protocol
 from gateway.auth import Tokens
-from gateway.connection import Connection
-from gateway.offers import Offers
-from gateway.replies import message_of
+from gateway.devices import protocol
+from gateway.devices.connection import Connection
+from gateway.devices.offers import Offers
+from gateway.devices.replies import message_of
 from persistence.models import ModelStore
 from persistence.ports import Store
 from tests.actors.driving import every_shard, stores_of

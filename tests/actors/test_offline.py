@@ -18,11 +18,11 @@ from domain.training import Place, Training
 from domain.user import User, evolve
 from edge.client import DeviceClient, is_retry
 from edge.offline import OfflineCoach, Said
-from gateway import protocol
 from gateway.auth import Tokens
-from gateway.connection import Connection
-from gateway.offers import Offers
-from gateway.replies import message_of
+from gateway.devices import protocol
+from gateway.devices.connection import Connection
+from gateway.devices.offers import Offers
+from gateway.devices.replies import message_of
 from persistence.models import ModelStore
 from persistence.sqlite import SqliteStore
 from persistence.tables import LABEL

@@ -9,7 +9,7 @@ import pytest
 from cli.main import parser_of
 from cli.oidc import oidc_settings
 from domain.errors import ConfigurationError
-from gateway.oidc import OidcSettings
+from gateway.api.oidc import OidcSettings
 
 RIGHT = {
     "issuer": "https://id.example/realms/gym",

@@ -18,10 +18,10 @@ from actors.shard_host import ShardHost
 from actors.tenure import Tenure
 from domain.errors import StoreError
 from domain.identifiers import UserId, shard_of
-from gateway import protocol
 from gateway.auth import Tokens
-from gateway.offers import Offers
-from gateway.replies import message_of
+from gateway.devices import protocol
+from gateway.devices.offers import Offers
+from gateway.devices.replies import message_of
 from persistence.models import ModelStore
 from persistence.ports import Store
 from tests.actors.driving import stores_of

@@ -10,7 +10,7 @@ import pytest
 
 from edge import protocol
 from edge.protocol import Message
-from gateway.server import LEAD_MS
+from gateway.devices.server import LEAD_MS
 from persistence.location import prepare_store
 from tests.cluster.checker import check_acknowledged, check_settled
 from tests.cluster.crowd import Crowd, NotingClient

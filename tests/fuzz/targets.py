@@ -40,9 +40,9 @@ from edge.addresses import Addresses
 from edge.client import DeviceClient
 from edge.int8 import Int8Network
 from edge.recogniser import Recogniser
-from gateway import protocol
 from gateway.auth import SCOPES
-from gateway.connection import Connection
+from gateway.devices import protocol
+from gateway.devices.connection import Connection
 from persistence.batch_tables import BatchStateRow
 from persistence.blobs import FORMAT_VERSION, BlobCodec
 from persistence.journal import EVENT_UPCASTERS

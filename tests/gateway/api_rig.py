@@ -17,13 +17,13 @@ from actors.messages import Addressed, Envelope
 from domain.commands import Command
 from domain.identifiers import UserId
 from domain.replies import Reply
-from gateway.api import create_app
+from gateway.api.app import create_app
+from gateway.api.commanding import Commands
+from gateway.api.live import LiveView
+from gateway.api.oidc import OidcSettings
+from gateway.api.oidc_provider import Provider
+from gateway.api.privacy import Keys
 from gateway.auth import Scope, Tokens
-from gateway.commanding import Commands
-from gateway.live import LiveView
-from gateway.oidc import OidcSettings
-from gateway.oidc_provider import Provider
-from gateway.privacy import Keys
 from persistence.erasure import Secrets
 from persistence.sqlite import SqliteStore
 from tests.actors.driving import MASTER_KEY, DrivenHost

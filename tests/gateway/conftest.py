@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page
 
-from gateway.api import RATE_OF_ALL, RATE_PER_ADDRESS
-from gateway.offers import Offers
-from gateway.oidc_provider import Provider
-from gateway.rates import Rates
+from gateway.api.app import RATE_OF_ALL, RATE_PER_ADDRESS
+from gateway.api.oidc_provider import Provider
+from gateway.api.rates import Rates
+from gateway.devices.offers import Offers
 from persistence.sqlite import SqliteStore
 from telemetry import metrics, pages
 from tests.browser import chromium

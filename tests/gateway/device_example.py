@@ -7,11 +7,11 @@ from typing import Any
 
 import msgpack
 
-from gateway import protocol
 from gateway.auth import ANY_USER, Scope, Tokens
-from gateway.connection import Connection
-from gateway.connection_output import Output
-from gateway.offers import Offers
+from gateway.devices import protocol
+from gateway.devices.connection import Connection
+from gateway.devices.connection_output import Output
+from gateway.devices.offers import Offers
 from persistence.models import EVERYONE, ModelStore, evaluation_row
 from persistence.ports import Store
 from persistence.schema import Timestamp

@@ -18,7 +18,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from gateway.oidc import OidcSettings
+from gateway.api.oidc import OidcSettings
 
 CLIENT, SECRET, CODE = "muvr: here", "s3cret/+ %", "the-code"
 PAGE = "http://127.0.0.1:8080/"

@@ -15,13 +15,13 @@ from playwright.sync_api import Page, expect
 
 from domain.commands import CloseSession, Command, ConfirmLabel, OpenSession, RecordSet
 from domain.identifiers import DeviceId, ModelId, SessionId, UserId
-from gateway.api import create_app
-from gateway.api_server import ApiServer
+from gateway.api.app import create_app
+from gateway.api.live import LiveView
+from gateway.api.node_load import NodeLoad
+from gateway.api.oidc_provider import Provider
+from gateway.api.privacy import Keys
+from gateway.api.server import ApiServer
 from gateway.auth import Scope, Tokens
-from gateway.live import LiveView
-from gateway.node_load import NodeLoad
-from gateway.oidc_provider import Provider
-from gateway.privacy import Keys
 from persistence.sqlite import SqliteStore
 from tests.gateway.api_example import DAY_MS, START_MS
 from tests.gateway.api_rig import HostThread

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import inspect
 
-from gateway import care_messages, coach_messages, protocol
+from gateway.devices import care_messages, coach_messages, protocol
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 REQUIRED = ("**required**", "always there")

@@ -13,8 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from actors.messages import Envelope
-from gateway.limits import Limits
-from gateway.server import DeviceServer
+from gateway.devices.limits import Limits
+from gateway.devices.server import DeviceServer
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import make_tokens, offers_of, serve_model
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from domain.errors import NotAuthorised
 from domain.identifiers import UserId
-from gateway import protocol
-from gateway.api import RATE_PER_ADDRESS
-from gateway.api_problems import TooManyRequests
+from gateway.api.app import RATE_PER_ADDRESS
+from gateway.api.problems import TooManyRequests
+from gateway.api.rates import ADDRESSES_MAX, Rate, Rates
 from gateway.auth import SCOPES, Tokens
-from gateway.connection import Connection
-from gateway.offers import Offers
-from gateway.rates import ADDRESSES_MAX, Rate, Rates
+from gateway.devices import protocol
+from gateway.devices.connection import Connection
+from gateway.devices.offers import Offers
 from gateway.revocations import Revocations
 from persistence.logins import LOGINS_MAX, LOST_ANSWER_MS, REFRESH_MS
 from persistence.pairings import CODE_MS, SYMBOLS, TRIES_MAX, PairingStore

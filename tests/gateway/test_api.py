@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from domain.errors import StoredValueCorrupt, StoreUnavailable
 from domain.identifiers import UserId, shard_of
-from gateway.api import create_app
-from gateway.api_guard import SECURITY_HEADERS, is_loopback
-from gateway.live import LiveView
+from gateway.api.app import create_app
+from gateway.api.guard import SECURITY_HEADERS, is_loopback
+from gateway.api.live import LiveView
 from persistence.ports import Delete, Insert
 from persistence.schema import Timestamp
 from persistence.sqlite import SqliteStore

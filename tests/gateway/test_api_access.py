@@ -11,12 +11,12 @@ import msgpack
 import pytest
 from fastapi.routing import APIRoute
 
-from gateway import protocol
 from gateway.access import MESSAGES, OPEN, ROUTES, Relation
-from gateway.api import RESOURCES
+from gateway.api.app import RESOURCES
 from gateway.auth import ANY_USER, SCOPES, Scope
-from gateway.connection import Connection
-from gateway.offers import Offers
+from gateway.devices import protocol
+from gateway.devices.connection import Connection
+from gateway.devices.offers import Offers
 from tests.gateway.api_example import START_MS, fill, live, recognised
 from tests.gateway.api_rig import Rig, rig
 from tests.gateway.device_example import MODEL_DIGEST, error_of, hello, make_tokens, message, token, welcomed

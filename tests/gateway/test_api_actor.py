@@ -18,8 +18,8 @@ from thespian.actors import ActorExitRequest
 from actors.messages import LiveUpdates, Started, StartFailed
 from actors.node import actor_system
 from domain.identifiers import UserId
-from gateway.api_actor import ApiActor
-from gateway.api_messages import StartApi
+from gateway.api.actor import ApiActor
+from gateway.api.messages import StartApi
 from gateway.auth import Tokens
 from persistence.sqlite import SqliteStore
 from tests.gateway.api_example import START_MS, encoded, fill, live, recognised

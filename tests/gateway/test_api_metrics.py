@@ -11,9 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from domain.errors import ConfigurationError
-from gateway.api import create_app
-from gateway.api_metrics import serve_metrics
-from gateway.live import LiveView
+from gateway.api.app import create_app
+from gateway.api.live import LiveView
+from gateway.api.metrics import serve_metrics
 from persistence.sqlite import SqliteStore
 from telemetry import metrics, pages
 

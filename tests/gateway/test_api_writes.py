@@ -11,7 +11,7 @@ import pytest
 from actors.view import Member, View
 from domain.commands import ConfirmLabel, OpenSession
 from domain.identifiers import DeviceId, SessionId
-from gateway.api_guard import BODY_BYTES_MAX
+from gateway.api.guard import BODY_BYTES_MAX
 from gateway.routes import Routes
 from persistence.api_tables import API_REQUEST
 from persistence.ports import Store

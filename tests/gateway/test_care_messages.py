@@ -11,12 +11,12 @@ from domain.identifiers import DeviceId, UserId
 from domain.programme import Prescription, Programme, Span
 from domain.replies import AdherenceTold, ProgrammeHeld, WeekAdhered
 from edge import protocol as edge_protocol
-from gateway import protocol
 from gateway.auth import ANY_USER, Scope
-from gateway.connection import Connection
-from gateway.connection_output import CLOSE_POLICY, Wish, not_theirs
-from gateway.offers import Offers
-from gateway.replies import message_of
+from gateway.devices import protocol
+from gateway.devices.connection import Connection
+from gateway.devices.connection_output import CLOSE_POLICY, Wish, not_theirs
+from gateway.devices.offers import Offers
+from gateway.devices.replies import message_of
 from persistence.models import user_scope
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import (

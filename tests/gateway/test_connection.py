@@ -26,11 +26,11 @@ from domain.commands import (
     WithdrawLabel,
 )
 from domain.identifiers import UserId
-from gateway import protocol
-from gateway.connection import CREDIT, INVALID_MAX, UNANSWERED_MAX, Connection
-from gateway.connection_output import CLOSE_MOVED, CLOSE_POLICY, Output
+from gateway.devices import protocol
+from gateway.devices.connection import CREDIT, INVALID_MAX, UNANSWERED_MAX, Connection
+from gateway.devices.connection_output import CLOSE_MOVED, CLOSE_POLICY, Output
+from gateway.devices.offers import Offers
 from gateway.lanes import LANE_BATCHES_MAX
-from gateway.offers import Offers
 from tests.gateway.device_example import (
     KEY,
     MESSAGES,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from domain.identifiers import UserId
-from gateway import protocol
-from gateway.connection import CREDIT, GATEWAY_CREDIT, UNANSWERED_MAX, Connection
-from gateway.limits import Limits
-from gateway.offers import Offers
+from gateway.devices import protocol
+from gateway.devices.connection import CREDIT, GATEWAY_CREDIT, UNANSWERED_MAX, Connection
+from gateway.devices.limits import Limits
+from gateway.devices.offers import Offers
 from tests.gateway.device_example import (
     error_of,
     gateway_token,

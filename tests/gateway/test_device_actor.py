@@ -32,9 +32,9 @@ from actors.node import actor_system
 from actors.view import Member, View
 from domain.commands import session_of
 from domain.replies import Acknowledged
-from gateway.device_actor import DeviceGatewayActor, StartGateway
+from gateway.devices.actor import DeviceGatewayActor, StartGateway
+from gateway.devices.limits import Limits
 from gateway.lanes import LANE_BATCHES_MAX
-from gateway.limits import Limits
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import MODEL_DIGEST, hello, make_tokens, message, serve_model, token
 from tests.gateway.server_rig import closed, read

@@ -14,8 +14,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from domain.errors import ConfigurationError
-from gateway.device_protocol import _NO_HTTP
-from gateway.entrance import Entrance
+from gateway.devices.device_protocol import _NO_HTTP
+from gateway.devices.entrance import Entrance
 from tests.gateway.device_example import hello, make_tokens, message
 from tests.gateway.server_rig import Rig, closed, read, run
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from actors.view import Member, View
-from gateway import forwarding
-from gateway.api_guard import BODY_BYTES_MAX
-from gateway.api_server import ApiServer
-from gateway.forwarding import HOP
+from gateway.api import forwarding
+from gateway.api.forwarding import HOP
+from gateway.api.guard import BODY_BYTES_MAX
+from gateway.api.server import ApiServer
 from gateway.routes import Routes
 from persistence.profile_tables import PROFILE
 from persistence.tables import JOURNAL

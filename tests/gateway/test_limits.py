@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import ConfigurationError
-from gateway.doorman import Doorman
-from gateway.limits import Limits, Rate, limits_of
+from gateway.devices.doorman import Doorman
+from gateway.devices.limits import Limits, Rate, limits_of
 
 
 def test_limits_are_changed_by_name() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from domain.identifiers import UserId
 from domain.recording import REST
 from domain.replies import LiveReply, LiveUpdate
-from gateway import live as module
-from gateway.live import IDLE_MS_MAX, LiveChanges, LiveView, TooManyReaders
-from gateway.live_state import CLOCK_SKEW_MS_MAX, LiveUser
+from gateway.api import live as module
+from gateway.api.live import IDLE_MS_MAX, LiveChanges, LiveView, TooManyReaders
+from gateway.api.live_state import CLOCK_SKEW_MS_MAX, LiveUser
 from tests.gateway.api_example import advised, ended, found, live, recognised, rest, setting_up, tipped
 
 NOW_MS = 1_790_000_000_000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.node_load import NodeLoad
+from gateway.api.node_load import NodeLoad
 from telemetry import metrics
 from telemetry.readings import Observed
 

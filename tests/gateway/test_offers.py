@@ -8,9 +8,9 @@ import msgpack
 
 from domain.errors import StoreUnavailable
 from domain.identifiers import UserId
-from gateway import protocol
-from gateway.connection import INVALID_MAX, Connection
-from gateway.offers import Offers
+from gateway.devices import protocol
+from gateway.devices.connection import INVALID_MAX, Connection
+from gateway.devices.offers import Offers
 from persistence.models import ModelStore, cluster_scope, user_scope
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import (

@@ -13,11 +13,11 @@ import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from oidc_provider_mock import User, run_server_in_thread
 
-from gateway.api import RATE_PER_ADDRESS
+from gateway.api.app import RATE_PER_ADDRESS
+from gateway.api.oidc import Attempt, OidcSettings
+from gateway.api.oidc_provider import client_secret
+from gateway.api.resources.sign_in import ATTEMPT_SECONDS
 from gateway.auth import SCOPES
-from gateway.oidc import Attempt, OidcSettings
-from gateway.oidc_provider import client_secret
-from gateway.resources.sign_in import ATTEMPT_SECONDS
 from persistence.logins import LOST_ANSWER_MS, VOUCHED_MS
 from tests.gateway.api_rig import HERE, Rig, problem_of, rig
 

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.access import ROUTES
-from gateway.oidc import LEEWAY_SECONDS, OidcSettings, is_safe_address
-from gateway.oidc_provider import NEW_KEYS_SECONDS
+from gateway.api.oidc import LEEWAY_SECONDS, OidcSettings, is_safe_address
+from gateway.api.oidc_provider import NEW_KEYS_SECONDS
 from tests.gateway.api_rig import Rig, problem_of, rig
 from tests.gateway.oidc_steps import NOW_S, begun, finished, with_claims
 from tests.gateway.own_provider import (

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.oidc_provider import DESCRIPTION_SECONDS, FAILED_SECONDS
+from gateway.api.oidc_provider import DESCRIPTION_SECONDS, FAILED_SECONDS
 from tests.gateway.api_rig import Rig, problem_of, rig
 from tests.gateway.oidc_steps import begun, finished, with_claims
 from tests.gateway.own_provider import OwnProvider

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from actors.membership import VIEW_NAME
 from actors.view import Member
 from domain.identifiers import UserId
-from gateway.node_load import NodeLoad
+from gateway.api.node_load import NodeLoad
 from persistence.schema import Timestamp
 from persistence.tables import MEMBER, VIEW, MemberRow, ViewRow
 from telemetry import metrics

@@ -11,9 +11,9 @@ import pytest
 from oidc_provider_mock import User, run_server_in_thread
 from playwright.sync_api import Browser, Page, expect
 
+from gateway.api.oidc import OidcSettings
+from gateway.api.oidc_provider import Provider
 from gateway.auth import Tokens
-from gateway.oidc import OidcSettings
-from gateway.oidc_provider import Provider
 from tests.gateway.page_rig import WIDTHS, check_accessible, check_fits, gym
 
 TOKENS = Tokens(b"k" * 32, time.time)  # the provider's clock is the machine's

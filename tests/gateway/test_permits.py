@@ -9,7 +9,7 @@ from actors.messages import Addressed
 from domain.errors import StoreUnavailable
 from domain.identifiers import SessionId, UserId
 from domain.replies import AdherenceTold, RestBegan
-from gateway.permits import Permits
+from gateway.devices.permits import Permits
 from persistence.access import AccessStore
 from persistence.grants import GrantStore
 from persistence.sqlite import SqliteStore

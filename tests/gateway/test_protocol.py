@@ -31,10 +31,10 @@ from domain.replies import (
 )
 from edge import protocol as edge_protocol
 from edge.client import DeviceClient
-from gateway import coach_messages, protocol
-from gateway.connection import Connection
-from gateway.offers import Offers
-from gateway.replies import message_of
+from gateway.devices import coach_messages, protocol
+from gateway.devices.connection import Connection
+from gateway.devices.offers import Offers
+from gateway.devices.replies import message_of
 from tests.everything_sent import everything_sent
 from tests.gateway.device_example import (
     MESSAGES,

@@ -17,7 +17,7 @@ from domain.identifiers import SessionId, StreamId
 from edge import addresses, artefact
 from edge import protocol as edge_protocol
 from edge.client import DeviceClient
-from gateway import connection, connection_output, protocol
+from gateway.devices import connection, connection_output, protocol
 from tests.everything_sent import everything_sent
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()

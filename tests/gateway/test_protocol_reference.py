@@ -11,13 +11,13 @@ import msgpack
 import pytest
 
 from domain.errors import MuvrError
-from gateway import connection, protocol, server
 from gateway.access import OPEN, ROUTES
+from gateway.api.resources.accounts import TokenPair
 from gateway.auth import ACCESS_SECONDS
-from gateway.connection import Connection
-from gateway.limits import Limits
-from gateway.offers import Offers
-from gateway.resources.accounts import TokenPair
+from gateway.devices import connection, protocol, server
+from gateway.devices.connection import Connection
+from gateway.devices.limits import Limits
+from gateway.devices.offers import Offers
 from persistence.logins import LOST_ANSWER_MS, REFRESH_MS
 from tests.gateway.device_example import (
     CARE_MESSAGES,

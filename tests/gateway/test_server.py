@@ -14,10 +14,10 @@ from actors.messages import Addressed
 from domain.errors import ConfigurationError
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged, Refused, RestBegan
-from gateway import protocol
-from gateway.limits import Limits
-from gateway.listener import FRAME_BYTES_MAX
-from gateway.server import DeviceServer
+from gateway.devices import protocol
+from gateway.devices.limits import Limits
+from gateway.devices.listener import FRAME_BYTES_MAX
+from gateway.devices.server import DeviceServer
 from persistence.sqlite import SqliteStore
 from tests.gateway.device_example import (
     gateway_token,

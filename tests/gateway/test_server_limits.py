@@ -18,9 +18,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidMessage
 
 from domain.errors import ConfigurationError
-from gateway.connection import GATEWAY_CREDIT, GATEWAY_UNANSWERED_MAX, UNANSWERED_MAX
-from gateway.listener import IGNORED_MAX
-from gateway.tls import TlsFiles, tls_context
+from gateway.devices.connection import GATEWAY_CREDIT, GATEWAY_UNANSWERED_MAX, UNANSWERED_MAX
+from gateway.devices.listener import IGNORED_MAX
+from gateway.devices.tls import TlsFiles, tls_context
 from tests.gateway.device_example import MODEL_DIGEST, gateway_token, hello, message
 from tests.gateway.server_rig import Rig, closed, read, run
 

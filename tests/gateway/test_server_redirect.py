@@ -10,8 +10,8 @@ from actors.messages import Addressed
 from actors.view import Member, View
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged, RestBegan
+from gateway.devices.server import LEAD_MS
 from gateway.routes import Routes
-from gateway.server import LEAD_MS
 from tests.gateway.device_example import gateway_token, hello, message, token
 from tests.gateway.server_rig import Rig, closed, read, run
 

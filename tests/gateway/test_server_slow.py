@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection
 from actors.messages import Addressed
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged, RestBegan
-from gateway import protocol
+from gateway.devices import protocol
 from tests.gateway.device_example import (
     MODEL_DIGEST,
     MODEL_FILE,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import strikes
-from gateway.doorman import Doorman, Visit
-from gateway.limits import Limits
-from gateway.seldom import SECONDS, Seldom
-from gateway.strikes import Strikes, network_of
+from gateway.devices import strikes
+from gateway.devices.doorman import Doorman, Visit
+from gateway.devices.limits import Limits
+from gateway.devices.seldom import SECONDS, Seldom
+from gateway.devices.strikes import Strikes, network_of
 
 RATES = st.floats(0.5, 100)
 AT_ONCE = st.integers(1, 50)

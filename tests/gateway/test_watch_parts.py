@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Page
 
-from gateway.api import create_app
-from gateway.api_server import ApiServer
-from gateway.live import LiveView
+from gateway.api.app import create_app
+from gateway.api.live import LiveView
+from gateway.api.server import ApiServer
 from persistence.sqlite import SqliteStore
 from tests.browser import chromium
 
-GATEWAY = Path(__file__).parents[2] / "gateway"
+GATEWAY = Path(__file__).parents[2] / "gateway" / "api"
 PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
 EXACT_MAX = 2**53 - 1  # the largest integer that a number of JavaScript holds exactly
 IN_BROWSER = settings(
