@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from actors.messages import Addressed, Directory, Envelope, ShardAnswer, ShardBatch, decode_addressed
-from gateway.devices import counts
+from gateway import counts
 from gateway.lanes import Done, Lanes
 
 

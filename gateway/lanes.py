@@ -17,7 +17,7 @@ from typing import Any
 from actors.messages import Envelope, ShardBatch, encode_envelopes
 from actors.view import View
 from domain.identifiers import UserId
-from gateway.devices import counts
+from gateway import counts
 from gateway.routes import Routes
 
 LANE_BATCHES_MAX = 4  # on their way to a shard host: what it writes, and what it prepares meanwhile

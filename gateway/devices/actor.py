@@ -32,8 +32,8 @@ from actors.messages import (
     ViewChanged,
 )
 from domain.errors import MuvrError
+from gateway import counts
 from gateway.auth import Tokens
-from gateway.devices import counts
 from gateway.devices.limits import Limits
 from gateway.devices.offers import Offers
 from gateway.devices.permits import Permits

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from gateway.devices import counts
+from gateway import counts
 from gateway.devices.limits import Limits
 from gateway.devices.seldom import Seldom
 from gateway.devices.strikes import LEFT_WEIGHT, Strikes, network_of

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import aiofastnet
 
 from domain.errors import ConfigurationError
-from gateway.devices import counts
+from gateway import counts
 from gateway.devices.doorman import Doorman, Visit
 from gateway.devices.limits import Limits
 
