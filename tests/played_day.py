@@ -11,12 +11,14 @@ from cli.demo.player import Played, Wearer, now_ms, play
 from cli.demo.programme import PlayedSession, simulated
 from cli.keys import verify_key
 from cli.settings import NodeSettings
+from domain.commands import RecogniserSite
 from domain.identifiers import UserId
 from gateway.auth import Tokens
 
 SEED = 1
 DAY_MS, BETWEEN_SESSIONS_MS = 86_400_000, 3_600_000
 TOKEN_SECONDS = 3_600
+SITE: RecogniserSite = "server"
 
 
 def play_day(url: str, tokens: Tokens) -> list[Played]:
@@ -50,7 +52,6 @@ async def _play(url: str, tokens: Tokens, sessions: Sequence[PlayedSession]) -> 
     wearer = Wearer(user, tokens.issue(user, "device", TOKEN_SECONDS), verify_key=b"")
     first_ms = now_ms() - DAY_MS
     planned = [
-        (session, first_ms + number * BETWEEN_SESSIONS_MS, "server")
-        for number, session in enumerate(sessions)
+        (session, first_ms + number * BETWEEN_SESSIONS_MS, SITE) for number, session in enumerate(sessions)
     ]
     return await play(url, wearer, planned, lambda *_: None, needs_model=False)
