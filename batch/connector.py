@@ -29,6 +29,15 @@ from persistence.schema import Table, Timestamp
 
 PACKAGE = "com.datastax.spark:spark-cassandra-connector_2.12:3.5.1"
 RECONNECT_MS_MAX = 5_000  # a minute by default, for which a node that is back would not be used
+# By default the connector offers two of RSA's key exchange, which our certificates cannot be used with.
+CIPHERS = (
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+)
 _FORMAT = "org.apache.spark.sql.cassandra"
 
 
@@ -141,6 +150,7 @@ def _encryption(tls: Path) -> dict[str, str]:
     """
     prefix = "spark.cassandra.connection.ssl"
     found = {f"{prefix}.enabled": "true", f"{prefix}.clientAuth.enabled": "true"}
+    found[f"{prefix}.enabledAlgorithms"] = ",".join(CIPHERS)
     for store, file in (("trustStore", AUTHORITY_P12), ("keyStore", IDENTITY_P12)):
         found |= {
             f"{prefix}.{store}.path": str(tls.absolute() / file),

@@ -8,7 +8,8 @@ The rates of the market are ASSUMED, since no traces of prices or reclaims are h
 has them all. The times of muvr's own parts are the description's, or rounded up from docs/performance.md.
 Every frame of every device is followed: sent, stored, acknowledged, sent again. The ring, on machines that
 stay, is taken to answer always. On demand, the same is simulated in the same run, with the same seeds.
-Not simulated: prices that change, a network that fails, Mesos or Marathon being away, Spark.
+Not simulated: nodes on demand (`node.on_demand`), prices that change, a network that fails, Mesos or Marathon
+being away, Spark.
 """
 
 from __future__ import annotations

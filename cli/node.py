@@ -16,6 +16,7 @@ from cli.oidc import add_oidc_arguments, oidc_settings
 from cli.parsing import explain
 from cli.retention import add_keep_arguments, policy_of
 from cli.settings import API_PORT, GATEWAY_PORT, LOOPBACK, NodeSettings
+from cli.spot import SpotWatch, add_spot_arguments, spot_watch
 from cli.wiring import open_tokens, running_node
 from domain.errors import ConfigurationError
 from domain.identifiers import UserId
@@ -81,7 +82,8 @@ class _Up:
         _add_watching_arguments(parser)
         add_oidc_arguments(parser)
         add_metronome_arguments(parser)
-        explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C or SIGTERM"})
+        add_spot_arguments(parser)
+        explain(parser, _UP_EXAMPLES, statuses={0: "ended by Ctrl-C, SIGTERM or a spot notice"})
 
     @staticmethod
     def run(options: argparse.Namespace) -> int:
@@ -114,6 +116,9 @@ class _Up:
             log_format=options.log_format,
             debug=options.debug,
         )
+        spot = spot_watch(options)
+        if spot is not None and spot.is_ending():
+            return 1
         with running_node(settings) as running:
             operator = first_operator_token(settings)
             devices, page = (
@@ -130,7 +135,7 @@ class _Up:
                 else:  # to be typed: what stands in an address is kept, and passed on with it
                     print(f"token:   {operator}")
                 print("Ctrl-C stops the node", flush=True)
-            serve_until_signal(running.node)
+            serve_until_signal(running.node, spot)
         return 0
 
 
@@ -197,12 +202,12 @@ def _add_gateway_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def serve_until_signal(node: Node) -> None:
-    """Wait for Ctrl-C or SIGTERM; raises ProcessFailed when the node can serve no more."""
+def serve_until_signal(node: Node, spot: SpotWatch | None = None) -> None:
+    """Wait for Ctrl-C, SIGTERM or a spot notice; raises ProcessFailed when the node can serve no more."""
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    while not ended.wait(CHECK_SECONDS):
+    while not ended.wait(CHECK_SECONDS) and not (spot is not None and spot.is_ending()):
         node.check()
 
 

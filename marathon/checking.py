@@ -83,6 +83,13 @@ def _node(deployment: Deployment) -> Iterator[Fault]:
         yield Fault("node.memory_mb", f"{node.memory_mb} MB", f"give at least {NODE_MEMORY_MB_MIN}")
     if deployment.store is not None and deployment.store.startswith("sqlite:") and node.instances > 1:
         yield Fault("node.instances", "nodes on several machines share no embedded store", "use Cassandra")
+    if not node.spot and (node.on_demand or node.spot_notice is not None):
+        name = "on_demand" if node.on_demand else "spot_notice"
+        yield Fault(f"node.{name}", "no node is on a spot machine", "leave it out, or set node.spot")
+    if node.spot and 0 < node.instances <= node.on_demand:
+        yield Fault(
+            "node.on_demand", f"{node.on_demand} of {node.instances}", "give fewer, or node.spot = false"
+        )
 
 
 def _grace(part: str, seconds: int, *, is_spot: bool) -> Iterator[Fault]:

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from domain.errors import ConfigurationError
 from marathon.checking import check
+from marathon.spot import Cloud
 
 Environment = Literal["dev", "staging", "production"]
 Count = Annotated[int, Meta(ge=0, le=1000)]
@@ -100,6 +101,8 @@ class Node(_Part, frozen=True):
     memory_mb: Megabytes = 2_048
     disk_mb: Megabytes = 2_048
     spot: bool = True
+    on_demand: Count = 0  # of the instances; they serve all users while no spot machine is to be had
+    spot_notice: Cloud | None = None  # whose notice a node on a spot machine heeds
     per_agent: Annotated[int, Meta(ge=1, le=64)] = 1
     listen: Text = "0.0.0.0"  # an agent's checks come from its own loopback, devices from elsewhere
     lease_seconds: Annotated[float, Meta(ge=1, le=600)] = 10.0

@@ -8,7 +8,7 @@ from typing import Any
 from marathon.description import Deployment
 from marathon.render.cassandra import cassandra_apps
 from marathon.render.night import night_job, night_schedule
-from marathon.render.node import node_app
+from marathon.render.node import node_apps
 from marathon.render.spark import spark_apps
 
 Definition = dict[str, Any]
@@ -32,7 +32,7 @@ def render(deployment: Deployment) -> Definitions:
     for name, apps in (("cassandra", cassandra_apps(deployment)), ("spark", spark_apps(deployment))):
         if apps:
             groups.append({"id": f"{deployment.group}/{name}", "apps": apps, "groups": []})
-    group = {"id": deployment.group, "apps": [node_app(deployment)], "groups": groups}
+    group = {"id": deployment.group, "apps": node_apps(deployment), "groups": groups}
     if deployment.night is None:
         return Definitions(group=group)
     job = night_job(deployment, deployment.night)

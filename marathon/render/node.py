@@ -1,4 +1,7 @@
-"""muvr's nodes: one app, upgraded one after the other, each only once its successor serves."""
+"""muvr's nodes: one app, upgraded one after the other, each only once its successor serves.
+
+Some of them may be on machines that stay: those are an app of their own, upgraded first.
+"""
 
 from __future__ import annotations
 
@@ -30,21 +33,31 @@ def node_id(deployment: Deployment) -> str:
     return f"{deployment.group}/node"
 
 
-def node_app(deployment: Deployment) -> dict[str, Any]:
+def node_apps(deployment: Deployment) -> list[dict[str, Any]]:
+    node, name = deployment.node, node_id(deployment)
+    if not node.on_demand:
+        return [_app(deployment, name, node.instances, spot=node.spot)]
+    staying = _app(deployment, f"{name}-on-demand", node.on_demand, spot=False)
+    others = _app(deployment, name, node.instances - node.on_demand, spot=True)
+    others["dependencies"] = [*others.get("dependencies", ()), staying["id"]]
+    return [staying, others]
+
+
+def _app(deployment: Deployment, name: str, instances: int, *, spot: bool) -> dict[str, Any]:
     node = deployment.node
     app = {
-        "id": node_id(deployment),
-        "instances": node.instances,
+        "id": name,
+        "instances": instances,
         "cpus": node.cpus,
         "mem": node.memory_mb,
         "disk": node.disk_mb,
-        "cmd": node_command(deployment),
+        "cmd": node_command(deployment, spot=spot),
         "networks": [{"mode": "host"}],
         "portDefinitions": [
             {"port": 0, "name": "devices", "protocol": "tcp"},
             {"port": 0, "name": "http", "protocol": "tcp"},
         ],
-        "constraints": _constraints(deployment),
+        "constraints": _constraints(deployment, instances, spot=spot),
         # Whether it lives: an agent asks, so that Marathon's own way there does not matter. Not whether the
         # store answers: all nodes would be killed when it does not.
         "healthChecks": [
@@ -73,7 +86,7 @@ def node_app(deployment: Deployment) -> dict[str, Any]:
         "taskKillGracePeriodSeconds": node.stop_seconds,
         "labels": labels(deployment, "node"),
         **muvr_container(deployment),
-        **stateless(node.instances),
+        **stateless(instances),
         **BACKOFF,
     }
     if deployment.cassandra.nodes:
@@ -81,7 +94,7 @@ def node_app(deployment: Deployment) -> dict[str, Any]:
     return app
 
 
-def node_command(deployment: Deployment) -> str:
+def node_command(deployment: Deployment, *, spot: bool) -> str:
     """What a shell is given; HOST, PORT0, PORT1 and MESOS_SANDBOX are set for each task."""
     node = deployment.node
     words = [
@@ -91,6 +104,7 @@ def node_command(deployment: Deployment) -> str:
         "--host", node.listen,
         "--lease-seconds", f"{node.lease_seconds:g}",
         "--night", "never",
+        *(("--spot-notice", node.spot_notice) if spot and node.spot_notice is not None else ()),
     ]  # fmt: skip
     of_task = (
         '--data "$MESOS_SANDBOX/muvr-data" --gateway-port "$PORT0" --api-port "$PORT1" '
@@ -109,11 +123,11 @@ def node_command(deployment: Deployment) -> str:
     return f"printf %s {shlex.quote(run)} > {RESOURCES_FILE} && {command} {arguments}"
 
 
-def _constraints(deployment: Deployment) -> list[list[str]]:
+def _constraints(deployment: Deployment, instances: int, *, spot: bool) -> list[list[str]]:
     node, zones = deployment.node, deployment.placement.zones
-    found = [lifecycle(deployment, spot=node.spot), ["hostname", "MAX_PER", str(node.per_agent)]]
-    if len(zones) >= ZONES_SPREAD_MIN and node.instances:
-        over: float = stateless(node.instances)["upgradeStrategy"]["maximumOverCapacity"]
-        most = math.ceil(int(node.instances * (1 + over)) / (len(zones) - 1))
+    found = [lifecycle(deployment, spot=spot), ["hostname", "MAX_PER", str(node.per_agent)]]
+    if len(zones) >= ZONES_SPREAD_MIN and instances:
+        over: float = stateless(instances)["upgradeStrategy"]["maximumOverCapacity"]
+        most = math.ceil(int(instances * (1 + over)) / (len(zones) - 1))
         found.append([deployment.placement.zone_attribute, "MAX_PER", str(most)])
     return found

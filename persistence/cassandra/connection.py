@@ -22,7 +22,7 @@ from cassandra.policies import (
 
 from domain.errors import ConfigurationError
 from persistence.cassandra.errors import described
-from persistence.cassandra.patience import REQUEST_SECONDS
+from persistence.cassandra.patience import REQUEST_SECONDS, pause_seconds
 from persistence.cassandra.protocol import PROTOCOL_VERSION, Handler
 from persistence.cassandra.settings import AUTHORITY, IDENTITY, CassandraSettings
 
@@ -69,10 +69,30 @@ class Replicas(TokenAwarePolicy):
 
 
 def connect(settings: CassandraSettings) -> Session:
-    """A session; its cluster's default profile has a `Replicas` policy. Raises ConfigurationError."""
+    """A session; its cluster's default profile has a `Replicas` policy. Raises ConfigurationError.
+
+    Nodes that are there and too busy to answer in time, as they may be when they have just started, are
+    asked again for `retry_seconds`.
+    """
     if LOGGER.level == logging.NOTSET:
         # What goes wrong is told by our errors; the driver adds a line for every batch above 5 KiB.
         LOGGER.setLevel(logging.CRITICAL)
+    deadline, failures = time.monotonic() + settings.retry_seconds, 0
+    while True:
+        try:
+            session = _session(settings)
+            break
+        except NoHostAvailable as error:
+            if not _is_busy(error) or time.monotonic() > deadline:
+                raise _unreachable(settings, error) from error
+        time.sleep(pause_seconds(failures))
+        failures += 1
+    session.use_client_timestamp = False  # statements carry their own
+    session.client_protocol_handler = Handler
+    return session
+
+
+def _session(settings: CassandraSettings) -> Session:
     try:
         cluster = _cluster(settings)
     except cassandra.UnresolvableContactPoints as error:
@@ -80,16 +100,10 @@ def connect(settings: CassandraSettings) -> Session:
             f"no host of {settings.shown_hosts()} is known by name", remedy="correct --store"
         ) from error
     try:
-        session = cluster.connect()
-    except NoHostAvailable as error:
-        cluster.shutdown()
-        raise _unreachable(settings, error) from error
+        return cluster.connect()
     except BaseException:
         cluster.shutdown()
         raise
-    session.use_client_timestamp = False  # statements carry their own
-    session.client_protocol_handler = Handler
-    return session
 
 
 def _cluster(settings: CassandraSettings) -> Cluster:
@@ -147,9 +161,17 @@ def _encryption(settings: CassandraSettings) -> ssl.SSLContext | None:
     return context
 
 
+def _is_busy(error: NoHostAvailable) -> bool:
+    """Whether a node took a connection, and then did not answer in time."""
+    return any(isinstance(reason, cassandra.OperationTimedOut) for reason in _reasons(error))
+
+
+def _reasons(error: NoHostAvailable) -> list[BaseException]:
+    return list(error.errors.values() if isinstance(error.errors, dict) else error.errors)
+
+
 def _unreachable(settings: CassandraSettings, error: NoHostAvailable) -> ConfigurationError:
-    reasons = error.errors.values() if isinstance(error.errors, dict) else error.errors
-    if any(isinstance(reason, cassandra.AuthenticationFailed) for reason in reasons):
+    if any(isinstance(reason, cassandra.AuthenticationFailed) for reason in _reasons(error)):
         return ConfigurationError(
             f"Cassandra at {settings.shown_hosts()} does not know {settings.user or 'users without a name'}"
             f" ({described(error)})",

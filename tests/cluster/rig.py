@@ -35,8 +35,8 @@ class Rig:
         keys.mkdir(parents=True, mode=0o700)
         (keys / "master.key").write_bytes(MASTER_KEY)
         self.tokens = Tokens(load_or_make_key(keys / "tokens.key"), time.time)
-        options = ["--keys", str(keys), "--store", location, "--lease-seconds", str(lease_s)]
-        self.nodes = [MuvrNode(directory / f"node{number}", options) for number in range(count)]
+        self.options = ["--keys", str(keys), "--store", location, "--lease-seconds", str(lease_s)]
+        self.nodes = [MuvrNode(directory / f"node{number}", self.options) for number in range(count)]
         self.store: Store = open_store(location)
 
     def up(self, nodes: Iterable[MuvrNode] | None = None) -> None:

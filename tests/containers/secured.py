@@ -5,20 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from cli.main import main
-from domain.errors import ConfigurationError
-from persistence.location import open_store
-from persistence.ports import Store
-from tests.actors.helpers import eventually
 from tests.containers.ring import ALONE, RingNode, image_environ, ports
 
 HOST = "127.0.0.1"
 KEYSPACE = "muvr"
 HEAP = {"MAX_HEAP_SIZE": "256M", "HEAP_NEWSIZE": "48M"}
-
-
-def opened(location: str) -> Store:
-    """The store; a machine with much else to do may need more than one try to answer in time."""
-    return eventually(lambda: _opened(location), f"{location} opens")
 
 
 class Secured:
@@ -46,7 +37,7 @@ class Secured:
     def location(
         self, user: str | None, *, password: Path | None = None, tls: Path | None = None, has_tls: bool = True
     ) -> str:
-        options = ["replication=1", "datacenter=muvr", "retry-seconds=20"]
+        options = ["replication=1", "datacenter=muvr", "retry-seconds=60"]
         if has_tls:
             options.append(f"tls={tls or self.certificates / 'muvr'}")
         if password is not None:
@@ -64,12 +55,3 @@ class Secured:
     @property
     def first_superuser(self) -> str:
         return self.location("cassandra", password=self._first_password)
-
-
-def _opened(location: str) -> Store | None:
-    try:
-        return open_store(location)
-    except ConfigurationError as error:
-        if "no answer in time" in str(error):
-            return None
-        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shlex
 from collections.abc import Iterator
@@ -103,6 +104,14 @@ def test_no_secret_is_built_in(path: Path) -> None:
             assert not SECRET.search(text), text
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[0] == "*", "what is built from is listed, so that no key and no data ever is"
+
+
+def test_every_package_is_among_what_is_built_from() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    packages = setup["options.packages.find"]["include"].split()
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {f"!{package.removesuffix('*')}" for package in packages} <= set(ignored)
 
 
 @pytest.mark.parametrize("image", IMAGES)

@@ -30,7 +30,7 @@ from tests.actors.helpers import eventually
 from tests.cluster.checker import check_acknowledged, check_settled
 from tests.cluster.crowd import Crowd
 from tests.cluster.rig import Rig
-from tests.containers.secured import KEYSPACE, Secured, opened
+from tests.containers.secured import KEYSPACE, Secured
 
 KEY = DataKeyRow("somebody", b"wrapped")
 WINDOW_ROW = WindowRow("a@50", 0, "p1", "s", 1, 0, "curl", b"\1\0\2\0")
@@ -91,7 +91,7 @@ def test_what_everybody_knows_opens_nothing_any_more(secured: Secured) -> None:
 
 
 def test_a_node_reads_and_writes_and_makes_no_tables(secured: Secured) -> None:
-    with closing(opened(secured.of_role("node"))) as store:
+    with closing(open_store(secured.of_role("node"))) as store:
         store.write([Insert(SENSOR, row) for row in sensor_rows("of-node", 3)])
         assert list(store.read(SENSOR, ("of-node", "s", "a"))) == sensor_rows("of-node", 3)
         store.insert_if_absent(DATA_KEY, [KEY])
@@ -105,7 +105,7 @@ def test_a_node_reads_and_writes_and_makes_no_tables(secured: Secured) -> None:
 
 
 def test_a_night_writes_results_and_sees_no_journal_and_no_key(secured: Secured) -> None:
-    with closing(opened(secured.of_role("batch"))) as store:
+    with closing(open_store(secured.of_role("batch"))) as store:
         store.write([Insert(WINDOW, WINDOW_ROW)])
         assert list(store.read(SENSOR, ("nobody", "s", "a"))) == []
         for table, key in ((DATA_KEY, (KEY.user_id,)), (JOURNAL, ("somebody", 0))):
@@ -116,7 +116,7 @@ def test_a_night_writes_results_and_sees_no_journal_and_no_key(secured: Secured)
 
 
 def test_a_reader_reads_what_is_readable(secured: Secured) -> None:
-    with closing(opened(secured.of_role("read"))) as store:
+    with closing(open_store(secured.of_role("read"))) as store:
         assert list(store.read(SESSION_BY_USER, ("nobody",))) == []
         with pytest.raises(StoreRejected, match="grant it"):
             list(store.read(DATA_KEY, (KEY.user_id,)))
@@ -139,7 +139,7 @@ def test_a_whole_node_of_muvr_works_with_its_role(secured: Secured, tmp_path: Pa
 
 def test_what_a_snapshot_has_is_restored(secured: Secured, tmp_path: Path) -> None:
     rows = sensor_rows("of-backup", 20)
-    with closing(opened(secured.of_role("node"))) as store:
+    with closing(open_store(secured.of_role("node"))) as store:
         store.write([Insert(SENSOR, row) for row in rows])
         secured.node.nodetool("snapshot", "--tag", "t1", KEYSPACE)
         tables = secured.node.directory / "data" / "tables"
@@ -156,12 +156,12 @@ def test_what_a_snapshot_has_is_restored(secured: Secured, tmp_path: Path) -> No
 
 def test_stopped_by_its_runtime_it_drains_and_starts_with_what_it_had(secured: Secured) -> None:
     rows = sensor_rows("of-restart", 5)
-    with closing(opened(secured.of_role("node"))) as store:
+    with closing(open_store(secured.of_role("node"))) as store:
         store.write([Insert(SENSOR, row) for row in rows])
     secured.node.stop()
     assert "Cassandra shutdown complete" in secured.node.log()
     secured.node.up()
-    with closing(opened(secured.of_role("node"))) as store:
+    with closing(open_store(secured.of_role("node"))) as store:
         assert list(store.read(SENSOR, ("of-restart", "s", "a"))) == rows
 
 

@@ -12,8 +12,9 @@ from batch.registry import chosen
 from batch.session import spark_session
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId
+from persistence.location import open_store
 from tests.batch.running import START_MS, confirm, run_batch, upload, window_rows
-from tests.containers.secured import Secured, opened
+from tests.containers.secured import Secured
 
 pytestmark = pytest.mark.soak
 
@@ -33,7 +34,7 @@ def test_a_night_runs_with_certificates_and_its_own_role(tmp_path: Path) -> None
     secured = Secured(tmp_path / "secured")
     try:
         secured.up()
-        with closing(opened(secured.of_role("node"))) as store:
+        with closing(open_store(secured.of_role("node"))) as store:
             for stream in ("a.wrist", "g.wrist"):
                 upload(store, "ada", [frame(stream, number) for number in range(SECONDS)])
             confirm(store, "ada", "s1", 20, 50, "squat")
@@ -41,7 +42,7 @@ def test_a_night_runs_with_certificates_and_its_own_role(tmp_path: Path) -> None
         with spark_session(tmp_path / "spark", location=location) as spark:
             result = run_batch(spark, location, jobs=chosen(()))
         assert result
-        with closing(opened(secured.of_role("read"))) as store:
+        with closing(open_store(secured.of_role("read"))) as store:
             assert window_rows(store)
     finally:
         secured.node.kill()

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from marathon.description import Deployment, parse_deployment
+from marathon.description import Deployment, Node, parse_deployment
+from marathon.spot import CLOUDS
 
 PRODUCTION = """
 environment = "production"
@@ -56,6 +57,11 @@ def _part(part: Any, **strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[
     return st.builds(lambda given: msgspec.structs.replace(part, **given), st.fixed_dictionaries(strategies))
 
 
+def _without_spot(node: Node) -> Node:
+    """What only nodes on spot machines have is left out where there are none."""
+    return node if node.spot else msgspec.structs.replace(node, on_demand=0, spot_notice=None)
+
+
 def deployments() -> st.SearchStrategy[Deployment]:
     """Those that can be deployed, of many sizes."""
     whole = parse_deployment(PRODUCTION)
@@ -74,7 +80,9 @@ def deployments() -> st.SearchStrategy[Deployment]:
         spot=st.booleans(),
         stop_seconds=st.integers(1, 100),
         lease_seconds=st.floats(1, 600),
-    )
+        on_demand=st.integers(0, 1),
+        spot_notice=st.sampled_from([None, *CLOUDS]),
+    ).map(_without_spot)
     spark = _part(
         whole.spark, workers=st.integers(0, 50), memory_mb=st.integers(1_536, 1 << 18), spot=st.booleans()
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 import sys
+from pathlib import Path
 from typing import Any
 
 from marathon.api import Marathon
@@ -12,6 +14,17 @@ from marathon.render.group import Definitions
 
 SERVES = f'exec {sys.executable} -m http.server --bind "$HOST" "$PORT0"'
 LOOK_SECONDS = 0.1
+ROOT = Path(__file__).parents[2]
+
+
+def checkout_programs(directory: Path) -> tuple[Path, Path]:
+    """`muvr` and a Python that has it, of this checkout, which an agent would have as packages."""
+    program, python = directory / "muvr", directory / "python"
+    start = f"#!/bin/sh\nunset LD_LIBRARY_PATH\nexport PYTHONPATH={ROOT}\nexec {sys.executable} "
+    for path, words in ((program, '-m cli "$@"'), (python, '"$@"')):
+        path.write_text(start + words + "\n")
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return program, python
 
 
 def app(name: str, **changes: Any) -> dict[str, Any]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import stat
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -32,6 +30,7 @@ from tests.cluster.checker import check_acknowledged, check_settled
 from tests.cluster.crowd import Crowd
 from tests.marathon.mesos_framework import Framework, Running
 from tests.marathon.mesos_rig import mesos, take_away
+from tests.marathon.small import checkout_programs
 
 pytestmark = pytest.mark.soak
 
@@ -74,11 +73,7 @@ def mesos_address(tmp_path: Path) -> Iterator[str]:
 
 def described(directory: Path, store: str) -> Deployment:
     """With programs of this checkout, which an agent would have as packages."""
-    program, python = directory / "muvr", directory / "python"
-    start = f"#!/bin/sh\nunset LD_LIBRARY_PATH\nexport PYTHONPATH={ROOT}\nexec {sys.executable} "
-    for path, words in ((program, '-m cli "$@"'), (python, '"$@"')):
-        path.write_text(start + words + "\n")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    program, python = checkout_programs(directory)
     keys = directory / "keys"
     keys.mkdir(mode=0o700)
     (keys / "master.key").write_bytes(MASTER_KEY)

@@ -97,6 +97,21 @@ def test_the_nodes_are_spread_so_that_a_zone_may_be_lost() -> None:
     assert ["hostname", "MAX_PER", "1"] in constraints
 
 
+def test_some_nodes_may_be_on_machines_that_stay_and_are_upgraded_first() -> None:
+    whole = production()
+    node = msgspec.structs.replace(whole.node, instances=6, on_demand=2, spot_notice="aws")
+    definitions = render(msgspec.structs.replace(whole, node=node))
+    assert validate(definitions) == []
+    found = apps_of(definitions.group)
+    staying, others = found["/muvr/node-on-demand"], found["/muvr/node"]
+    assert (staying["instances"], others["instances"]) == (2, 4)
+    assert ["lifecycle", "IS", "ondemand"] in staying["constraints"]
+    assert ["lifecycle", "IS", "spot"] in others["constraints"]
+    assert others["dependencies"] == ["/muvr/cassandra", "/muvr/node-on-demand"]
+    assert " --spot-notice aws " in others["cmd"]
+    assert "--spot-notice" not in staying["cmd"], "its machine is never taken away"
+
+
 def test_the_night_overlaps_nothing_and_is_tried_again() -> None:
     definitions = render(production())
     (job,) = definitions.jobs
