@@ -27,7 +27,7 @@ from domain.commands import AcceptFrame
 from domain.frames import SensorFrame
 from domain.identifiers import SessionId, StreamId, UserId
 from domain.replies import Acknowledged
-from gateway.devices import counts as gateway_counts
+from gateway import counts as gateway_counts
 from telemetry import metrics, pages, spans
 from telemetry.exposition import exposed
 from telemetry.spans import SHARE

@@ -9,7 +9,6 @@ from typing import Any
 
 from actors.messages import Envelope
 from domain.commands import AcceptFrame
-from gateway.devices import protocol
 from telemetry import metrics, spans
 from telemetry.traces import follow, trace_of
 
@@ -43,10 +42,9 @@ def turned() -> None:
     _turned.set(time.time())
 
 
-def told(message: protocol.ServerMessage) -> None:
-    """A device is told this by the gateway itself."""
-    if type(message) is protocol.Error:
-        metrics.ERRORS_SENT.of(message.code).add()
+def error_told(code: str) -> None:
+    """A device is told of an error by the gateway itself."""
+    metrics.ERRORS_SENT.of(code).add()
 
 
 def sent(number: int, host: str, batch: Sequence[Envelope]) -> None:

@@ -12,7 +12,8 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from domain.errors import InvalidInput, MuvrError, TooSlow
 from domain.identifiers import UserId
-from gateway.devices import counts, protocol
+from gateway import counts
+from gateway.devices import protocol
 from gateway.devices.connection import Connection
 from gateway.devices.connection_output import Output
 from gateway.devices.doorman import Visit

@@ -16,8 +16,9 @@ from actors.messages import Addressed, Envelope
 from domain.errors import MuvrError
 from domain.identifiers import UserId
 from domain.replies import DirectReply, PassingReply
+from gateway import counts
 from gateway.auth import Tokens
-from gateway.devices import counts, protocol
+from gateway.devices import protocol
 from gateway.devices.connection import Connection
 from gateway.devices.connection_output import Output, Wish, not_theirs
 from gateway.devices.device_protocol import DeviceProtocol
@@ -136,7 +137,8 @@ class DeviceServer:
         for user in output.left:
             self._leave(user, number)
         for message in output.send:
-            counts.told(message)
+            if type(message) is protocol.Error:
+                counts.error_told(message.code)
             listener.send(protocol.encode(message))
         for user, command in output.forward:
             self._forward(Envelope(number, user, command))
