@@ -60,15 +60,19 @@ def profiled(profile: Profile | None, body: Body, event: ProfileEvent) -> tuple[
         others = [known for known in body if _key(known) != _key(event)]
         measured = sorted([*others, _measurement(event)], key=_key)
         return profile, tuple(measured[-MEASUREMENTS_KEPT_MAX:])
-    changed = Profile(
-        changed_ms=event.at_ms,
-        birth_year=event.birth_year,
-        sex=event.sex,
-        height_cm=event.height_cm,
-        experience=event.experience,
-        in_statistics=event.in_statistics,
+    return profile_of(event), body
+
+
+def profile_of(said: SetProfile | ProfileChanged) -> Profile:
+    """The profile once that was said."""
+    return Profile(
+        changed_ms=said.at_ms,
+        birth_year=said.birth_year,
+        sex=said.sex,
+        height_cm=said.height_cm,
+        experience=said.experience,
+        in_statistics=said.in_statistics,
     )
-    return changed, body
 
 
 def _measurement(measured: MeasureBody | BodyMeasured) -> Measurement:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from domain.care_commands import SetProgramme
 from domain.commands import (
     ConfirmLabel,
     ContributeExercise,
@@ -24,6 +25,7 @@ from domain.deleting import check_not_deleted
 from domain.errors import Overtaken, Rejected
 from domain.events import Event, PlanSet, TrainingSet
 from domain.happenings import taken
+from domain.profile import profile_of
 from domain.profile_commands import SetProfile
 from domain.sets import HISTORY_MAX, NO_NUMBER, NOTHING, PastSet
 from domain.state import Declined, User, settled_ms
@@ -49,8 +51,9 @@ def decide_said(user: User, command: SayableCommand) -> tuple[Event, ...]:
 
 def check_unchanged(user: User, command: Replace) -> None:
     """Raise Overtaken if what `command` replaces was replaced since; not if that was by itself."""
-    now_ms, said_ms = _times(user, command)
-    if now_ms not in (command.seen_ms, said_ms):
+    now_ms, said_ms, is_held = _compared(user, command)
+    # Something else of the same millisecond has overtaken it too: of the two, the first one holds.
+    if not is_held if now_ms == said_ms else now_ms != command.seen_ms:
         raise Overtaken(
             f"it was replaced at {now_ms}",
             expected=f"what was said at {command.seen_ms}" if command.seen_ms else "nothing said yet",
@@ -72,17 +75,19 @@ def planned(user: User, event: PlanSet, said_by: SaidBy) -> User:
     return user
 
 
-def _times(user: User, command: Replace) -> tuple[int, int]:
-    """When what holds now was said, and what is to replace it."""
+def _compared(user: User, command: Replace) -> tuple[int, int, bool]:
+    """When what holds now was said, and what is to replace it; whether they are the same."""
     match command.command:
-        case SetProfile(at_ms=said_ms):
-            return 0 if user.profile is None else user.profile.changed_ms, said_ms
+        case SetProfile() as said:
+            now_ms = 0 if user.profile is None else user.profile.changed_ms
+            return now_ms, said.at_ms, user.profile == profile_of(said)
         case SetTraining(training=training):
-            return user.training.at_ms, training.at_ms
+            return user.training.at_ms, training.at_ms, user.training == training
         case SetPlan(plan=plan):
-            return 0 if user.plan is None else user.plan.at_ms, plan.at_ms
-        case programme:
-            return user.care.programme.at_ms, programme.programme.at_ms
+            return 0 if user.plan is None else user.plan.at_ms, plan.at_ms, user.plan == plan
+        case SetProgramme(programme=programme):
+            held = user.care.programme
+            return held.at_ms, programme.at_ms, held == programme
 
 
 def _refused(user: User, command: RefuseSuggestion) -> tuple[Event, ...]:

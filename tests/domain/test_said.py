@@ -168,6 +168,27 @@ def test_what_is_replaced_must_be_what_was_seen(now: Any, later: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("now", "other"),
+    [
+        (PROFILE, replace(PROFILE, height_cm=150.0)),
+        (SESSIONLESS[0], replace(SESSIONLESS[0], training=Training(at_ms=T0_MS, utc_offset_min=60))),
+        (SESSIONLESS[1], replace(SESSIONLESS[1], plan=replace(PLAN, author="another"))),
+        (
+            SetProgramme(device=DeviceId("api"), programme=Programme(at_ms=T0_MS)),
+            SetProgramme(device=DeviceId("api"), programme=Programme(at_ms=T0_MS, heart_rate_limit=120)),
+        ),
+    ],
+)
+@pytest.mark.parametrize("seen_ms", [0, T0_MS])
+def test_of_two_in_the_same_millisecond_the_second_is_told_that_it_was_late(
+    now: Any, other: Any, seen_ms: int
+) -> None:
+    user = after(Replace(command=now, seen_ms=0))
+    with pytest.raises(Overtaken):
+        decide(user, Replace(command=other, seen_ms=seen_ms))
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         replace(SAID, said_ms=None),
