@@ -79,7 +79,7 @@ class HostThread:
 class Rig:
     """`now_ms` is the clock of everything; it stands still unless it is set."""
 
-    def __init__(self, directory: Path, *, with_tokens: bool, oidc: OidcSettings | None) -> None:
+    def __init__(self, directory: Path, *, with_tokens: bool, oidc: OidcSettings | None = None) -> None:
         self.now_ms = START_MS
         self.tokens = Tokens(b"k" * 32, lambda: self.now_ms / 1000)
         self.store = SqliteStore(directory)

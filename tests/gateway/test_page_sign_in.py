@@ -41,7 +41,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             operators="muvr-operators",
             name="Example Health",
         )
-        with gym(directory / "store", TOKENS, port, Provider(settings, time.time)) as here:
+        with gym(directory / "store", TOKENS, port, provider=Provider(settings, time.time)) as here:
             yield here.address
 
 
