@@ -142,6 +142,7 @@ def check_accessible(page: Page) -> None:
     page.evaluate("scrollTo(0, 0)")  # else the bar that stays on top may cover a half of a button
     results = Axe().run(page, options=RULES)
     found = [
-        (each["id"], [(node["target"], node["failureSummary"]) for node in each["nodes"]]) for each in results.response["violations"]
+        (each["id"], [(node["target"], node["failureSummary"]) for node in each["nodes"]])
+        for each in results.response["violations"]
     ]
     assert not found, found
