@@ -17,7 +17,7 @@ export async function refreshWeek(user) {
   if (!parts.length) {
     parts.push(emptyState(
       "Nothing is planned",
-      "muvr suggests each session as you train. A coach can plan the week.",
+      "muvr suggests each session as you train. You or a coach can plan the week.",
     ));
   }
   place.replaceChildren(...parts);
