@@ -22,7 +22,7 @@ INPUT_SECONDS_MAX = 5
 MEMORY_MB_MAX = 4096
 # Not parsers: NumPy's comparisons, of which atheris 3 lets no result go, take 3 KB of an input.
 NUMERIC = ["edge.rescaling", "edge.int8"]
-OURS = ["domain", "coach", "edge", "persistence", "actors", "gateway"]
+OURS = ["domain", "coach", "edge", "persistence", "actors", "gateway", "exchange"]
 
 
 def main() -> None:

@@ -11,9 +11,13 @@ import jwt
 import msgpack
 
 from edge import artefact
+from exchange import fit_writing
+from exchange.written import Written, WrittenSet
+from persistence.blobs import FORMAT_VERSION
 from tests.edge.test_artefact import SIGNING_KEY
 from tests.edge.test_artefact import artefact as small_artefact
 from tests.edge.test_device_protocol import MESSAGES as FROM_SERVER
+from tests.exchange.files import GPX, HEVY, STRONG, STRONG_ANDROID, TCX, WGER, WGER_CSV
 from tests.gateway.device_example import CARE_MESSAGES, KEY, MESSAGES, hello, token
 
 _OPENED = ["session_opened", "s", 0, 1, "w", "server", [["a", "a", "wrist"]]]
@@ -25,6 +29,21 @@ _NIGHT = {
 }
 _INDEX = (
     b"file,subject,session,label,reps,weight_kg,rate_hz,device,location\nr.csv,p,s,squat,8,60,50,w,wrist\n"
+)
+_WORKOUT = Written(
+    session="s",
+    start_ms=1_750_000_000_000,
+    end_ms=1_750_000_060_000,
+    sets=(
+        WrittenSet(
+            start_ms=1_750_000_001_000,
+            end_ms=1_750_000_040_000,
+            exercise="squat",
+            repetitions=8,
+            weight_kg=60.0,
+        ),
+    ),
+    heart_rate=((1_750_000_000_000, 90.0), (1_750_000_001_000, 92.0)),
 )
 DEEP = 8000  # levels of nesting
 _ROWS = b"t,ax,ay,az,gx,gy,gz\n0.00,0,0,1,0,0,0\n0.02,-0.5,1e-3,.5,1,2,3\n"
@@ -63,13 +82,21 @@ def seeds() -> dict[str, list[bytes]]:
         ],
         "recording": [_ROWS, b"t,ax,ay,az\r\n0,0,0,1\r\n"],
         "recordings_index": [_INDEX, b"\xef\xbb\xbf" + _INDEX.replace(b"\n", b"\r\n")],
+        "training_file": [
+            *(text.encode() for text in (STRONG, STRONG_ANDROID, HEVY, WGER, WGER_CSV)),
+            TCX,
+            GPX,
+            fit_writing.write(_WORKOUT),
+        ],
         "journal_blob": [
             bytes([version]) + msgpack.packb(event)
-            for version in (1, 2, 3)
+            for version in range(1, FORMAT_VERSION + 1)
             for event in (_OPENED, _LABEL, ["answered", "s", 1, True])
         ]
         + [b"\x01" + b"\x91" * DEEP],
-        "snapshot_blob": [bytes([version]) + msgpack.packb([{}, [], {}]) for version in (1, 2, 3)],
+        "snapshot_blob": [
+            bytes([version]) + msgpack.packb([{}, [], {}]) for version in range(1, FORMAT_VERSION + 1)
+        ],
         "night_row": [
             json.dumps({"seen_ms": 1, "night": _NIGHT, "waiting": [_NIGHT]}).encode(),
             json.dumps({"runs": [], "sessions": ["p/s"], "form": {"squat": {"course": [[0.0]]}}}).encode(),

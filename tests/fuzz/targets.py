@@ -24,6 +24,7 @@ from domain.command_checks import check_command
 from domain.commands import AcceptFrame
 from domain.errors import (
     InvalidArtefact,
+    InvalidFile,
     InvalidFrame,
     InvalidInput,
     InvalidRecording,
@@ -40,6 +41,9 @@ from edge.addresses import Addresses
 from edge.client import DeviceClient
 from edge.int8 import Int8Network
 from edge.recogniser import Recogniser
+from exchange.names import Names
+from exchange.planning import plan
+from exchange.reading import read
 from gateway.auth import SCOPES
 from gateway.devices import protocol
 from gateway.devices.connection import Connection
@@ -53,6 +57,7 @@ from persistence.schema import Timestamp
 from persistence.snapshots import STATE_UPCASTERS
 from persistence.sqlite import SqliteStore
 from persistence.tables import EvaluationRow, ModelRow
+from tests.exchange.files import CLOCK
 from tests.gateway.device_example import KEY, gateway_token, hello, make_tokens, offers_of, token
 
 MACHINE_WORK_MAX = 1 << 22  # multiplications of a network that is run here, not only read
@@ -152,6 +157,12 @@ def recordings_index(data: bytes) -> None:
         recordings.load_directory(_DIRECTORY)
 
 
+def training_file(data: bytes) -> None:
+    """What another program wrote, FIT, XML or text, read and planned as sessions."""
+    with suppress(InvalidFile):
+        plan(read(data, "file", CLOCK), Names(), keep_unknown=True)
+
+
 def journal_blob(data: bytes) -> None:
     """The first byte is the version of the format; also one whose version is of today."""
     for blob in (data, bytes([1 + data[0] % FORMAT_VERSION]) + data[1:] if data else b""):
@@ -191,6 +202,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         access_token,
         recording,
         recordings_index,
+        training_file,
         journal_blob,
         snapshot_blob,
         night_row,
