@@ -26,15 +26,12 @@ from domain.user import User
 from edge.recogniser import Exercising, Observation, Resting, SettingUp
 
 
-def stream_of(command: Command) -> StreamId:
-    return command.frame.stream if isinstance(command, AcceptFrame) else COMMANDS
-
-
-def number_of(command: Command) -> int:
-    """The number that the device gave `command`; 0 for one that is known by its time."""
-    if isinstance(command, AcceptFrame):
-        return command.frame.sequence_nr
-    return 0 if isinstance(command, TimedCommand) else command.command_nr or 0
+def place_of(command: Command) -> tuple[SessionId, StreamId, int]:
+    """The session, stream and number that a device knows `command` by; 0 for one known by its time."""
+    if isinstance(command, AcceptFrame):  # nearly all of them: asked first
+        return command.frame.session, command.frame.stream, command.frame.sequence_nr
+    number = 0 if isinstance(command, TimedCommand) else command.command_nr or 0
+    return session_of(command), COMMANDS, number
 
 
 def refusal(command: Command, error: MuvrError) -> Refused:
@@ -44,10 +41,11 @@ def refusal(command: Command, error: MuvrError) -> Refused:
     the server is tried again until someone has mended it.
     """
     is_of_the_device = isinstance(error, Rejected | InvalidInput)
+    session, stream, number = place_of(command)
     return Refused(
-        session=session_of(command),
-        stream=stream_of(command),
-        sequence_nr=number_of(command),
+        session=session,
+        stream=stream,
+        sequence_nr=number,
         code=error.code,
         wrong=error.wrong,
         expected=error.expected,

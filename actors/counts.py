@@ -28,7 +28,6 @@ expelled = metrics.MEMBERS_EXPELLED.of().add  # takes how many
 shards = metrics.SHARDS_HELD.of().set  # takes how many are held
 _wait = metrics.HOST_WAIT.of()
 _group = metrics.GROUP_COMMANDS.of()
-_turned = metrics.LOOP_TURNED.of()
 _renewed = metrics.LEASE_RENEWED.of()
 
 
@@ -91,11 +90,6 @@ def recovered(succeeded: int, failed: int) -> None:
     """So many users were recovered, and so many could not be."""
     metrics.RECOVERIES.of("recovered").add(succeeded)
     metrics.RECOVERIES.of("failed").add(failed)
-
-
-def turned() -> None:
-    """This process's loop has turned."""
-    _turned.set(time.time())
 
 
 def renewed() -> None:

@@ -55,7 +55,7 @@ from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
 from telemetry import metrics, spans
-from telemetry.answering import TURN_SECONDS
+from telemetry.answering import TURN_SECONDS, turned
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ ROUTERS = ("gateway", "api")  # who is told which host owns which shard
 
 @dataclass(frozen=True)
 class _Turn:
-    """Wakeup: say that the loop turns. Without it: let go of idle users, tell the load, tidy up."""
+    """Wakeup: say that the loop turns. Without it: let go of idle users, tidy up."""
 
 
 class ShardHostActor(ActorTypeDispatcher):
@@ -208,7 +208,7 @@ class ShardHostActor(ActorTypeDispatcher):
 
     def _turn(self) -> None:
         """The loop comes round again in a second, and says so."""
-        counts.turned()
+        turned()
         self.wakeupAfter(timedelta(seconds=TURN_SECONDS), payload=_Turn())
 
     def _changed(self, holding: Holding) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from actors.answers import heard, live_reply, number_of, refusal, stream_of
+from actors.answers import heard, live_reply, place_of, refusal
 from actors.arriving import Arrivals
 from actors.caring import answer, answer_to_api, heart_beats, observed, told
 from actors.effects import Classified, Effects
@@ -30,7 +30,6 @@ from domain.commands import (
     SetTraining,
     Suggest,
     TimedCommand,
-    session_of,
 )
 from domain.errors import Rejected
 from domain.events import ConsentGiven, Event, FrameReceived, JournalEvent, SessionDeleted, SetRecognised
@@ -125,7 +124,8 @@ class UserEntity:
                     effects.replies.append((connection, answer(self._state, command)))
                 continue
             effects.writes += self._arrivals.note(self.user, command, self._state.sessions, now_ms)
-            key, number = (connection, session_of(command), stream_of(command)), number_of(command)
+            session, stream, number = place_of(command)
+            key = connection, session, stream
             if touched.setdefault(key, number) < number:
                 touched[key] = number
         for (connection, session, stream), taken_nr in touched.items():

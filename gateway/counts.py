@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 came = metrics.MESSAGE_BYTES.of().observe_alone  # takes a message's size, in the listeners' thread
 turned_away = metrics.CONNECTIONS_REFUSED.of().add
 held_back = metrics.CONNECTIONS_HELD.of().add
-_turned = metrics.LOOP_TURNED.of()
 _connections = metrics.CONNECTIONS.of()
 _opened = metrics.CONNECTIONS_OPENED.of()
 _frames = metrics.FRAMES.of()
@@ -35,11 +34,6 @@ def joined(open_count: int) -> None:
 
 
 left = _connections.set  # a connection has ended; takes how many there are now
-
-
-def turned() -> None:
-    """The loop that serves devices, and the actor's beside it, have turned."""
-    _turned.set(time.time())
 
 
 def error_told(code: str) -> None:

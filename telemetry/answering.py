@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from telemetry.pages import Page, pages
 TURN_SECONDS = 1.0  # between two times that a process says so
 SILENT_SECONDS = 10.0  # then it does not answer; by then a shard host has lost its lease, too
 
+_TURNED = LOOP_TURNED.of()
+
+
+def turned() -> None:
+    """The loop of this process has turned."""
+    _TURNED.set(time.time())
+
 
 def silent(directory: Path, roles: Collection[str], now_s: float) -> list[str]:
     """Those of `roles` that are gone, have not begun, or have not turned for SILENT_SECONDS; `now_s` is since
@@ -23,7 +31,7 @@ def silent(directory: Path, roles: Collection[str], now_s: float) -> list[str]:
 
 
 def _answers(page: Page, now_s: float) -> bool:
-    turned_s = page.slots[LOOP_TURNED.of().at]
+    turned_s = page.slots[_TURNED.at]
     return abs(now_s - turned_s) < SILENT_SECONDS and page.process is not None and _runs(page.process)
 
 

@@ -32,7 +32,6 @@ from actors.messages import (
     ViewChanged,
 )
 from domain.errors import MuvrError
-from gateway import counts
 from gateway.auth import Tokens
 from gateway.devices.limits import Limits
 from gateway.devices.offers import Offers
@@ -46,7 +45,7 @@ from persistence.learned import cluster_finder
 from persistence.models import ModelStore
 from persistence.ports import Store
 from telemetry import metrics, spans
-from telemetry.answering import TURN_SECONDS
+from telemetry.answering import TURN_SECONDS, turned
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +140,7 @@ class DeviceGatewayActor(ActorTypeDispatcher):
 
     def _turn(self) -> None:
         """Both loops come round again in a second, and say so."""
-        self._loop.call_soon_threadsafe(counts.turned)
+        self._loop.call_soon_threadsafe(turned)
         self.wakeupAfter(timedelta(seconds=TURN_SECONDS))
 
     def _look_for_owners(self) -> None:
