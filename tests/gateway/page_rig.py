@@ -13,8 +13,8 @@ import httpx
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from domain.commands import CloseSession, Command, ConfirmLabel, OpenSession, RecordSet
-from domain.identifiers import DeviceId, ModelId, SessionId, UserId
+from domain.commands import CloseSession, Command, RecordSet
+from domain.identifiers import ModelId, SessionId, UserId
 from gateway.api.app import create_app
 from gateway.api.live import LiveView
 from gateway.api.node_load import NodeLoad
@@ -25,6 +25,7 @@ from gateway.auth import Scope, Tokens
 from persistence.sqlite import SqliteStore
 from tests.gateway.api_example import DAY_MS, START_MS
 from tests.gateway.api_rig import HostThread
+from tests.gateway.spoken import opening, squatted
 
 expect.set_options(timeout=20_000)
 
@@ -95,23 +96,8 @@ def trained(here: Gym, user: str = "alice", days: int = 3) -> None:
     for day in range(days):
         name, at_ms = SessionId(f"day-{day}"), START_MS + day * DAY_MS
         said: list[Command] = [
-            OpenSession(
-                session=name,
-                command_nr=0,
-                at_ms=at_ms,
-                device=DeviceId("watch"),
-                recogniser="device",
-                streams=(),
-            ),
-            ConfirmLabel(
-                session=name,
-                command_nr=1,
-                start_ms=at_ms,
-                end_ms=at_ms + 40_000,
-                exercise="squat",
-                repetitions=10,
-                weight_kg=60.0 + 5 * day,
-            ),
+            opening(name, at_ms=at_ms),
+            squatted(name, at_ms, 60.0 + 5 * day),
             RecordSet(
                 session=name,
                 command_nr=2,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from domain.commands import CloseSession, Command, ConfirmLabel, OpenSession
-from domain.identifiers import DeviceId, SessionId
+from domain.commands import CloseSession, Command
+from domain.identifiers import SessionId
 from domain.replies import Refused
 from persistence.keys import DataKeyStore
 from persistence.rebuild import ReadModels
@@ -17,6 +16,7 @@ from persistence.tables import JOURNAL, LABEL, SESSION_BY_USER, SUGGESTION_BY_SE
 from tests.actors.driving import MASTER_KEY
 from tests.gateway.api_example import START_MS, live, recognised
 from tests.gateway.api_rig import Rig, problem_of, rig
+from tests.gateway.spoken import opening, squatted
 
 SESSIONS = "/v1/users/alice/sessions"
 
@@ -28,32 +28,9 @@ def api(tmp_path: Path) -> Iterator[Rig]:
         yield made
 
 
-def opened(session: str, recogniser: Any = "device") -> OpenSession:
-    return OpenSession(
-        session=SessionId(session),
-        command_nr=0,
-        at_ms=START_MS,
-        device=DeviceId("watch"),
-        recogniser=recogniser,
-        streams=(),
-    )
-
-
-def label(session: str, weight_kg: float = 60.0) -> ConfirmLabel:
-    return ConfirmLabel(
-        session=SessionId(session),
-        command_nr=1,
-        start_ms=START_MS,
-        end_ms=START_MS + 40_000,
-        exercise="squat",
-        repetitions=10,
-        weight_kg=weight_kg,
-    )
-
-
 def trained(api: Rig, session: str, weight_kg: float = 60.0) -> None:
     end: Command = CloseSession(session=SessionId(session), command_nr=2, at_ms=START_MS + 50_000)
-    api.host.tell("alice", opened(session), label(session, weight_kg), end)
+    api.host.tell("alice", opening(session), squatted(session, weight_kg=weight_kg), end)
 
 
 def test_a_session_and_what_follows_from_it_are_gone(api: Rig) -> None:
@@ -84,14 +61,14 @@ def test_again_it_is_done_already_and_stores_nothing(api: Rig) -> None:
 
 
 def test_one_that_goes_on_ends_and_is_not_shown(api: Rig) -> None:
-    api.host.tell("alice", opened("s"))
+    api.host.tell("alice", opening("s"))
     api.live.apply([live("alice", recognised("s", START_MS, "squat", 5))])
     trained(api, "other")
     api.client.delete(f"{SESSIONS}/other")
     assert [user["session"] for user in api.client.get("/v1/live").json()["users"]] == ["s"]
     assert api.client.delete(f"{SESSIONS}/s").status_code == 204
     assert api.client.get("/v1/live").json()["users"] == []
-    (reply,) = api.host.tell("alice", label("s"))
+    (reply,) = api.host.tell("alice", squatted("s"))
     assert isinstance(reply, Refused)
     assert reply.code == "deleted"
     body = {"end_ms": START_MS + 40_000, "exercise": "squat"}
@@ -109,7 +86,7 @@ def test_a_suggestion_is_refused_as_a_device_does(api: Rig) -> None:
     """In the session that goes on, once, with another suggestion after it if there is one."""
     for nr in range(3):
         trained(api, f"before-{nr}")
-    api.host.tell("alice", opened("s"))
+    api.host.tell("alice", opening("s"))
     path = f"{SESSIONS}/s/refusals"
     answer = api.client.post(path, json={"exercise": "squat"})
     assert (answer.status_code, answer.json()) == (201, {"exercise": "squat", "at_ms": START_MS})

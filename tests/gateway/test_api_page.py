@@ -7,11 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from domain.commands import OpenSession
-from domain.identifiers import DeviceId, SessionId
 from gateway.access import ROUTES
-from tests.gateway.api_example import START_MS
 from tests.gateway.api_rig import rig
+from tests.gateway.spoken import opening
 from tests.test_style import ROOT
 
 PAGE = (ROOT / "docs/api.md").read_text()
@@ -23,15 +21,7 @@ def test_the_examples_are_answered_as_shown(tmp_path: Path) -> None:
     with rig(tmp_path) as api:
         tokens = {"USER-TOKEN": api.bearer("alice"), "COACH-TOKEN": api.bearer("anna", "coach")}
         real = {f"Bearer {name}": headers["Authorization"] for name, headers in tokens.items()}
-        opened = OpenSession(
-            session=SessionId("monday"),
-            command_nr=0,
-            at_ms=START_MS,
-            device=DeviceId("watch"),
-            recogniser="device",
-            streams=(),
-        )
-        api.host.tell("alice", opened)
+        api.host.tell("alice", opening("monday"))
         examples = EXAMPLE.findall(PAGE)
         assert len(examples) > 8
         for request, shown in examples:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from domain.commands import OpenSession
-from domain.identifiers import DeviceId, SessionId
 from gateway.access import OF_EVERYONE, ROUTES, Relation
 from gateway.auth import SCOPES
 from persistence import receipts
@@ -20,6 +18,7 @@ from persistence.privacy_tables import ACCESS
 from persistence.tables import TABLES
 from tests.gateway.api_example import START_MS, fill
 from tests.gateway.api_rig import Rig, problem_of, rig
+from tests.gateway.spoken import opening
 from tests.gateway.test_api_access import STREAMS, call
 
 CONSENT = {"recognition": True, "statistics": False, "training": True}
@@ -30,17 +29,6 @@ def api(tmp_path: Path) -> Iterator[Rig]:
     with rig(tmp_path) as made:
         fill(made.store)
         yield made
-
-
-def opened() -> OpenSession:
-    return OpenSession(
-        session=SessionId("s"),
-        command_nr=0,
-        at_ms=START_MS,
-        device=DeviceId("watch"),
-        recogniser="server",
-        streams=(),
-    )
 
 
 def looks(api: Rig) -> list[tuple[str, str, str, str]]:
@@ -107,7 +95,7 @@ def test_consent_is_said_and_read(api: Rig) -> None:
 
 
 def test_a_user_takes_everything_along(api: Rig) -> None:
-    api.host.tell("carol", opened())
+    api.host.tell("carol", opening("s", recogniser="server"))
     answer = api.client.get("/v1/users/carol/export", headers=api.bearer("carol"))
     assert answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
@@ -117,7 +105,7 @@ def test_a_user_takes_everything_along(api: Rig) -> None:
 
 def test_an_erased_user_is_gone_for_everyone(api: Rig) -> None:
     carol = api.bearer("carol")
-    api.host.tell("carol", opened())
+    api.host.tell("carol", opening("s", recogniser="server"))
     answer = api.client.delete("/v1/users/carol", headers=carol | {"Idempotency-Key": "k"})
     receipt = receipts.decode(answer.content)
     receipts.verify(receipt, bytes.fromhex(receipt.public_key))

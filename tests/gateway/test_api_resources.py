@@ -10,14 +10,13 @@ import msgspec
 import pytest
 
 from actors.view import Member
-from domain.commands import ConfirmLabel, OpenSession
-from domain.identifiers import DeviceId, SessionId
 from domain.replies import ProgrammeHeld
 from persistence.jobs import JobStore
 from persistence.schema import Timestamp
 from persistence.tables import MEMBER, VIEW, MemberRow, ViewRow
 from tests.gateway.api_example import START_MS, fill
 from tests.gateway.api_rig import Rig, problem_of, rig
+from tests.gateway.spoken import opening, squatted
 
 PLACE = {
     "name": "cellar",
@@ -86,22 +85,7 @@ def api(tmp_path: Path) -> Iterator[Rig]:
 
 def lifted(api: Rig) -> None:
     """Alice has lifted 60 kg ten times."""
-    name = SessionId("s")
-    api.host.tell(
-        "alice",
-        OpenSession(
-            session=name, command_nr=0, at_ms=START_MS, device=DeviceId("w"), recogniser="device", streams=()
-        ),
-        ConfirmLabel(
-            session=name,
-            command_nr=1,
-            start_ms=START_MS,
-            end_ms=START_MS + 40_000,
-            exercise="squat",
-            repetitions=10,
-            weight_kg=60.0,
-        ),
-    )
+    api.host.tell("alice", opening("s"), squatted("s"))
 
 
 @pytest.mark.parametrize(("what", "content"), [("training", TRAINING), ("plan", PLAN)])
@@ -192,15 +176,7 @@ def test_a_physiotherapist_prescribes_by_the_patients_grant(api: Rig) -> None:
 def test_devices_are_told_what_was_prescribed_through_the_api(api: Rig) -> None:
     api.client.put("/v1/users/alice/grants/anna")
     api.client.put("/v1/users/alice/programme", json=PROGRAMME, headers=api.bearer("anna", "coach"))
-    opened = OpenSession(
-        session=SessionId("s"),
-        command_nr=0,
-        at_ms=START_MS,
-        device=DeviceId("w"),
-        recogniser="device",
-        streams=(),
-    )
-    held = [reply for reply in api.host.tell("alice", opened) if isinstance(reply, ProgrammeHeld)]
+    held = [reply for reply in api.host.tell("alice", opening("s")) if isinstance(reply, ProgrammeHeld)]
     assert held[0].programme.heart_rate_limit == 140
 
 

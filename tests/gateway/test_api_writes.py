@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from actors.view import Member, View
-from domain.commands import ConfirmLabel, OpenSession
-from domain.identifiers import DeviceId, SessionId
+from domain.commands import ConfirmLabel
+from domain.identifiers import SessionId
 from gateway.api.guard import BODY_BYTES_MAX
 from gateway.routes import Routes
 from persistence.api_tables import API_REQUEST
@@ -20,6 +20,7 @@ from persistence.requests import KEPT_MS, RequestStore
 from persistence.tables import JOURNAL, LABEL
 from tests.gateway.api_example import START_MS
 from tests.gateway.api_rig import Rig, problem_of, rig
+from tests.gateway.spoken import opening, squatted
 
 PROFILE_PATH = "/v1/users/alice/profile"
 SETS = "/v1/users/alice/sessions/s/sets"
@@ -39,27 +40,7 @@ def event_count(store: Store) -> int:
 
 def trained(api: Rig, session: str = "s") -> None:
     """Alice's watch has confirmed a set in a session."""
-    name = SessionId(session)
-    api.host.tell(
-        "alice",
-        OpenSession(
-            session=name,
-            command_nr=0,
-            at_ms=START_MS,
-            device=DeviceId("watch"),
-            recogniser="device",
-            streams=(),
-        ),
-        ConfirmLabel(
-            session=name,
-            command_nr=1,
-            start_ms=START_MS,
-            end_ms=START_MS + 40_000,
-            exercise="squat",
-            repetitions=10,
-            weight_kg=60.0,
-        ),
-    )
+    api.host.tell("alice", opening(session), squatted(session))
     api.now_ms = START_MS + 60_000
 
 
@@ -210,17 +191,7 @@ def test_sets_of_sessions_that_nobody_knows_are_not_corrected(api: Rig) -> None:
 def test_a_session_long_forgotten_is_corrected_while_its_sets_are_remembered(api: Rig) -> None:
     trained(api, "s")
     for number in range(40):
-        api.host.tell(
-            "alice",
-            OpenSession(
-                session=SessionId(f"later-{number}"),
-                command_nr=0,
-                at_ms=START_MS + number,
-                device=DeviceId("watch"),
-                recogniser="device",
-                streams=(),
-            ),
-        )
+        api.host.tell("alice", opening(f"later-{number}", at_ms=START_MS + number))
     said = {"end_ms": START_MS + 40_000, "exercise": "curl"}
     assert api.client.put(f"{SETS}/{START_MS}", json=said).json()["exercise"] == "curl"
     assert [row[4] for row in labels(api)] == ["curl"]

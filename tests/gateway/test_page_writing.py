@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from domain.commands import OpenSession, RecordSet
-from domain.identifiers import DeviceId, ModelId, SessionId
+from domain.commands import RecordSet
+from domain.identifiers import ModelId, SessionId
 from persistence.tables import SESSION_BY_USER, SUGGESTION_BY_SESSION
 from tests.gateway.api_example import START_MS, advised, live, recognised
 from tests.gateway.api_rig import KEYS
 from tests.gateway.page_rig import TOKENS, WIDTHS, Gym, check_accessible, check_fits, gym, token, trained
+from tests.gateway.spoken import opening
 
 Open = Callable[..., Page]
 
@@ -246,14 +247,7 @@ def test_a_suggestion_is_refused_with_a_tap(tmp_path: Path, open_page: Open) -> 
         name = SessionId("now")
         here.host.tell(
             "alice",
-            OpenSession(
-                session=name,
-                command_nr=0,
-                at_ms=START_MS,
-                device=DeviceId("watch"),
-                recogniser="device",
-                streams=(),
-            ),
+            opening(name),
             RecordSet(
                 session=name,
                 command_nr=1,
